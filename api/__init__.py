@@ -1,0 +1,1 @@
+"""The HTTP side: receives webhooks, runs OAuth, answers the dashboard."""

@@ -1,0 +1,1 @@
+"""Everything that runs the whole service on one machine without outside services."""

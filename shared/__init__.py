@@ -1,0 +1,1 @@
+"""What the api and the worker have in common; knows neither of them."""

@@ -1,0 +1,1 @@
+"""The background side: turns due calls into HubSpot notes."""
