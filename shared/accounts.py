@@ -1,0 +1,100 @@
+"""What is known of a HubSpot account: pauses that are told or earned, and how wide to work."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+FULL_WIDTH: Final = 4
+RAW_SEARCH_DAYS: Final = 7
+
+
+@dataclass(frozen=True, slots=True)
+class AccountState:
+    """The standing of an account now.
+
+    Attributes:
+        paused_for: Seconds the account is to be left alone; 0 when it is not paused.
+        turn_width: Turns that may run side by side.
+        failing_turns: Turns in a row that failed for reasons of the account's.
+        is_raw_search: Calculated phone properties are not to be used in searches.
+    """
+
+    paused_for: float = 0
+    turn_width: int = FULL_WIDTH
+    failing_turns: int = 0
+    is_raw_search: bool = False
+
+
+_LOAD = text("""
+    SELECT greatest(coalesce(extract(epoch FROM paused_until - now()), 0), 0)::float8
+               AS paused_for,
+           turn_width, failing_turns,
+           coalesce(raw_search_until > now(), false) AS is_raw_search
+    FROM hubspot_accounts WHERE hub_id = :hub_id
+""")
+
+
+def load_account(session: Session, hub_id: int) -> AccountState:
+    """What is known of the account; the defaults when nothing is."""
+    row = session.execute(_LOAD, {"hub_id": hub_id}).mappings().one_or_none()
+    return AccountState(**row) if row is not None else AccountState()
+
+
+_PAUSE = text("""
+    INSERT INTO hubspot_accounts AS a (hub_id, paused_until, pause_reason)
+    VALUES (:hub_id, now() + make_interval(secs => :seconds), :reason)
+    ON CONFLICT (hub_id) DO UPDATE
+    SET paused_until = excluded.paused_until, pause_reason = excluded.pause_reason,
+        updated_at = now()
+    WHERE a.paused_until IS NULL OR a.paused_until < excluded.paused_until
+""")
+
+
+def pause_account(session: Session, hub_id: int, *, seconds: float, reason: str) -> None:
+    """Leave the account alone for `seconds`; never shortens a pause."""
+    session.execute(_PAUSE, {"hub_id": hub_id, "seconds": seconds, "reason": reason})
+
+
+_TURN_FAILED = text("""
+    INSERT INTO hubspot_accounts AS a (hub_id, failing_turns) VALUES (:hub_id, 1)
+    ON CONFLICT (hub_id) DO UPDATE
+    SET failing_turns = least(a.failing_turns + 1, 1000),
+        turn_width = CASE WHEN a.failing_turns >= 1 THEN 1 ELSE a.turn_width END,
+        updated_at = now()
+    RETURNING failing_turns
+""")
+
+
+def note_failed_turn(session: Session, hub_id: int) -> int:
+    """Count a turn that the account failed; from the second on the width is one turn."""
+    return session.execute(_TURN_FAILED, {"hub_id": hub_id}).scalar_one()
+
+
+_TURN_SUCCEEDED = text("""
+    UPDATE hubspot_accounts
+    SET failing_turns = 0, turn_width = least(turn_width * 2, :full), updated_at = now(),
+        pause_reason = CASE WHEN paused_until > now() THEN pause_reason END,
+        paused_until = CASE WHEN paused_until > now() THEN paused_until END
+    WHERE hub_id = :hub_id
+      AND (failing_turns > 0 OR turn_width < :full OR paused_until <= now())
+""")
+
+
+def note_good_turn(session: Session, hub_id: int) -> None:
+    """Forget failures and widen: one turn, then two, then four."""
+    session.execute(_TURN_SUCCEEDED, {"hub_id": hub_id, "full": FULL_WIDTH})
+
+
+_RAW_SEARCH = text("""
+    INSERT INTO hubspot_accounts AS a (hub_id, raw_search_until)
+    VALUES (:hub_id, now() + make_interval(days => :days))
+    ON CONFLICT (hub_id) DO UPDATE
+    SET raw_search_until = excluded.raw_search_until, updated_at = now()
+""")
+
+
+def remember_raw_search(session: Session, hub_id: int) -> None:
+    """Leave calculated phone properties out of this account's searches for a while."""
+    session.execute(_RAW_SEARCH, {"hub_id": hub_id, "days": RAW_SEARCH_DAYS})

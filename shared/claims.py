@@ -1,0 +1,239 @@
+"""The queue in Postgres: claiming due calls, holding them, and giving them back."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from shared.reasons import POISON_MESSAGE
+
+LEASE_S: Final = 25.0
+# No POST may start with less: connect and read timeouts together stay below it.
+LEASE_LEFT_TO_WRITE_S: Final = 15.0
+CRASHES_ALONE_MAKING_POISON: Final = 3
+
+# Two claims of suspects never overlap, so that a crash points at the one that was held.
+_SUSPECTS_LOCK: Final = 4_825_302
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimedCall:
+    """A due call in a worker's hands. Times are Postgres's; ages are seconds on its clock."""
+
+    id: str
+    fence: int
+    call_id: str
+    status: str
+    phone_number: str | None
+    payload: Mapping[str, Any] | None
+    received_at: datetime
+    lane: int
+    looks: int
+    raw_lookup: bool
+    failures: int
+    failing_for: float
+    hub_id: int | None
+    contact_id: str | None
+    # Seconds since the mark; None when no write is in doubt.
+    marked_for: float | None
+    read_back_misses: int
+
+
+_LARGEST_SUSPECT_SIZE = text("""
+    SELECT max(suspect_size) FROM hubspot_sync_logs
+    WHERE user_id = :user_id AND workspace_id = :workspace_id AND suspect_size IS NOT NULL
+      AND claimed_by IS NULL AND next_attempt_at <= now()
+""")
+
+_MAY_CLAIM_SUSPECTS = text("""
+    SELECT pg_try_advisory_xact_lock(:key) AND NOT EXISTS (
+        SELECT FROM hubspot_sync_logs
+        WHERE claimed_by IS NOT NULL AND claimed_until > now() AND suspect_size IS NOT NULL)
+""")
+
+# Every lane that waits gets a tenth of the batch; the rest goes by lane, then by age.
+_CLAIM = text("""
+    WITH candidate AS MATERIALIZED (
+        SELECT due.id, lanes.lane, due.next_attempt_at,
+               row_number() OVER (PARTITION BY lanes.lane ORDER BY due.next_attempt_at) AS place
+        FROM generate_series(0, 3) AS lanes (lane)
+        CROSS JOIN LATERAL (
+            SELECT l.id, l.next_attempt_at FROM hubspot_sync_logs l
+            WHERE l.user_id = :user_id AND l.workspace_id = :workspace_id
+              AND l.lane = lanes.lane AND l.claimed_by IS NULL AND l.next_attempt_at <= now()
+              AND l.suspect_size IS NOT DISTINCT FROM CAST(:suspect_size AS smallint)
+            ORDER BY l.next_attempt_at
+            LIMIT :most
+            FOR UPDATE SKIP LOCKED
+        ) AS due
+    ), chosen AS MATERIALIZED (
+        SELECT id FROM candidate
+        ORDER BY place > greatest(:most / 10, 1), lane, next_attempt_at
+        LIMIT :most
+    ), claimed AS (
+        UPDATE hubspot_sync_logs l
+        SET claimed_by = :claim_id, claimed_until = now() + make_interval(secs => :lease),
+            claim_size = (SELECT count(*) FROM chosen), fence = l.fence + 1
+        FROM chosen WHERE l.id = chosen.id
+        RETURNING l.*
+    )
+    SELECT l.id, l.fence, l.call_id, l.status, l.phone_number, calls.payload,
+           coalesce(calls.received_at, l.created_at) AS received_at,
+           l.lane, l.looks, l.raw_lookup, l.failures,
+           coalesce(extract(epoch FROM now() - l.failing_since), 0)::float8 AS failing_for,
+           l.hub_id, l.contact_id,
+           extract(epoch FROM now() - l.last_write_at)::float8 AS marked_for,
+           l.read_back_misses
+    FROM claimed l LEFT JOIN calls ON calls.log_id = l.id
+    ORDER BY l.lane, l.next_attempt_at, l.id
+""")
+
+
+def claim_due_calls(
+    session: Session, *, user_id: str, workspace_id: str, claim_id: str, most: int
+) -> list[ClaimedCall]:
+    """Take up to `most` due calls of one connection for `LEASE_S` seconds.
+
+    A call whose last claim ended without any result is claimed apart from the others, in a batch
+    half the size of the one it was lost in: a crash must not convict its neighbours.
+    """
+    tenant = {"user_id": user_id, "workspace_id": workspace_id}
+    suspect_size = session.execute(_LARGEST_SUSPECT_SIZE, tenant).scalar_one()
+    if suspect_size is not None:
+        may_claim = session.execute(_MAY_CLAIM_SUSPECTS, {"key": _SUSPECTS_LOCK}).scalar_one()
+        suspect_size = suspect_size if may_claim else None
+    rows = session.execute(
+        _CLAIM,
+        {
+            **tenant,
+            "claim_id": claim_id,
+            "lease": LEASE_S,
+            "most": min(most, suspect_size or most),
+            "suspect_size": suspect_size,
+        },
+    )
+    return [ClaimedCall(**row) for row in rows.mappings()]
+
+
+_RENEW = text("""
+    UPDATE hubspot_sync_logs SET claimed_until = now() + make_interval(secs => :lease)
+    WHERE claimed_by = ANY(:claim_ids) AND claimed_until > now()
+""")
+
+
+def renew_claims(session: Session, claim_ids: Collection[str]) -> None:
+    """Extend the leases of claims that have not expired."""
+    session.execute(_RENEW, {"claim_ids": list(claim_ids), "lease": LEASE_S})
+
+
+# A call that was put off is as suspect as before; only a result acquits it.
+_RELEASE = text("""
+    UPDATE hubspot_sync_logs l
+    SET claimed_by = NULL, claimed_until = NULL, claim_size = NULL,
+        next_attempt_at = CASE WHEN :delay > 0 THEN now() + make_interval(secs => :delay)
+                               ELSE l.next_attempt_at END
+    FROM unnest(CAST(:ids AS text[]), CAST(:fences AS int[])) AS held (id, fence)
+    WHERE l.id = held.id AND l.fence = held.fence AND l.claimed_by IS NOT NULL
+""")
+
+
+def release_calls(session: Session, calls: Collection[ClaimedCall], *, delay: float = 0) -> None:
+    """Give claimed calls back without a result, due again in `delay` seconds."""
+    session.execute(
+        _RELEASE,
+        {
+            "ids": [call.id for call in calls],
+            "fences": [call.fence for call in calls],
+            "delay": delay,
+        },
+    )
+
+
+# The generation proves that nobody disconnected since the claim; the fence, that it still holds.
+_MARK = text("""
+    UPDATE hubspot_sync_logs l
+    SET hub_id = :hub_id, contact_id = m.contact_id, phone_number = m.phone_number,
+        last_write_at = clock_timestamp(), read_back_misses = 0,
+        claimed_until = now() + make_interval(secs => :lease)
+    FROM unnest(CAST(:ids AS text[]), CAST(:fences AS int[]), CAST(:contact_ids AS text[]),
+                CAST(:phone_numbers AS text[])) AS m (id, fence, contact_id, phone_number)
+    WHERE l.id = m.id AND l.fence = m.fence AND l.claimed_by IS NOT NULL
+      AND l.claimed_until > now() AND l.status <> 'success'
+      AND EXISTS (SELECT FROM hubspot_oauth_tokens c
+                  WHERE c.id = :connection_id AND c.generation = :generation
+                    AND c.state = 'connected')
+    RETURNING l.id
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """The intent to write one note."""
+
+    call: ClaimedCall
+    contact_id: str
+    phone_number: str | None
+
+
+def mark_calls(
+    session: Session, marks: Sequence[Mark], *, connection_id: str, generation: int, hub_id: int
+) -> frozenset[str]:
+    """Write ahead that a POST may start now; returns the log ids for which it may.
+
+    The others lost their claim, or the connection changed. A mark renews the lease in full.
+    """
+    marked = session.execute(
+        _MARK,
+        {
+            "ids": [mark.call.id for mark in marks],
+            "fences": [mark.call.fence for mark in marks],
+            "contact_ids": [mark.contact_id for mark in marks],
+            "phone_numbers": [mark.phone_number for mark in marks],
+            "connection_id": connection_id,
+            "generation": generation,
+            "hub_id": hub_id,
+            "lease": LEASE_S,
+        },
+    )
+    return frozenset(marked.scalars())
+
+
+# Poison is judged here: only a suspect that was held alone counts towards it.
+_RETURN_EXPIRED = text("""
+    WITH lost AS (
+        SELECT id, (suspect_size = 1)::int AS was_alone FROM hubspot_sync_logs
+        WHERE claimed_by IS NOT NULL AND claimed_until <= now()
+        LIMIT 5000
+        FOR UPDATE SKIP LOCKED
+    ), returned AS (
+        UPDATE hubspot_sync_logs l
+        SET claimed_by = NULL, claimed_until = NULL, claim_size = NULL,
+            solo_crashes = l.solo_crashes + coalesce(lost.was_alone, 0),
+            suspect_size = greatest(l.claim_size / 2, 1),
+            next_attempt_at = coalesce(l.next_attempt_at, now())
+        FROM lost WHERE l.id = lost.id
+        RETURNING l.id, l.solo_crashes
+    )
+    SELECT count(*), coalesce(array_agg(id) FILTER (WHERE solo_crashes >= :poison), '{}')
+    FROM returned
+""")
+
+_POISON = text("""
+    UPDATE hubspot_sync_logs
+    SET status = 'error', error_code = 'poison', error_message = :message,
+        next_attempt_at = NULL, suspect_size = NULL, solo_crashes = 0, updated_at = now()
+    WHERE id = ANY(:ids) AND status <> 'success'
+""")
+
+
+def return_expired_claims(session: Session) -> tuple[int, list[str]]:
+    """Free the calls of workers that died; returns how many, and the ids set aside as poison."""
+    count, poisonous = session.execute(
+        _RETURN_EXPIRED, {"poison": CRASHES_ALONE_MAKING_POISON}
+    ).one()
+    if poisonous:
+        session.execute(_POISON, {"ids": poisonous, "message": POISON_MESSAGE})
+    return count, poisonous

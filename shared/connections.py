@@ -1,0 +1,213 @@
+"""Connections: finding them, changing what they hold, and what that does to waiting calls."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from sqlalchemy import select, text
+from sqlalchemy.orm import Session
+
+from shared.ids import new_connection_id
+from shared.models import Connection
+from shared.reasons import OTHER_ACCOUNT_MESSAGE
+
+CONNECTED: Final = "connected"
+DISCONNECTED: Final = "disconnected"
+RECONNECT_REQUIRED: Final = "reconnect_required"
+REQUEUE_DAYS: Final = 7
+
+# Encrypts a token for a row: (plaintext, row id, field name) -> ciphertext.
+Encrypt = Callable[[str, str, str], str]
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Grant:
+    """Fresh tokens of one HubSpot account, in the clear; never shown."""
+
+    access_token: str
+    refresh_token: str
+    expires_in: float
+    hub_id: int
+    ui_domain: str | None
+    scopes: tuple[str, ...]
+
+
+def find_connection(session: Session, *, user_id: str, workspace_id: str) -> Connection | None:
+    """The connection of a user and workspace, live or not."""
+    return session.scalars(
+        select(Connection).filter_by(user_id=user_id, workspace_id=workspace_id)
+    ).one_or_none()
+
+
+def _lock_hub(session: Session, hub_id: int) -> None:
+    # Connects and disconnects of one account take turns: who is last must revoke.
+    session.execute(
+        text("SELECT pg_advisory_xact_lock(hashtextextended('hub:' || :hub_id, 0))"),
+        {"hub_id": str(hub_id)},
+    )
+
+
+def _lock_connection(session: Session, user_id: str, workspace_id: str) -> Connection | None:
+    return session.scalars(
+        select(Connection)
+        .filter_by(user_id=user_id, workspace_id=workspace_id)
+        .with_for_update(key_share=True)
+        .execution_options(populate_existing=True)
+    ).one_or_none()
+
+
+_ENSURE = text("""
+    INSERT INTO hubspot_oauth_tokens (id, user_id, workspace_id, state)
+    VALUES (:id, :user_id, :workspace_id, 'disconnected')
+    ON CONFLICT (user_id, workspace_id) DO NOTHING
+""")
+
+
+def ensure_connection(session: Session, *, user_id: str, workspace_id: str) -> Connection:
+    """The tenant's connection row, made disconnected if there is none; locked."""
+    session.execute(
+        _ENSURE, {"id": new_connection_id(), "user_id": user_id, "workspace_id": workspace_id}
+    )
+    connection = _lock_connection(session, user_id, workspace_id)
+    if connection is None:  # nothing deletes these rows
+        raise LookupError("the connection vanished")
+    return connection
+
+
+_STORE_GRANT = text("""
+    UPDATE hubspot_oauth_tokens
+    SET access_token = :access_token, refresh_token = :refresh_token,
+        expires_at = now() + make_interval(secs => :expires_in), refreshed_at = now(),
+        token_version = token_version + 1, generation = generation + 1,
+        state = 'connected', state_reason = NULL, state_changed_at = now(),
+        hub_id = :hub_id, ui_domain = :ui_domain, scopes = :scopes,
+        connected_at = now(), updated_at = now()
+    WHERE id = :id
+""")
+
+# Calls that waited for the account that was connected until now are that account's affair.
+_PART_FROM_OLD_ACCOUNT = text("""
+    UPDATE hubspot_sync_logs
+    SET status = CASE WHEN status = 'skipped' THEN status
+                      WHEN last_write_at IS NULL THEN 'skipped' ELSE 'error' END,
+        error_code = CASE WHEN status = 'skipped' THEN error_code
+                          WHEN last_write_at IS NULL THEN 'not_connected'
+                          ELSE 'unconfirmed' END,
+        error_message = CASE WHEN status = 'skipped' THEN error_message ELSE :message END,
+        hub_id = coalesce(hub_id, :old_hub_id), next_attempt_at = NULL,
+        claimed_by = NULL, claimed_until = NULL, claim_size = NULL, updated_at = now()
+    WHERE user_id = :user_id AND workspace_id = :workspace_id AND next_attempt_at IS NOT NULL
+      AND created_at < now()
+""")
+
+# A repeated POST of the same call to the same account is excluded by the mark that is kept.
+_REQUEUE = text("""
+    UPDATE hubspot_sync_logs
+    SET status = 'pending', lane = 1, next_attempt_at = now(), failures = 0,
+        failing_since = NULL, looks = 0, raw_lookup = false, updated_at = now()
+    WHERE user_id = :user_id AND workspace_id = :workspace_id
+      AND (error_code IN ('reconnect_required', 'missing_scopes')
+           OR (error_code = 'not_connected'
+               AND created_at > now() - make_interval(days => :days)))
+      AND (hub_id IS NULL OR hub_id = :hub_id)
+""")
+
+
+def connect(
+    session: Session, *, user_id: str, workspace_id: str, grant: Grant, encrypt: Encrypt
+) -> str:
+    """Store a grant as the tenant's connection and requeue the calls that waited for it.
+
+    Connecting the same account again overwrites the tokens without revoking them: HubSpot hands
+    out the same refresh token. Another account's tokens go to the revocation list.
+
+    Returns:
+        The connection's id.
+    """
+    known = find_connection(session, user_id=user_id, workspace_id=workspace_id)
+    old_hub_id = known.hub_id if known is not None else None
+    for hub_id in sorted({grant.hub_id, old_hub_id or grant.hub_id}):
+        _lock_hub(session, hub_id)
+    connection = ensure_connection(session, user_id=user_id, workspace_id=workspace_id)
+    tenant = {"user_id": user_id, "workspace_id": workspace_id}
+    if connection.hub_id is not None and connection.hub_id != grant.hub_id:
+        _revoke_unless_shared(session, connection)
+        session.execute(
+            _PART_FROM_OLD_ACCOUNT,
+            {**tenant, "old_hub_id": connection.hub_id, "message": OTHER_ACCOUNT_MESSAGE},
+        )
+    session.execute(
+        _STORE_GRANT,
+        {
+            "id": connection.id,
+            "access_token": encrypt(grant.access_token, connection.id, "access_token"),
+            "refresh_token": encrypt(grant.refresh_token, connection.id, "refresh_token"),
+            "expires_in": grant.expires_in,
+            "hub_id": grant.hub_id,
+            "ui_domain": grant.ui_domain,
+            "scopes": list(grant.scopes),
+        },
+    )
+    session.execute(_REQUEUE, {**tenant, "hub_id": grant.hub_id, "days": REQUEUE_DAYS})
+    return connection.id
+
+
+_REVOKE = text("""
+    INSERT INTO hubspot_revocations
+        (id, bound_to, hub_id, access_token, refresh_token, token_expires_at)
+    SELECT :revocation_id, c.id, c.hub_id, c.access_token, c.refresh_token, c.expires_at
+    FROM hubspot_oauth_tokens c
+    WHERE c.id = :id AND c.refresh_token IS NOT NULL
+      AND NOT EXISTS (SELECT FROM hubspot_oauth_tokens other
+                      WHERE other.hub_id = c.hub_id AND other.id <> c.id
+                        AND other.state <> 'disconnected')
+""")
+
+
+def _revoke_unless_shared(session: Session, connection: Connection) -> None:
+    # An uninstall ends the app for the whole account, so the last connection alone may ask for it.
+    session.execute(
+        _REVOKE, {"revocation_id": new_connection_id().replace("hc_", "hr_"), "id": connection.id}
+    )
+
+
+_DISCONNECT = text("""
+    UPDATE hubspot_oauth_tokens
+    SET access_token = NULL, refresh_token = NULL, expires_at = NULL, refreshed_at = NULL,
+        generation = generation + 1, token_version = token_version + 1,
+        state = 'disconnected', state_reason = NULL, state_changed_at = now(), updated_at = now()
+    WHERE id = :id
+""")
+
+
+def disconnect(session: Session, *, user_id: str, workspace_id: str) -> bool:
+    """End the tenant's connection; HubSpot is told in the background. False if there was none."""
+    known = find_connection(session, user_id=user_id, workspace_id=workspace_id)
+    if known is None or known.state == DISCONNECTED:
+        return False
+    if known.hub_id is not None:
+        _lock_hub(session, known.hub_id)
+    connection = _lock_connection(session, user_id, workspace_id)
+    if connection is None or connection.state == DISCONNECTED:
+        return False
+    _revoke_unless_shared(session, connection)
+    session.execute(_DISCONNECT, {"id": connection.id})
+    return True
+
+
+_REQUIRE_RECONNECT = text("""
+    UPDATE hubspot_oauth_tokens
+    SET state = 'reconnect_required', state_reason = :reason, state_changed_at = now(),
+        updated_at = now()
+    WHERE id = :id AND token_version = :token_version AND state = 'connected'
+""")
+
+
+def require_reconnect(
+    session: Session, connection_id: str, *, token_version: int, reason: str
+) -> bool:
+    """Say that HubSpot refused this very token; a token stored since then is not affected."""
+    result = session.execute(
+        _REQUIRE_RECONNECT, {"id": connection_id, "token_version": token_version, "reason": reason}
+    )
+    return bool(result.rowcount)  # type: ignore[attr-defined]

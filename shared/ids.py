@@ -1,0 +1,13 @@
+"""Identifiers: a prefix that says what it names, then a UUIDv7, which keeps index writes local."""
+
+from uuid_utils import uuid7
+
+
+def new_log_id() -> str:
+    """A sync log id, `hs_` and 32 hex digits; also the note's Ref and HubSpot's trace id."""
+    return f"hs_{uuid7().hex}"
+
+
+def new_connection_id() -> str:
+    """A connection id, `hc_` and 32 hex digits."""
+    return f"hc_{uuid7().hex}"

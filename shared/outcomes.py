@@ -1,0 +1,137 @@
+"""Recording what became of claimed calls: one statement for a whole batch."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The next state of one claimed call, complete: what is not named here is cleared.
+
+    Attributes:
+        id: The log id; with `fence` it says under which claim this was decided.
+        fence: See `id`. A success is recorded whether or not the claim still holds.
+        status: The status a person sees.
+        next_in: Seconds until the call is due again; None when nothing more will happen.
+        is_failing: The retry schedule goes on; otherwise it starts afresh next time.
+        keeps_mark: A write is still in doubt.
+        is_attempt: This is shown as an attempt; a mere wait is not.
+        hub_id: Overwrites the row's only when given, as do `phone_number` and `contact_id`.
+    """
+
+    id: str
+    fence: int
+    status: str
+    error_code: str | None = None
+    error_message: str | None = None
+    next_in: float | None = None
+    lane: int = 0
+    looks: int = 0
+    raw_lookup: bool = False
+    failures: int = 0
+    is_failing: bool = False
+    keeps_mark: bool = False
+    read_back_misses: int = 0
+    hub_id: int | None = None
+    phone_number: str | None = None
+    contact_id: str | None = None
+    engagement_id: str | None = None
+    is_attempt: bool = True
+    http_status: int | None = None
+    correlation_id: str | None = None
+
+
+_RECORD = text("""
+    WITH o AS MATERIALIZED (
+        SELECT * FROM jsonb_to_recordset(CAST(:outcomes AS jsonb)) AS o (
+            id text, fence int, status text, error_code text, error_message text,
+            next_in float8, lane smallint, looks smallint, raw_lookup boolean,
+            failures smallint, is_failing boolean, keeps_mark boolean,
+            read_back_misses smallint, hub_id bigint, phone_number text, contact_id text,
+            engagement_id text, is_attempt boolean, http_status smallint, correlation_id text)
+    ), recorded AS (
+        UPDATE hubspot_sync_logs l
+        SET status = o.status, error_code = o.error_code, error_message = o.error_message,
+            next_attempt_at = now() + make_interval(secs => o.next_in),
+            lane = o.lane, looks = o.looks, raw_lookup = o.raw_lookup, failures = o.failures,
+            failing_since = CASE WHEN o.is_failing THEN coalesce(l.failing_since, now()) END,
+            last_write_at = CASE WHEN o.keeps_mark THEN l.last_write_at END,
+            read_back_misses = o.read_back_misses,
+            hub_id = coalesce(o.hub_id, l.hub_id),
+            phone_number = coalesce(o.phone_number, l.phone_number),
+            contact_id = coalesce(o.contact_id, l.contact_id),
+            engagement_id = o.engagement_id,
+            attempts = l.attempts + o.is_attempt::int,
+            claimed_by = NULL, claimed_until = NULL, claim_size = NULL,
+            suspect_size = NULL, solo_crashes = 0, updated_at = now()
+        FROM o
+        WHERE l.id = o.id AND l.engagement_id IS NULL
+          AND (o.engagement_id IS NOT NULL
+               OR (l.fence = o.fence AND l.claimed_by IS NOT NULL))
+        RETURNING l.id
+    ), attempted AS (
+        INSERT INTO hubspot_sync_attempts (log_id, started_at, duration_ms, outcome, error_code,
+                                           message, http_status, correlation_id)
+        SELECT o.id, :started_at,
+               greatest(extract(epoch FROM clock_timestamp() - :started_at) * 1000, 0)::int,
+               o.status, o.error_code, o.error_message, o.http_status, o.correlation_id
+        FROM o JOIN recorded USING (id) WHERE o.is_attempt
+    ), surplus AS (
+        -- The row has another note already: this one must go, and is remembered until it has.
+        INSERT INTO hubspot_surplus_notes (hub_id, note_id, log_id)
+        SELECT o.hub_id, o.engagement_id, o.id
+        FROM o JOIN hubspot_sync_logs l ON l.id = o.id
+        WHERE o.engagement_id IS NOT NULL AND l.engagement_id <> o.engagement_id
+        ON CONFLICT DO NOTHING
+    )
+    SELECT id FROM recorded
+""")
+
+
+def record_outcomes(
+    session: Session, outcomes: Sequence[Outcome], *, started_at: datetime
+) -> frozenset[str]:
+    """Store outcomes and their attempts; returns the log ids that took them.
+
+    An outcome without a note is dropped when its claim is lost: whoever holds the call now
+    decides. A note is proof and always counts; if the row has another one, this one is put on the
+    list of surplus notes.
+    """
+    if not outcomes:
+        return frozenset()
+    recorded = session.execute(
+        _RECORD,
+        {
+            "outcomes": json.dumps([asdict(outcome) for outcome in outcomes]),
+            "started_at": started_at,
+        },
+    )
+    return frozenset(recorded.scalars())
+
+
+# Raw look-ups take several spellings a number, so they wait until a search body is full.
+_HASTEN = text("""
+    WITH waiting AS (
+        SELECT id FROM hubspot_sync_logs
+        WHERE user_id = :user_id AND workspace_id = :workspace_id AND claimed_by IS NULL
+          AND next_attempt_at > now() AND next_attempt_at < now() + interval '10 seconds'
+          AND raw_lookup
+        FOR UPDATE SKIP LOCKED
+    )
+    UPDATE hubspot_sync_logs l SET next_attempt_at = now()
+    FROM waiting
+    WHERE l.id = waiting.id AND (SELECT count(*) FROM waiting) >= :enough
+""")
+
+
+def hasten_raw_lookups(session: Session, *, user_id: str, workspace_id: str, enough: int) -> int:
+    """Make collected raw look-ups due at once when they fill a search body; returns how many."""
+    result = session.execute(
+        _HASTEN, {"user_id": user_id, "workspace_id": workspace_id, "enough": enough}
+    )
+    return result.rowcount  # type: ignore[attr-defined,no-any-return]

@@ -1,0 +1,51 @@
+"""Why a call is not (yet) in HubSpot: the stable codes that logs, API and metrics share."""
+
+from enum import StrEnum
+from typing import Final
+
+
+class Status(StrEnum):
+    """What a person sees of a call."""
+
+    PENDING = "pending"
+    SUCCESS = "success"
+    ERROR = "error"
+    SKIPPED = "skipped"
+
+
+class Reason(StrEnum):
+    """`error_code` of the sync log."""
+
+    CONTACT_NOT_FOUND = "contact_not_found"
+    AMBIGUOUS_CONTACT = "ambiguous_contact"
+    NO_PHONE_NUMBER = "no_phone_number"
+    INVALID_PHONE_NUMBER = "invalid_phone_number"
+    NOT_CONNECTED = "not_connected"
+    RECONNECT_REQUIRED = "reconnect_required"
+    MISSING_SCOPES = "missing_scopes"
+    REJECTED_BY_HUBSPOT = "rejected_by_hubspot"
+    RATE_LIMITED = "rate_limited"
+    HUBSPOT_UNAVAILABLE = "hubspot_unavailable"
+    NETWORK_ERROR = "network_error"
+    UNCONFIRMED = "unconfirmed"
+    CONFIGURATION_ERROR = "configuration_error"
+    POISON = "poison"
+    PAYLOAD_EXPIRED = "payload_expired"
+
+
+# Messages that more than one place records.
+NOT_CONNECTED_MESSAGE: Final = (
+    "HubSpot was not connected when this call waited. Calls of the last 7 days are synced when"
+    " the workspace connects; older ones can be retried by hand."
+)
+RECONNECT_MESSAGE: Final = (
+    "HubSpot withdrew its permission. Reconnect HubSpot, and this call is synced by itself."
+)
+POISON_MESSAGE: Final = (
+    "Working on this call alone ended its worker three times. It is set aside; retry it by hand"
+    " once the cause is mended."
+)
+OTHER_ACCOUNT_MESSAGE: Final = (
+    "This call waited for another HubSpot account when the connection changed. Retry it to sync"
+    " it to the account that is connected now."
+)
