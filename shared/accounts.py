@@ -15,23 +15,33 @@ class AccountState:
     """The standing of an account now.
 
     Attributes:
+        hub_id: The account.
         paused_for: Seconds the account is to be left alone; 0 when it is not paused.
         turn_width: Turns that may run side by side.
         failing_turns: Turns in a row that failed for reasons of the account's.
         is_raw_search: Calculated phone properties are not to be used in searches.
+        was_paused: There is a pause on record, over or not.
     """
 
+    hub_id: int
     paused_for: float = 0
     turn_width: int = FULL_WIDTH
     failing_turns: int = 0
     is_raw_search: bool = False
+    was_paused: bool = False
+
+    @property
+    def is_recovering(self) -> bool:
+        """Whether a good turn has something to restore."""
+        return self.failing_turns > 0 or self.turn_width < FULL_WIDTH or self.was_paused
 
 
 _LOAD = text("""
     SELECT greatest(coalesce(extract(epoch FROM paused_until - now()), 0), 0)::float8
                AS paused_for,
            turn_width, failing_turns,
-           coalesce(raw_search_until > now(), false) AS is_raw_search
+           coalesce(raw_search_until > now(), false) AS is_raw_search,
+           paused_until IS NOT NULL AS was_paused
     FROM hubspot_accounts WHERE hub_id = :hub_id
 """)
 
@@ -39,7 +49,7 @@ _LOAD = text("""
 def load_account(session: Session, hub_id: int) -> AccountState:
     """What is known of the account; the defaults when nothing is."""
     row = session.execute(_LOAD, {"hub_id": hub_id}).mappings().one_or_none()
-    return AccountState(**row) if row is not None else AccountState()
+    return AccountState(hub_id, **row) if row is not None else AccountState(hub_id)
 
 
 _PAUSE = text("""
@@ -69,7 +79,7 @@ _TURN_FAILED = text("""
 
 def note_failed_turn(session: Session, hub_id: int) -> int:
     """Count a turn that the account failed; from the second on the width is one turn."""
-    return session.execute(_TURN_FAILED, {"hub_id": hub_id}).scalar_one()
+    return int(session.execute(_TURN_FAILED, {"hub_id": hub_id}).scalar_one())
 
 
 _TURN_SUCCEEDED = text("""

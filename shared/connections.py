@@ -1,6 +1,6 @@
 """Connections: finding them, changing what they hold, and what that does to waiting calls."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Final
 
@@ -39,7 +39,7 @@ def find_connection(session: Session, *, user_id: str, workspace_id: str) -> Con
     ).one_or_none()
 
 
-def _lock_hub(session: Session, hub_id: int) -> None:
+def lock_hub(session: Session, hub_id: int) -> None:
     # Connects and disconnects of one account take turns: who is last must revoke.
     session.execute(
         text("SELECT pg_advisory_xact_lock(hashtextextended('hub:' || :hub_id, 0))"),
@@ -127,7 +127,7 @@ def connect(
     known = find_connection(session, user_id=user_id, workspace_id=workspace_id)
     old_hub_id = known.hub_id if known is not None else None
     for hub_id in sorted({grant.hub_id, old_hub_id or grant.hub_id}):
-        _lock_hub(session, hub_id)
+        lock_hub(session, hub_id)
     connection = ensure_connection(session, user_id=user_id, workspace_id=workspace_id)
     tenant = {"user_id": user_id, "workspace_id": workspace_id}
     if connection.hub_id is not None and connection.hub_id != grant.hub_id:
@@ -186,7 +186,7 @@ def disconnect(session: Session, *, user_id: str, workspace_id: str) -> bool:
     if known is None or known.state == DISCONNECTED:
         return False
     if known.hub_id is not None:
-        _lock_hub(session, known.hub_id)
+        lock_hub(session, known.hub_id)
     connection = _lock_connection(session, user_id, workspace_id)
     if connection is None or connection.state == DISCONNECTED:
         return False
@@ -211,3 +211,18 @@ def require_reconnect(
         _REQUIRE_RECONNECT, {"id": connection_id, "token_version": token_version, "reason": reason}
     )
     return bool(result.rowcount)  # type: ignore[attr-defined]
+
+
+_RESTORE = text("""
+    UPDATE hubspot_oauth_tokens
+    SET state = 'connected', state_reason = NULL, state_changed_at = now(), updated_at = now()
+    WHERE id = ANY(:ids) AND state = 'reconnect_required' AND refresh_token IS NOT NULL
+    RETURNING user_id, workspace_id, hub_id
+""")
+
+
+def restore(session: Session, connection_ids: Collection[str]) -> None:
+    """Take back `require_reconnect`: the refusals turned out to be our configuration's fault."""
+    restored = session.execute(_RESTORE, {"ids": list(connection_ids)}).mappings().all()
+    for tenant in restored:
+        session.execute(_REQUEUE, {**tenant, "days": REQUEUE_DAYS})

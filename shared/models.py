@@ -23,6 +23,8 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
+from shared.settings import MatchPolicy
+
 NAMING: Final = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
     "uq": "uq_%(table_name)s_%(column_0_N_name)s",
@@ -63,7 +65,7 @@ class Connection(Base):
     ui_domain: Mapped[str | None] = mapped_column(Text)
     scopes: Mapped[list[str] | None] = mapped_column(ARRAY(Text))
     default_region: Mapped[str | None] = mapped_column(Text)
-    match_policy: Mapped[str | None] = mapped_column(Text)
+    match_policy: Mapped[MatchPolicy | None] = mapped_column(Text)
     connected_at: Mapped[datetime | None] = mapped_column(Moment)
     created_at: Mapped[datetime] = mapped_column(Moment, server_default=func.now())
     updated_at: Mapped[datetime] = mapped_column(

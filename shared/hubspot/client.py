@@ -1,0 +1,241 @@
+"""HubSpot's CRM as one connection sees it: one typed method per endpoint that we use.
+
+Every method raises the errors of `shared.hubspot.errors` and repeats nothing by itself. Paths are
+dated (`API_VERSION`); docstrings name the page of developers.hubspot.com that documents the
+endpoint. "Assumed" marks behaviour that no published source shows.
+"""
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from urllib.parse import quote
+
+import requests
+
+from shared.hubspot import notes as note_batches
+from shared.hubspot.errors import NotFoundError, TokenRejectedError
+from shared.hubspot.models import (
+    MAX_NOTES,
+    AccountDetails,
+    Contact,
+    ContactNotes,
+    ContactPage,
+    ContactSearch,
+    CreateNotesAnswer,
+    NewNote,
+    Note,
+    RateLimit,
+)
+from shared.hubspot.payload import (
+    JsonObject,
+    as_object,
+    encode,
+    identifier,
+    member,
+    text,
+    whole_number,
+)
+from shared.hubspot.responses import error_of, object_of, rate_limit, results_of, shapeless
+from shared.hubspot.transport import DEFAULT_TIMEOUT, Answer, send
+from shared.hubspot.version import API_VERSION
+
+MAX_CONTACTS = 1000
+"""Contacts in one associations batch read (Associations guide)."""
+MAX_PAGES = 10
+"""Pages that are followed for one contact's notes."""
+
+OnResponse = Callable[[str, int, float, RateLimit], None]
+"""Told of each answer: the method's name, HTTP status, seconds, rate-limit headers."""
+
+
+class HubSpotClient:
+    """HubSpot with one access token; cheap to make, holds nothing but what it is given."""
+
+    def __init__(
+        self,
+        access_token: str,
+        *,
+        api_url: str,
+        session: requests.Session,
+        timeout: tuple[float, float] = DEFAULT_TIMEOUT,
+        on_response: OnResponse | None = None,
+    ) -> None:
+        self._access_token = access_token
+        self._api_url = api_url.rstrip("/")
+        self._session = session
+        self._timeout = timeout
+        self._on_response = on_response
+
+    def __repr__(self) -> str:
+        return f"HubSpotClient(api_url={self._api_url!r})"
+
+    def search_contacts(self, search: ContactSearch) -> ContactPage:
+        """Find contacts: `POST /crm/objects/{version}/contacts/search` (CRM search guide).
+
+        Verified: at most 5 searches a second and account, no rate-limit headers, an index that
+        lags, 400 above 3,000 characters or 10,000 results. Assumed: a bare 400, without a
+        category, for a property that the account lacks.
+        """
+        path = f"/crm/objects/{API_VERSION}/contacts/search"
+        answer = self._request("search_contacts", "POST", path, search.body())
+        payload, results = results_of(answer)
+        total = whole_number(payload.get("total"))
+        return ContactPage(
+            total=len(results) if total is None else total,
+            contacts=tuple(_contact(result, answer) for result in results),
+            next_after=identifier(member(payload, "paging", "next", "after")),
+        )
+
+    def create_notes(self, notes: Sequence[NewNote]) -> CreateNotesAnswer:
+        """Write up to 100 notes: `POST /crm/objects/{version}/notes/batch/create` (Notes guide).
+
+        Verified: with a unique `objectWriteTraceId` on every input one bad input does not fail
+        the others (207, Error handling page), and there is no idempotency key. Assumed: results
+        carry the trace id; one that does not is in `unmatched`.
+
+        Raises:
+            HubSpotError: unless it is `definite`, any of the notes may exist.
+        """
+        path = f"/crm/objects/{API_VERSION}/notes/batch/create"
+        answer = self._request("create_notes", "POST", path, note_batches.create_body(notes))
+        return note_batches.created_notes(answer, notes, self._access_token)
+
+    def notes_of_contacts(self, contact_ids: Collection[str]) -> ContactNotes:
+        """List the notes on contacts, without the search index's lag.
+
+        `POST /crm/associations/{version}/contacts/notes/batch/read` (Associations guide), one
+        request for up to 1,000 contacts and for each further page, of which there are at most 10.
+        Assumed: a merged or deleted contact may be answered like one without notes, so read the
+        contact before an empty answer is taken for a miss.
+        """
+        path = f"/crm/associations/{API_VERSION}/contacts/notes/batch/read"
+        note_ids: dict[str, tuple[str, ...]] = {}
+        unknown: set[str] = set()
+        pending: dict[str, JsonObject] = {each: {"id": each} for each in contact_ids}
+        for _ in range(MAX_PAGES):
+            following: dict[str, JsonObject] = {}
+            for chunk in _chunks(list(pending), MAX_CONTACTS):
+                body = encode({"inputs": [pending[each] for each in chunk]})
+                try:
+                    answer = self._request("notes_of_contacts", "POST", path, body)
+                except NotFoundError:
+                    unknown.update(chunk)
+                    continue
+                page = note_batches.associations_page(answer)
+                for each in chunk:
+                    if each not in page.note_ids:
+                        unknown.add(each)
+                        continue
+                    note_ids[each] = note_ids.get(each, ()) + page.note_ids[each]
+                    if each in page.next_after:
+                        following[each] = {"id": each, "after": page.next_after[each]}
+            pending = following
+        return ContactNotes(
+            note_ids={key: value for key, value in note_ids.items() if key not in unknown},
+            unknown=frozenset(unknown),
+            truncated=frozenset(pending),
+        )
+
+    def read_notes(self, note_ids: Sequence[str]) -> dict[str, Note]:
+        """Read notes by id: `POST /crm/objects/{version}/notes/batch/read` (Notes guide).
+
+        One request per 100. A note that is absent is archived, or was never in this account.
+        """
+        path = f"/crm/objects/{API_VERSION}/notes/batch/read"
+        found: dict[str, Note] = {}
+        for chunk in _chunks(note_ids, MAX_NOTES):
+            answer = self._request("read_notes", "POST", path, note_batches.read_body(chunk))
+            found |= note_batches.read_notes(answer)
+        return found
+
+    def search_notes(self, contact_id: str, *, created_from_ms: int) -> tuple[Note, ...]:
+        """Find a contact's notes created since a time: `POST …/notes/search` (CRM search guide).
+
+        For timelines too long to list, and only when the index has caught up. Oldest first, at
+        most 2,000: a note that was written at that time is among the first.
+        """
+        path = f"/crm/objects/{API_VERSION}/notes/search"
+        body = note_batches.search_body(contact_id, created_from_ms)
+        found: list[Note] = []
+        for _ in range(MAX_PAGES):
+            answer = self._request("search_notes", "POST", path, encode(body))
+            payload, results = results_of(answer)
+            found += filter(None, map(note_batches.note_of, results))
+            after = identifier(member(payload, "paging", "next", "after"))
+            if after is None:
+                break
+            body["after"] = after
+        return tuple(found)
+
+    def read_contact(self, contact_id: str) -> Contact | None:
+        """Read a contact, or None if there is none (Contacts guide).
+
+        `GET /crm/objects/{version}/contacts/{id}`. Assumed: the id of a contact that was merged
+        away answers with the surviving contact, whose id differs from the one asked for.
+        """
+        path = f"/crm/objects/{API_VERSION}/contacts/{quote(contact_id, safe='')}"
+        try:
+            answer = self._request("read_contact", "GET", path)
+        except NotFoundError:
+            return None
+        return _contact(object_of(answer), answer)
+
+    def archive_note(self, note_id: str) -> None:
+        """Move a note to the recycle bin; one that is gone already counts as archived.
+
+        `DELETE /crm/objects/{version}/notes/{id}` (Notes guide). Assumed: 204 when repeated.
+        """
+        path = f"/crm/objects/{API_VERSION}/notes/{quote(note_id, safe='')}"
+        try:
+            self._request("archive_note", "DELETE", path)
+        except NotFoundError:
+            return
+
+    def account_details(self) -> AccountDetails:
+        """Which account this is: `GET /account-info/{version}/details` (Account information)."""
+        answer = self._request("account_details", "GET", f"/account-info/{API_VERSION}/details")
+        payload = object_of(answer)
+        hub_id = whole_number(payload.get("portalId"))
+        if hub_id is None:
+            raise shapeless(answer)
+        return AccountDetails(hub_id=hub_id, ui_domain=text(payload.get("uiDomain")))
+
+    def uninstall(self) -> None:
+        """Uninstall our app from the account; HubSpot mails its admins (App uninstalls page).
+
+        `DELETE /appinstalls/{version}/external-install`, 204. It ends every grant of the account.
+        """
+        self._request("uninstall", "DELETE", f"/appinstalls/{API_VERSION}/external-install")
+
+    def _request(self, name: str, method: str, path: str, body: bytes | None = None) -> Answer:
+        if not (self._access_token.isascii() and self._access_token.isprintable()):
+            # http.client would refuse the header with a message that quotes it.
+            raise TokenRejectedError("The access token is malformed.", sent=False, definite=True)
+        answer = send(
+            self._session,
+            method,
+            self._api_url + path,
+            timeout=self._timeout,
+            body=body,
+            bearer=self._access_token,
+        )
+        if self._on_response is not None:
+            self._on_response(name, answer.status, answer.seconds, rate_limit(answer.headers))
+        error = error_of(answer, [self._access_token])
+        if error is not None:
+            raise error
+        return answer
+
+
+def _contact(result: JsonObject, answer: Answer) -> Contact:
+    contact_id = identifier(result.get("id"))
+    if contact_id is None:
+        raise shapeless(answer)
+    properties = as_object(result.get("properties"))
+    return Contact(
+        contact_id,
+        {key: value if isinstance(value, str) else None for key, value in properties.items()},
+    )
+
+
+def _chunks(ids: Sequence[str], size: int) -> Iterator[Sequence[str]]:
+    for start in range(0, len(ids), size):
+        yield ids[start : start + size]

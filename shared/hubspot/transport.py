@@ -1,0 +1,146 @@
+"""One HTTP exchange with HubSpot: the session it goes through, and a whole answer or an error."""
+
+import ssl
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from http.cookiejar import DefaultCookiePolicy
+from importlib.metadata import PackageNotFoundError, version
+
+import requests
+from requests.adapters import HTTPAdapter
+from requests.exceptions import InvalidSchema, InvalidURL, MissingSchema
+from urllib3 import exceptions as urllib3_exceptions
+
+from shared.hubspot.errors import ConfigurationError, HubSpotError, NetworkError, UnavailableError
+
+MAX_ANSWER_BYTES = 16 * 1024 * 1024
+CHUNK_BYTES = 64 * 1024
+
+DEFAULT_TIMEOUT = (3.0, 12.0)
+"""Seconds to connect, and seconds to wait for an answer to begin."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A whole HTTP answer; `headers` ignore case, `body` may hold tokens."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes = field(repr=False)
+    seconds: float
+
+
+def build_session(pool_size: int) -> requests.Session:
+    """A session that keeps up to `pool_size` idle connections to each host.
+
+    It may be shared by threads and by connections of different customers: it repeats no request
+    by itself and keeps no cookies. Build it after a fork. Proxies and CA bundles from the
+    environment apply unless the caller clears `trust_env`.
+    """
+    session = requests.Session()
+    adapter = HTTPAdapter(pool_maxsize=pool_size, max_retries=0)
+    session.mount("https://", adapter)
+    session.mount("http://", adapter)
+    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+    session.headers["User-Agent"] = f"hubspot-call-sync/{_own_version()}"
+    return session
+
+
+def send(
+    session: requests.Session,
+    method: str,
+    url: str,
+    *,
+    timeout: tuple[float, float],
+    body: bytes | None = None,
+    content_type: str = "application/json",
+    bearer: str | None = None,
+) -> Answer:
+    """Send one request and read its answer, whatever the status; redirects are not followed.
+
+    The body of the answer gets as many seconds as its beginning did, and at most 16 MiB.
+
+    Raises:
+        NetworkError: no whole answer came; `sent` and `definite` say how far it got.
+        UnavailableError: the answer is too large.
+        ConfigurationError: the URL, or a proxy's, is not one.
+    """
+    started = time.monotonic()
+
+    def authorize(request: requests.PreparedRequest) -> requests.PreparedRequest:
+        if bearer is not None:
+            request.headers["Authorization"] = f"Bearer {bearer}"
+        return request
+
+    try:
+        with session.request(
+            method,
+            url,
+            data=body,
+            headers={"Content-Type": content_type} if body is not None else None,
+            # Given as a function, because a .netrc would replace a plain header.
+            auth=authorize,
+            timeout=timeout,
+            allow_redirects=False,
+            stream=True,
+        ) as response:
+            content = _read(response, deadline=time.monotonic() + timeout[1])
+    except (requests.RequestException, urllib3_exceptions.HTTPError) as error:
+        raise error_of_failure(error) from error
+    return Answer(response.status_code, response.headers, content, time.monotonic() - started)
+
+
+def error_of_failure(
+    error: requests.RequestException | urllib3_exceptions.HTTPError,
+) -> HubSpotError:
+    """Map any failure of requests or urllib3 to an error of ours.
+
+    Only what proves that no byte of the request left is definite: no address, no connection, no
+    tunnel, no trusted certificate. Other TLS failures look the same before and after the request
+    was sent, and a kept-alive connection may break under a request that arrived: ambiguous.
+    """
+    if isinstance(error, (InvalidURL, InvalidSchema, MissingSchema)):
+        return ConfigurationError(
+            "The URL of HubSpot or of the proxy is malformed.", sent=False, definite=True
+        )
+    match _cause(error):
+        case urllib3_exceptions.ConnectTimeoutError() | urllib3_exceptions.NewConnectionError():
+            return _unsent("HubSpot could not be reached.")
+        case urllib3_exceptions.ProxyError():
+            return _unsent("The proxy to HubSpot could not be used.")
+        case urllib3_exceptions.SSLError(args=(ssl.SSLCertVerificationError(), *_)):
+            return _unsent("HubSpot's certificate is not trusted.")
+        case urllib3_exceptions.TimeoutError():
+            return NetworkError("HubSpot did not answer in time.")
+        case _:
+            return NetworkError("The connection to HubSpot broke.")
+
+
+def _unsent(message: str) -> NetworkError:
+    return NetworkError(message, sent=False, definite=True)
+
+
+def _cause(error: Exception) -> object:
+    """What urllib3 said: requests keeps it as the first argument, urllib3 inside MaxRetryError."""
+    cause = error.args[0] if isinstance(error, requests.RequestException) and error.args else error
+    return cause.reason if isinstance(cause, urllib3_exceptions.MaxRetryError) else cause
+
+
+def _read(response: requests.Response, *, deadline: float) -> bytes:
+    """Read the body as it arrives, so that one that trickles cannot hold its reader for ever."""
+    content = bytearray()
+    while chunk := response.raw.read1(CHUNK_BYTES, decode_content=True):
+        content += chunk
+        if len(content) > MAX_ANSWER_BYTES:
+            raise UnavailableError("HubSpot's answer is too large.", status=response.status_code)
+        if time.monotonic() > deadline:
+            raise NetworkError("HubSpot did not answer in time.", status=response.status_code)
+    return bytes(content)
+
+
+def _own_version() -> str:
+    try:
+        return version("hubspot-call-sync")
+    except PackageNotFoundError:  # started from a checkout that was not installed
+        return "source"

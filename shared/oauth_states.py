@@ -1,0 +1,78 @@
+"""Authorizations on their way: the states that HubSpot echoes, stored hashed and taken once."""
+
+import hashlib
+import secrets
+from dataclasses import dataclass, field
+from typing import Final
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+LIFETIME_S: Final = 600
+
+
+def new_secret() -> str:
+    """256 random bits as text that fits a URL, a cookie and a form."""
+    return secrets.token_urlsafe(32)
+
+
+def hash_secret(secret: str) -> bytes:
+    """What is stored in place of a secret."""
+    return hashlib.sha256(secret.encode()).digest()
+
+
+@dataclass(frozen=True, slots=True)
+class Authorization:
+    """What a state stands for; `browser_hash` is that of the browser's cookie, if one is bound."""
+
+    user_id: str
+    workspace_id: str
+    code_verifier: str = field(repr=False)
+    browser_hash: bytes | None
+    return_to: str
+
+
+_STORE_STATE = text("""
+    INSERT INTO hubspot_oauth_states (state_hash, user_id, workspace_id, code_verifier,
+                                      browser_hash, return_to, expires_at)
+    VALUES (:state_hash, :user_id, :workspace_id, :code_verifier,
+            :browser_hash, :return_to, now() + make_interval(secs => :lifetime))
+""")
+
+
+def store_state(session: Session, state: str, authorization: Authorization) -> None:
+    """Remember an authorization under its state for `LIFETIME_S` seconds."""
+    session.execute(
+        _STORE_STATE,
+        {
+            "state_hash": hash_secret(state),
+            "user_id": authorization.user_id,
+            "workspace_id": authorization.workspace_id,
+            "code_verifier": authorization.code_verifier,
+            "browser_hash": authorization.browser_hash,
+            "return_to": authorization.return_to,
+            "lifetime": LIFETIME_S,
+        },
+    )
+
+
+# Deleting decides who of two callers gets it; an expired one is deleted too and not returned.
+_TAKE_STATE = text("""
+    WITH taken AS (DELETE FROM hubspot_oauth_states WHERE state_hash = :state_hash RETURNING *)
+    SELECT user_id, workspace_id, code_verifier, browser_hash, return_to
+    FROM taken WHERE expires_at > now()
+""")
+
+
+def take_state(session: Session, state: str) -> Authorization | None:
+    """Use a state up; None when it is unknown, used or expired."""
+    row = session.execute(_TAKE_STATE, {"state_hash": hash_secret(state)}).mappings().one_or_none()
+    return Authorization(**row) if row is not None else None
+
+
+_EXPIRE = text("DELETE FROM hubspot_oauth_states WHERE expires_at <= now()")
+
+
+def expire_states(session: Session) -> None:
+    """Delete the states of authorizations that nobody finished."""
+    session.execute(_EXPIRE)

@@ -1,0 +1,123 @@
+"""Grants that await a person's confirmation: encrypted, for a short while, taken once.
+
+A grant that is not confirmed is put on the revocation list.
+"""
+
+from dataclasses import dataclass
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from shared.connections import Encrypt, Grant
+from shared.crypto import TokenCipher
+from shared.ids import new_connection_id
+from shared.oauth_states import LIFETIME_S, Authorization, hash_secret, new_secret
+
+_STORE = text("""
+    INSERT INTO hubspot_pending_grants (grant_hash, id, user_id, workspace_id, access_token,
+        refresh_token, expires_in, hub_id, ui_domain, scopes, return_to, expires_at)
+    VALUES (:grant_hash, :id, :user_id, :workspace_id, :access_token, :refresh_token,
+        :expires_in, :hub_id, :ui_domain, :scopes, :return_to,
+        now() + make_interval(secs => :lifetime))
+""")
+
+
+def store_pending_grant(
+    session: Session, authorization: Authorization, grant: Grant, encrypt: Encrypt
+) -> str:
+    """Keep a grant for `LIFETIME_S` seconds, until it is confirmed; returns its secret."""
+    secret, row_id = new_secret(), new_connection_id().replace("hc_", "hg_")
+    session.execute(
+        _STORE,
+        {
+            "grant_hash": hash_secret(secret),
+            "id": row_id,
+            "user_id": authorization.user_id,
+            "workspace_id": authorization.workspace_id,
+            "access_token": encrypt(grant.access_token, row_id, "access_token"),
+            "refresh_token": encrypt(grant.refresh_token, row_id, "refresh_token"),
+            "expires_in": grant.expires_in,
+            "hub_id": grant.hub_id,
+            "ui_domain": grant.ui_domain,
+            "scopes": list(grant.scopes),
+            "return_to": authorization.return_to,
+            "lifetime": LIFETIME_S,
+        },
+    )
+    return secret
+
+
+@dataclass(frozen=True, slots=True)
+class ConfirmedGrant:
+    """A grant that a person has confirmed, and whose it is."""
+
+    user_id: str
+    workspace_id: str
+    return_to: str
+    grant: Grant
+
+
+# The access token has aged since it was stored.
+_TAKE = text("""
+    WITH taken AS (DELETE FROM hubspot_pending_grants
+                   WHERE grant_hash = :grant_hash AND expires_at > now() RETURNING *)
+    SELECT id, user_id, workspace_id, return_to, access_token, refresh_token, hub_id, ui_domain,
+           scopes,
+           greatest(expires_in - :lifetime + extract(epoch FROM expires_at - now()), 1)::float8
+               AS expires_in
+    FROM taken
+""")
+
+
+def take_pending_grant(
+    session: Session, secret: str, cipher: TokenCipher
+) -> ConfirmedGrant | None:
+    """Use a pending grant up; None when it is unknown, used or expired.
+
+    Raises:
+        UndecryptableError: Its key is no longer there; the transaction should be rolled back.
+    """
+    row = session.execute(
+        _TAKE, {"grant_hash": hash_secret(secret), "lifetime": LIFETIME_S}
+    ).one_or_none()
+    if row is None:
+        return None
+    grant = Grant(
+        access_token=cipher.decrypt(row.access_token, row_id=row.id, field="access_token"),
+        refresh_token=cipher.decrypt(row.refresh_token, row_id=row.id, field="refresh_token"),
+        expires_in=row.expires_in,
+        hub_id=row.hub_id,
+        ui_domain=row.ui_domain,
+        scopes=tuple(row.scopes),
+    )
+    return ConfirmedGrant(row.user_id, row.workspace_id, row.return_to, grant)
+
+
+# HubSpot hands out the same refresh token for the same account, and an uninstall ends the app for
+# all of it: a grant whose account is connected, here or elsewhere, must live.
+_DROP_AND_REVOKE = """
+    WITH dropped AS (DELETE FROM hubspot_pending_grants WHERE {condition} RETURNING *), revoked AS (
+        INSERT INTO hubspot_revocations
+            (id, bound_to, hub_id, access_token, refresh_token, token_expires_at)
+        SELECT replace(d.id, 'hg_', 'hr_'), d.id, d.hub_id, d.access_token, d.refresh_token,
+               d.expires_at + make_interval(secs => d.expires_in - :lifetime)
+        FROM dropped d
+        WHERE NOT EXISTS (SELECT FROM hubspot_oauth_tokens c
+                          WHERE c.hub_id = d.hub_id AND c.state <> 'disconnected')
+    )
+    SELECT return_to FROM dropped
+"""
+_CANCEL = text(_DROP_AND_REVOKE.format(condition="grant_hash = :grant_hash"))
+_EXPIRE = text(_DROP_AND_REVOKE.format(condition="expires_at <= now()"))
+
+
+def cancel_pending_grant(session: Session, secret: str) -> str | None:
+    """Drop a grant and have it revoked; returns its `return_to`, None when it is unknown."""
+    return session.execute(
+        _CANCEL, {"grant_hash": hash_secret(secret), "lifetime": LIFETIME_S}
+    ).scalar_one_or_none()
+
+
+def expire_pending_grants(session: Session) -> int:
+    """Drop the grants that nobody confirmed in time and have them revoked; returns how many."""
+    return len(session.execute(_EXPIRE, {"lifetime": LIFETIME_S}).all())

@@ -1,0 +1,144 @@
+"""Waking workers: the Celery application, and the one message there is, a connection's id.
+
+The queue in Postgres is the truth and a message only a hint: every loss in here costs seconds,
+because the sweep wakes again.
+"""
+
+import threading
+from typing import Final
+
+import structlog
+from celery import Celery
+from kombu.exceptions import OperationalError as BrokerError
+from redis import Redis, RedisError
+
+log = structlog.get_logger(__name__)
+
+SYNC_TASK: Final = "callsync.sync_connection"
+SYNC_QUEUE: Final = "callsync"
+# A burst leaves about one message per connection; a turn clears the key first thing.
+COALESCE_S: Final = 2
+SOCKET_TIMEOUT_S: Final = 2.0
+VISIBILITY_TIMEOUT_S: Final = 120
+
+
+def make_celery(redis_url: str) -> Celery:
+    """The Celery application, configured the same in every process."""
+    broker = redis_url
+    if redis_url.startswith("unix://"):  # Kombu's word for the same
+        broker = redis_url.replace("unix://", "redis+socket://", 1)
+    app = Celery("callsync", broker=broker, set_as_current=False)
+    app.conf.update(
+        task_serializer="json",
+        accept_content=["json"],
+        task_ignore_result=True,
+        task_acks_late=True,
+        task_reject_on_worker_lost=True,
+        task_default_queue=SYNC_QUEUE,
+        task_send_sent_event=False,
+        worker_send_task_events=True,
+        worker_pool="threads",
+        worker_concurrency=16,
+        worker_prefetch_multiplier=1,
+        worker_hijack_root_logger=False,
+        worker_cancel_long_running_tasks_on_connection_loss=False,
+        broker_connection_retry_on_startup=True,
+        broker_connection_max_retries=None,
+        # Celery's own back-off grows to half a minute; draining resumes within 5 s instead.
+        broker_connection_retry_delay=1,
+        broker_transport_options={
+            "visibility_timeout": VISIBILITY_TIMEOUT_S,
+            "unacked_restore_interval": 5,
+            "unacked_restore_throttle": 1,
+            "socket_connect_timeout": SOCKET_TIMEOUT_S,
+            "socket_timeout": SOCKET_TIMEOUT_S,
+            "socket_keepalive": True,
+        },
+        enable_utc=True,
+        timezone="UTC",
+    )
+    return app
+
+
+def connect_redis(redis_url: str) -> Redis:
+    """A Redis client that gives up on a frozen server after `SOCKET_TIMEOUT_S` seconds."""
+    client: Redis = Redis.from_url(
+        redis_url,
+        socket_connect_timeout=SOCKET_TIMEOUT_S,
+        socket_timeout=SOCKET_TIMEOUT_S,
+        health_check_interval=15,
+    )
+    return client
+
+
+class WakeUps:
+    """Tells the workers that a connection has due calls, at most once per `COALESCE_S`."""
+
+    def __init__(self, redis_url: str) -> None:
+        self._redis = connect_redis(redis_url)
+        self._celery = make_celery(redis_url)
+
+    def wake(self, connection_id: str) -> None:
+        """Publish a wake-up unless one is on its way.
+
+        Raises:
+            RedisError, BrokerError: Redis is away; nothing is lost, the sweep wakes later.
+        """
+        if self._redis.set(_key(connection_id), b"", nx=True, ex=COALESCE_S):
+            self._celery.send_task(SYNC_TASK, args=[connection_id], retry=False)
+
+    def heard(self, connection_id: str) -> None:
+        """Say that the wake-up has arrived: what becomes due from now on needs another."""
+        self._redis.delete(_key(connection_id))
+
+
+def _key(connection_id: str) -> str:
+    return f"callsync:wake:{connection_id}"
+
+
+class BackgroundWakeUps:
+    """Wakes from a thread of its own: publishing to a frozen Redis would block a request.
+
+    What is not published yet is a set of connection ids, so its size is bounded by their number.
+    The thread starts with the first wake-up, hence after any fork.
+    """
+
+    def __init__(self, wake_ups: WakeUps) -> None:
+        self._wake_ups = wake_ups
+        self._waiting: set[str] = set()
+        self._changed = threading.Condition()
+        self._thread: threading.Thread | None = None
+        self._is_closed = False
+
+    def wake(self, connection_id: str) -> None:
+        """Note a wake-up; returns at once and never raises."""
+        with self._changed:
+            self._waiting.add(connection_id)
+            if self._thread is None and not self._is_closed:
+                self._thread = threading.Thread(target=self._run, name="wake-ups", daemon=True)
+                self._thread.start()
+            self._changed.notify()
+
+    def close(self) -> None:
+        """Publish what waits, within the socket timeout, and stop."""
+        with self._changed:
+            self._is_closed = True
+            self._changed.notify()
+        if self._thread is not None:
+            self._thread.join(SOCKET_TIMEOUT_S)
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._waiting or self._is_closed)
+                if not self._waiting:
+                    return
+                batch, self._waiting = self._waiting, set()
+            for connection_id in batch:
+                self._publish(connection_id)
+
+    def _publish(self, connection_id: str) -> None:
+        try:
+            self._wake_ups.wake(connection_id)
+        except (RedisError, BrokerError, OSError) as error:
+            log.warning("wake_up_lost", connection_id=connection_id, error=type(error).__name__)

@@ -1,0 +1,75 @@
+"""Deleting what has had its time: call contents, abandoned authorizations."""
+
+from typing import Final
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+MOST_AT_ONCE: Final = 10_000
+
+# A call in a worker's hands keeps its content until the next round.
+_DELETE_PAYLOADS = text("""
+    WITH old AS (
+        SELECT c.log_id FROM calls c JOIN hubspot_sync_logs l ON l.id = c.log_id
+        WHERE c.received_at < now() - make_interval(days => :days) AND l.claimed_by IS NULL
+        ORDER BY c.received_at
+        LIMIT :most
+        FOR UPDATE SKIP LOCKED
+    ), deleted AS (
+        DELETE FROM calls USING old WHERE calls.log_id = old.log_id RETURNING calls.log_id
+    ), settled AS (
+        UPDATE hubspot_sync_logs l
+        SET status = CASE WHEN l.status = 'pending' THEN 'error' ELSE l.status END,
+            error_code = CASE WHEN l.status = 'pending' THEN 'payload_expired'
+                              ELSE l.error_code END,
+            error_message = CASE WHEN l.status = 'pending' THEN :message
+                                 ELSE l.error_message END,
+            next_attempt_at = NULL, updated_at = now()
+        FROM deleted WHERE l.id = deleted.log_id AND l.next_attempt_at IS NOT NULL
+    )
+    SELECT count(*) FROM deleted
+""")
+
+PAYLOAD_EXPIRED_MESSAGE: Final = (
+    "The call was still unresolved when the retention period ended and its content was deleted."
+)
+
+
+def delete_old_payloads(session: Session, *, days: int) -> int:
+    """Delete the content of calls received more than `days` days ago, a batch at a time."""
+    deleted = session.execute(
+        _DELETE_PAYLOADS, {"days": days, "most": MOST_AT_ONCE, "message": PAYLOAD_EXPIRED_MESSAGE}
+    )
+    return int(deleted.scalar_one())
+
+
+_DELETE_STATES = text("""
+    WITH gone AS (DELETE FROM hubspot_oauth_states WHERE expires_at < now() RETURNING 1)
+    SELECT count(*) FROM gone
+""")
+
+
+def delete_expired_states(session: Session) -> int:
+    """Delete authorizations that nobody finished."""
+    return int(session.execute(_DELETE_STATES).scalar_one())
+
+
+# HubSpot considers the app installed, though nobody confirmed it here.
+_GIVE_UP_GRANTS = text("""
+    WITH gone AS (
+        DELETE FROM hubspot_pending_grants WHERE expires_at < now() RETURNING *
+    ), revoked AS (
+        INSERT INTO hubspot_revocations
+            (id, bound_to, hub_id, access_token, refresh_token, token_expires_at)
+        SELECT gone.id, gone.id, gone.hub_id, gone.access_token, gone.refresh_token, gone.expires_at
+        FROM gone
+        WHERE NOT EXISTS (SELECT FROM hubspot_oauth_tokens c
+                          WHERE c.hub_id = gone.hub_id AND c.state <> 'disconnected')
+    )
+    SELECT count(*) FROM gone
+""")
+
+
+def give_up_pending_grants(session: Session) -> int:
+    """Hand grants that were never confirmed to the revocation list."""
+    return int(session.execute(_GIVE_UP_GRANTS).scalar_one())

@@ -1,0 +1,235 @@
+"""The kinds of values a setting can have: each function turns a text into a checked value.
+
+Every function raises `InvalidValueError`, whose text completes the sentence "NAME …". Texts of
+secrets are never part of it, which is why errors of the standard library (they quote what they
+choke on) are replaced, not passed on.
+"""
+
+import base64
+import binascii
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import cast
+from urllib.parse import SplitResult, urlsplit
+
+import phonenumbers
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
+from pydantic import SecretStr
+from sqlalchemy import URL
+
+ENCRYPTION_KEY_BYTES = 32  # AES-256
+JWT_SECRET_BYTES = 32  # HS256: RFC 7518 §3.2 wants a key no shorter than the hash
+WEBHOOK_SECRET_BYTES = 24  # the least that Standard Webhooks allows
+LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
+DEFAULT_PORTS = {"http": 80, "https": 443}
+
+
+class InvalidValueError(ValueError):
+    """A setting's value cannot be used; the text says why without quoting a secret."""
+
+
+@dataclass(frozen=True)
+class WebhookSecret:
+    """A key that signs webhooks: of one workspace, or of the platform, which may name any."""
+
+    secret: SecretStr
+    workspace_id: str | None
+
+
+def secret(text: str) -> SecretStr:
+    return SecretStr(text)
+
+
+def plain(text: str) -> str:
+    return text
+
+
+def one_of(*choices: str) -> Callable[[str], str]:
+    """Accept exactly these words, in any case."""
+
+    def parse(text: str) -> str:
+        if text.lower() not in choices:
+            raise InvalidValueError(f"is {text!r}, not one of {', '.join(choices)}")
+        return text.lower()
+
+    return parse
+
+
+def whole_number(least: int, most: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        if not (text.isascii() and text.isdigit() and least <= int(text[:20]) <= most):
+            raise InvalidValueError(f"is {text!r}, not a whole number from {least} to {most}")
+        return int(text)
+
+    return parse
+
+
+def region(text: str) -> str:
+    """Accept a region that `phonenumbers` knows, as its ISO 3166 code: `US`, `GB`, `DE` …."""
+    if text.upper() not in phonenumbers.SUPPORTED_REGIONS:
+        raise InvalidValueError(f"is {text!r}, not a region with phone numbers")
+    return text.upper()
+
+
+def scopes(text: str) -> tuple[str, ...]:
+    found = tuple(text.split())
+    if "oauth" not in found:
+        raise InvalidValueError("lacks the scope oauth, which every HubSpot app needs")
+    return found
+
+
+def database_url(text: str) -> SecretStr:
+    sqlalchemy_url(text)
+    return SecretStr(text)
+
+
+def sqlalchemy_url(text: str) -> URL:
+    """Turn a libpq URL (`postgres://` or `postgresql://`, sockets too) into SQLAlchemy's.
+
+    libpq itself takes the URL apart, so that whatever works with psql works here.
+    """
+    scheme, separator, rest = text.partition("://")
+    if not separator or scheme not in {"postgres", "postgresql", "postgresql+psycopg"}:
+        raise InvalidValueError("is not a URL of a Postgres database")
+    try:
+        parts = cast("dict[str, str]", conninfo_to_dict(f"postgresql://{rest}"))
+    except psycopg.ProgrammingError:
+        raise InvalidValueError("is not a URL that Postgres understands") from None
+    host, port = parts.pop("host", None), parts.pop("port", None)
+    if host and ("/" in host or "," in host):  # a socket's folder, or several servers
+        parts |= {"host": host} | ({"port": port} if port else {})
+        host = port = None
+    if port and not port.isdigit():
+        raise InvalidValueError("has a port that is not a number")
+    return URL.create(
+        "postgresql+psycopg",
+        username=parts.pop("user", None),
+        password=parts.pop("password", None),
+        host=host,
+        port=int(port) if port else None,
+        database=parts.pop("dbname", None),
+        query=parts,
+    )
+
+
+def redis_url(text: str) -> SecretStr:
+    parts = _split_url(text)
+    if parts.scheme not in {"redis", "rediss", "unix"}:
+        raise InvalidValueError("does not start with redis://, rediss:// or unix://")
+    if not (parts.path if parts.scheme == "unix" else parts.hostname):
+        raise InvalidValueError("names no server")
+    return SecretStr(text)
+
+
+def web_url(text: str) -> str:
+    """Accept an https URL (http on this machine only)."""
+    parts = _split_url(text)
+    if parts.scheme not in DEFAULT_PORTS or not parts.hostname:
+        raise InvalidValueError(f"is {text!r}, not a URL that starts with https://")
+    if parts.username is not None or parts.password is not None:
+        raise InvalidValueError("contains a user name or password")
+    if parts.scheme == "http" and parts.hostname not in LOCAL_HOSTS:
+        raise InvalidValueError("is http, which is allowed on localhost only")
+    return text
+
+
+def base_url(text: str) -> str:
+    """Accept a web URL that paths are appended to; a trailing slash is dropped."""
+    parts = urlsplit(web_url(text))
+    if parts.query or parts.fragment:
+        raise InvalidValueError("has a query or a fragment, but paths are appended to it")
+    return text.rstrip("/")
+
+
+def origin(url: str) -> str:
+    """Return scheme, host and port of a web URL as browsers write them in `Origin`."""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    shown_host = f"[{host}]" if ":" in host else host
+    if parts.port in {None, DEFAULT_PORTS[parts.scheme]}:
+        return f"{parts.scheme}://{shown_host}"
+    return f"{parts.scheme}://{shown_host}:{parts.port}"
+
+
+def origins(text: str) -> tuple[str, ...]:
+    entries = _entries(text)
+    for number, entry in enumerate(entries, 1):
+        if "*" in entry:
+            raise InvalidValueError(f"has a wildcard in entry {number}: origins are exact")
+        parts = urlsplit(web_url(entry))
+        if parts.path.strip("/") or parts.query or parts.fragment:
+            raise InvalidValueError(f"has more than scheme, host and port in entry {number}")
+    return tuple(dict.fromkeys(origin(entry) for entry in entries))
+
+
+def webhook_secrets(text: str) -> tuple[WebhookSecret, ...]:
+    """Take apart a comma list of `whsec_<base64>` and `workspace_id=whsec_<base64>`."""
+    found = []
+    for number, entry in enumerate(_entries(text), 1):
+        # base64 pads with "=" too, so the workspace is what stands before the prefix
+        owner, prefix, encoded = entry.rpartition("whsec_")
+        workspace_id = owner.removesuffix("=").strip()
+        if not prefix or (owner and (not workspace_id or not owner.endswith("="))):
+            raise InvalidValueError(f"entry {number} is not whsec_… or workspace_id=whsec_…")
+        size = len(_decode_base64(encoded, f"entry {number}"))
+        if size < WEBHOOK_SECRET_BYTES:
+            raise InvalidValueError(
+                f"entry {number} is {size} bytes, needs {WEBHOOK_SECRET_BYTES} or more"
+            )
+        found.append(WebhookSecret(SecretStr(f"whsec_{encoded}"), workspace_id or None))
+    return tuple(found)
+
+
+def encryption_keys(text: str) -> tuple[bytes, ...]:
+    """Take apart a comma list of base64 of 32 random bytes."""
+    keys: list[bytes] = []
+    for number, entry in enumerate(_entries(text), 1):
+        key = _decode_base64(entry, f"key {number}")
+        if len(key) != ENCRYPTION_KEY_BYTES:
+            raise InvalidValueError(
+                f"key {number} is {len(key)} bytes, needs {ENCRYPTION_KEY_BYTES}"
+            )
+        if key in keys:
+            raise InvalidValueError(f"key {number} repeats key {keys.index(key) + 1}")
+        keys.append(key)
+    return tuple(keys)
+
+
+def jwt_secret(text: str) -> SecretStr:
+    size = len(text.encode())
+    if size < JWT_SECRET_BYTES:
+        raise InvalidValueError(f"is {size} bytes, needs {JWT_SECRET_BYTES} or more")
+    return SecretStr(text)
+
+
+def basic_auth(text: str) -> SecretStr:
+    user, _, password = text.partition(":")
+    if not (user and password):
+        raise InvalidValueError("is not user:password")
+    return SecretStr(text)
+
+
+def _entries(text: str) -> list[str]:
+    entries = [entry.strip() for entry in text.split(",") if entry.strip()]
+    if not entries:
+        raise InvalidValueError("is an empty list")
+    return entries
+
+
+def _decode_base64(text: str, what: str) -> bytes:
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        raise InvalidValueError(f"{what} is not base64") from None
+
+
+def _split_url(text: str) -> SplitResult:
+    try:
+        parts = urlsplit(text)
+        _ = parts.port  # parsed, and refused, only when asked for
+    except ValueError:
+        raise InvalidValueError("is not a URL") from None
+    if any(character.isspace() for character in text):
+        raise InvalidValueError("contains a blank")
+    return parts

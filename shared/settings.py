@@ -1,0 +1,280 @@
+"""What the processes are told by their environment: read once, checked as a whole at start.
+
+Each process loads the group it uses: `DatabaseSettings` (alembic), `WorkerSettings` (worker,
+beat, Flower) or `ApiSettings`. A field's name in capitals is the variable's name. A secret may
+be given as `NAME_FILE` instead, the path of a mounted secret. An empty variable counts as absent.
+"""
+
+import os
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from ipaddress import ip_address
+from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import SecretStr
+from sqlalchemy import URL
+
+from shared import setting_values as values
+from shared.environment import Problem, Setting, SettingsError, read_settings
+from shared.setting_values import WebhookSecret
+
+__all__ = [
+    "CALLBACK_PATH",
+    "ApiSettings",
+    "DatabaseSettings",
+    "LogFormat",
+    "LogLevel",
+    "MatchPolicy",
+    "OAuthBinding",
+    "Problem",
+    "ServiceSettings",
+    "SettingsError",
+    "WebhookSecret",
+    "WorkerSettings",
+    "find_problems",
+]
+
+OAuthBinding = Literal["cookie", "confirm"]
+MatchPolicy = Literal["most_recent", "oldest", "skip"]
+LogLevel = Literal["debug", "info", "warning", "error"]
+LogFormat = Literal["json", "console"]
+
+CALLBACK_PATH = "/api/hubspot/oauth/callback"
+RANDOM_KEY = 'python -c "import base64, os; print({}base64.b64encode(os.urandom(32)).decode())"'
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class DatabaseSettings:
+    """What alembic uses, and the start of every other group."""
+
+    database_url: Annotated[
+        SecretStr,
+        Setting(
+            values.database_url,
+            "write it like postgresql://user:password@host:5432/database",
+            is_required=True,
+            is_secret=True,
+        ),
+    ]
+
+    @property
+    def sqlalchemy_url(self) -> URL:
+        """The database as SQLAlchemy reaches it, by psycopg; its text hides the password."""
+        return values.sqlalchemy_url(self.database_url.get_secret_value())
+
+    @classmethod
+    def load(cls, environ: Mapping[str, str] = os.environ) -> Self:
+        """Read and check this group's variables.
+
+        Raises:
+            SettingsError: Something is missing or malformed; all of it is listed.
+        """
+        reading = read_settings(cls, environ)
+        problems = [*reading.problems, *cls.find_conflicts(reading.given)]
+        if problems:
+            raise SettingsError(problems)
+        return cls(**reading.values)
+
+    @classmethod
+    def find_conflicts(cls, given: Collection[str]) -> list[Problem]:  # noqa: ARG003
+        """Return what is wrong between settings, of which `given` are present."""
+        return []
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class ServiceSettings(DatabaseSettings):
+    """What the API and the worker both use."""
+
+    redis_url: Annotated[
+        SecretStr,
+        Setting(
+            values.redis_url, "write it like redis://host:6379/0", is_required=True, is_secret=True
+        ),
+    ]
+    hubspot_client_id: Annotated[
+        str, Setting(values.plain, "copy it from your HubSpot app's Auth tab", is_required=True)
+    ]
+    hubspot_client_secret: Annotated[
+        SecretStr,
+        Setting(
+            values.secret,
+            "copy it from your HubSpot app's Auth tab",
+            is_required=True,
+            is_secret=True,
+        ),
+    ]
+    public_url: Annotated[
+        str,
+        Setting(
+            values.base_url,
+            "give this service's address as browsers see it, https://…",
+            is_required=True,
+        ),
+    ]
+    token_encryption_keys: Annotated[
+        tuple[bytes, ...],
+        Setting(
+            values.encryption_keys,
+            f"make one with: {RANDOM_KEY.format('')}",
+            is_required=True,
+            is_secret=True,
+        ),
+    ]
+    hubspot_api_url: Annotated[
+        str,
+        Setting(values.base_url, "leave it out to use HubSpot", default="https://api.hubapi.com"),
+    ]
+    hubspot_app_url: Annotated[
+        str,
+        Setting(values.base_url, "leave it out to use HubSpot", default="https://app.hubspot.com"),
+    ]
+    hubspot_scopes: Annotated[
+        tuple[str, ...],
+        Setting(
+            values.scopes,
+            "list the scopes of your HubSpot app, separated by blanks",
+            default="oauth crm.objects.contacts.read crm.objects.contacts.write",
+        ),
+    ]
+    default_region: Annotated[
+        str, Setting(values.region, "give a country code such as US, GB or DE", default="US")
+    ]
+    match_policy: Annotated[
+        MatchPolicy,
+        Setting(
+            values.one_of("most_recent", "oldest", "skip"),
+            "choose what happens when several contacts have the number",
+            default="most_recent",
+        ),
+    ]
+    payload_retention_days: Annotated[
+        int,
+        Setting(
+            values.whole_number(1, 3650), "give the days to keep a call's contents", default="30"
+        ),
+    ]
+    log_level: Annotated[
+        LogLevel,
+        Setting(values.one_of("debug", "info", "warning", "error"), "choose one", default="info"),
+    ]
+    log_format: Annotated[
+        LogFormat | None,
+        Setting(values.one_of("json", "console"), "leave it out for JSON except on a terminal"),
+    ]
+
+    @property
+    def redirect_uri(self) -> str:
+        """Where HubSpot sends the browser back; the HubSpot app must list exactly this."""
+        return self.public_url + CALLBACK_PATH
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class WorkerSettings(ServiceSettings):
+    """What the worker, beat and Flower use."""
+
+    flower_basic_auth: Annotated[
+        SecretStr | None, Setting(values.basic_auth, "write it as user:password", is_secret=True)
+    ]
+
+
+def _derive_dashboard(found: Mapping[str, Any]) -> str:
+    return f"{found['public_url']}/"
+
+
+def _derive_origins(found: Mapping[str, Any]) -> tuple[str, ...]:
+    return tuple(
+        dict.fromkeys(values.origin(found[name]) for name in ("public_url", "dashboard_url"))
+    )
+
+
+def _derive_binding(found: Mapping[str, Any]) -> OAuthBinding:
+    return "cookie" if _is_same_site(found["public_url"], found["dashboard_url"]) else "confirm"
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class ApiSettings(ServiceSettings):
+    """What the API uses."""
+
+    webhook_secrets: Annotated[
+        tuple[WebhookSecret, ...],
+        Setting(
+            values.webhook_secrets,
+            "make one with: " + RANDOM_KEY.format("'whsec_' + "),
+            is_required=True,
+            is_secret=True,
+        ),
+    ]
+    jwt_secret: Annotated[
+        SecretStr | None,
+        Setting(values.jwt_secret, f"make one with: {RANDOM_KEY.format('')}", is_secret=True),
+    ]
+    jwt_jwks_url: Annotated[
+        str | None,
+        Setting(values.web_url, "give the address of your identity provider's keys, https://…"),
+    ]
+    jwt_audience: Annotated[str | None, Setting(values.plain, "give the tokens' aud claim")]
+    jwt_issuer: Annotated[str | None, Setting(values.plain, "give the tokens' iss claim")]
+    dashboard_url: Annotated[
+        str,
+        Setting(
+            values.web_url,
+            "give the page to return to after connecting, https://…",
+            default=_derive_dashboard,
+        ),
+    ]
+    allowed_origins: Annotated[
+        tuple[str, ...],
+        Setting(
+            values.origins,
+            "list exact origins, separated by commas, like https://app.example.com",
+            default=_derive_origins,
+        ),
+    ]
+    oauth_binding: Annotated[
+        OAuthBinding,
+        Setting(values.one_of("cookie", "confirm"), "choose one", default=_derive_binding),
+    ]
+
+    @classmethod
+    def find_conflicts(cls, given: Collection[str]) -> list[Problem]:
+        cure = "set JWT_SECRET to verify HS256 tokens, or JWT_JWKS_URL to verify by public keys"
+        present = {"jwt_secret", "jwt_jwks_url"} & set(given)
+        if len(present) == 1:
+            return []
+        problem = "both are set, but only one kind of token is accepted" if present else "missing"
+        return [Problem("JWT_SECRET or JWT_JWKS_URL", problem, cure)]
+
+
+def find_problems(environ: Mapping[str, str] = os.environ) -> list[Problem]:
+    """Return what is wrong with the settings of any process, each once."""
+    found: list[Problem] = []
+    for group in (ApiSettings, WorkerSettings):
+        try:
+            group.load(environ)
+        except SettingsError as error:
+            found += error.problems
+    return list(dict.fromkeys(found))
+
+
+def _is_same_site(one: str, other: str) -> bool:
+    """Tell whether browsers surely send a SameSite cookie between two URLs.
+
+    Without the public-suffix list only the same host and a host's own subdomains are sure;
+    sister domains count as two sites here, and `OAUTH_BINDING` says otherwise where needed.
+    """
+    if urlsplit(one).scheme != urlsplit(other).scheme:
+        return False
+    hosts = (urlsplit(one).hostname or "", urlsplit(other).hostname or "")
+    parent, child = sorted(hosts, key=len)
+    if parent == child:
+        return True
+    return "." in parent and not _is_address(parent) and child.endswith(f".{parent}")
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,243 @@
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from shared.call_details import CallDetails, Utterance
+from tests.notes.reading import read_note
+from worker.notes import marker_ref, render_note
+
+LOG_ID = "hs_0192f4a07c1e7d3f9a5b6c7d8e9f0a1b"
+CALL = CallDetails(
+    call_id="call_xyz",
+    direction="inbound",
+    phone_number="+12025550123",
+    from_number="+12025550123",
+    to_number="+12025550100",
+    started_at=datetime(2026, 11, 22, 9, 57, tzinfo=UTC),
+    ended_at=datetime(2026, 11, 22, 10, 0, tzinfo=UTC),
+    duration_seconds=184,
+    agent_name="Ada",
+    outcome="demo booked",
+    summary="Wants a demo.\nCalls back on Monday.",
+    recording_url="https://media.example.com/call_xyz.wav?a=1&b=2",
+    structured_data={
+        "intent": "demo",
+        "outcome": "demo booked",
+        "seats": 12,
+        "trial": True,
+        "budget": None,
+        "days": ["Mon", "Tue"],
+        "customer": {"name": "Grace", "sites": [{"city": "Rome"}, {"city": "Bern"}]},
+    },
+    transcript=(Utterance("assistant", "Hello!"), Utterance("user", "I want a <demo>.")),
+)
+ANY_TEXT = st.text(st.characters(codec=None))
+ANY_VALUE = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | ANY_TEXT,
+    lambda inner: st.lists(inner) | st.dictionaries(ANY_TEXT, inner),
+    max_leaves=20,
+)
+ANY_CALL = st.builds(
+    CallDetails,
+    call_id=ANY_TEXT,
+    direction=st.none() | ANY_TEXT,
+    phone_number=st.none() | ANY_TEXT,
+    from_number=st.none() | ANY_TEXT,
+    to_number=st.none() | ANY_TEXT,
+    started_at=st.none() | st.datetimes(timezones=st.just(UTC)),
+    ended_at=st.none() | st.datetimes(timezones=st.just(UTC)),
+    duration_seconds=st.none() | st.floats() | st.integers(),
+    agent_name=st.none() | ANY_TEXT,
+    outcome=st.none() | ANY_TEXT,
+    summary=st.none() | ANY_TEXT,
+    recording_url=st.none() | ANY_TEXT | ANY_TEXT.map(lambda text: f"https://host/{text}"),
+    structured_data=st.none() | st.dictionaries(ANY_TEXT, ANY_VALUE),
+    transcript=st.lists(st.builds(Utterance, ANY_TEXT, ANY_TEXT)).map(tuple),
+)
+
+
+def utf16_units(text: str) -> int:
+    return len(text.encode("utf-16-le")) // 2
+
+
+def test_a_full_call_reads_well() -> None:
+    note = read_note(render_note(CALL, log_id=LOG_ID))
+    assert note.lines == [
+        "Inbound call · 3 min 4 s",
+        "From: +12025550123",
+        "To: +12025550100",
+        "Agent: Ada",
+        "Outcome: demo booked",
+        "Summary",
+        "Wants a demo.",
+        "Calls back on Monday.",
+        "Recording (media.example.com)",
+        "Details",
+        "intent: demo",
+        "seats: 12",
+        "trial: yes",
+        "days: Mon, Tue",
+        "customer › name: Grace",
+        "customer › sites › 1 › city: Rome",
+        "customer › sites › 2 › city: Bern",
+        "Transcript",
+        "Assistant: Hello!",
+        "User: I want a <demo>.",
+        f"Call ID: call_xyz · Ref: {LOG_ID}",
+    ]
+    assert dict(note.tags)["a"] == {
+        "href": "https://media.example.com/call_xyz.wav?a=1&b=2",
+        "target": "_blank",
+        "rel": "noopener noreferrer",
+    }
+
+
+def test_a_bare_call_has_a_title_and_the_last_line() -> None:
+    note = read_note(render_note(CallDetails(call_id="call_xyz"), log_id=LOG_ID))
+    assert note.lines == ["Call", f"Call ID: call_xyz · Ref: {LOG_ID}"]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"),
+    [
+        (0, "Call · 0 s"),
+        (59.6, "Call · 1 min"),
+        (60, "Call · 1 min"),
+        (3725, "Call · 1 h 2 min 5 s"),
+        (-1, "Call"),
+        (float("nan"), "Call"),
+        (float("inf"), "Call"),
+    ],
+)
+def test_duration_is_written_for_people(seconds: float, shown: str) -> None:
+    call = CallDetails(call_id="call_1", duration_seconds=seconds)
+    assert read_note(render_note(call, log_id=LOG_ID)).lines[0] == shown
+
+
+def test_duration_that_is_not_given_follows_from_start_and_end() -> None:
+    note = read_note(render_note(replace(CALL, duration_seconds=None), log_id=LOG_ID))
+    assert note.lines[0] == "Inbound call · 3 min"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://media.example.com/a.wav",
+        "javascript:alert(1)",
+        "https://",
+        "https://hubspot.com@evil.example/a.wav",
+        "https://media.example.com/a b.wav",
+        'https://media.example.com/"onclick="alert(1)',
+        "https://media.example.com\\@evil.example",
+        "https://media.example.com:port/",
+        "https://[media.example.com/",
+        "https://media.example.com/" + "a" * 4096,
+        "//media.example.com/a.wav",
+        "",
+    ],
+)
+def test_a_recording_that_is_no_clean_https_link_is_left_out(url: str) -> None:
+    note = read_note(render_note(replace(CALL, recording_url=url), log_id=LOG_ID))
+    assert "a" not in dict(note.tags)
+    assert "Recording" not in note.text
+
+
+@settings(deadline=None)
+@given(ANY_CALL)
+def test_no_call_can_break_out_of_its_note(call: CallDetails) -> None:
+    body = render_note(call, log_id=LOG_ID)
+    assert utf16_units(body) < 65_536
+    assert marker_ref(body) == LOG_ID
+    note = read_note(body)
+    assert {tag for tag, _ in note.tags} <= {"p", "br", "strong", "ul", "li", "a"}
+    assert all(tag == "a" or not attributes for tag, attributes in note.tags)
+    assert note.lines[-1].startswith("Call ID:")
+    assert not any(character in body for character in "\0\x1b\u202e\u2066\ufffe")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["x", "&", "😀", "שלום ", "\n", "<b>", "e\u0301", "a\n\u200f"],
+    ids=["ascii", "entities", "emoji", "hebrew", "lines", "tags", "accents", "mixed"],
+)
+@pytest.mark.parametrize(
+    "field", ["summary", "transcript", "structured_data", "call_id", "outcome"]
+)
+def test_100_kb_in_any_field_is_shortened_and_the_last_line_survives(text: str, field: str) -> None:
+    long = text * 100_000
+    values: dict[str, Any] = {
+        "transcript": (Utterance("user", long), Utterance("assistant", long)),
+        "structured_data": {f"key {number}": long for number in range(200)},
+    }
+    body = render_note(replace(CALL, **{field: values.get(field, long)}), log_id=LOG_ID)
+    assert utf16_units(body) < 65_536
+    assert marker_ref(body) == LOG_ID
+    read_note(body)
+
+
+def test_everything_too_long_at_once_still_fits() -> None:
+    long = "&" * 100_000
+    call = CallDetails(
+        call_id=long,
+        direction=long,
+        from_number=long,
+        to_number=long,
+        agent_name=long,
+        outcome=long,
+        summary=long,
+        recording_url="https://media.example.com/" + "&" * 4000,
+        structured_data={f"{number}{long}": long for number in range(200)},
+        transcript=(Utterance(long, long),) * 100,
+    )
+    body = render_note(call, log_id=LOG_ID)
+    assert utf16_units(body) < 65_536
+    assert marker_ref(body) == LOG_ID
+    assert "Transcript" in body
+
+
+def test_a_long_transcript_uses_the_room_there_is_and_says_that_it_was_shortened() -> None:
+    turns = tuple(Utterance("user", f"{number} " + "word " * 20) for number in range(2_000))
+    body = render_note(replace(CALL, transcript=turns), log_id=LOG_ID)
+    assert utf16_units(body) > 60_000
+    assert read_note(body).lines[-2].endswith("… (shortened)")
+
+
+def test_right_to_left_text_is_kept_apart_from_what_stands_beside_it() -> None:
+    call = CallDetails(call_id="call_1", agent_name="דנה", summary="שלום\nhello")
+    lines = read_note(render_note(call, log_id=LOG_ID)).lines
+    assert lines[1:] == [
+        "Agent: \u2068דנה\u2069",
+        "Summary",
+        "\u2068שלום\u2069",
+        "hello",
+        f"Call ID: call_1 · Ref: {LOG_ID}",
+    ]
+
+
+def test_controls_and_marks_that_turn_text_around_are_dropped() -> None:
+    summary = "a\0b\x1bc\x7fd\u202ee\u2066f\ud800g\ufffeh\r\ni\u2028j\n\n\n\nk\tl"
+    note = read_note(render_note(CallDetails(call_id="call_1", summary=summary), log_id=LOG_ID))
+    assert note.text.split("Summary")[1].split("Call ID")[0].strip("\n") == "abcdefgh\ni\nj\n\nk\tl"
+
+
+def test_the_customers_number_is_shown_when_it_is_all_there_is() -> None:
+    call = CallDetails(call_id="call_1", phone_number="+12025550123")
+    assert read_note(render_note(call, log_id=LOG_ID)).lines[1] == "Phone: +12025550123"
+
+
+def test_structured_data_is_cut_at_depth_and_count() -> None:
+    deep: dict[str, object] = {"end": "x"}
+    for _ in range(50):
+        deep = {"in": deep}
+    wide = {f"key{number}": number for number in range(1_000)}
+    note = read_note(
+        render_note(
+            CallDetails(call_id="call_1", structured_data={"deep": deep, **wide}), log_id=LOG_ID
+        )
+    )
+    assert "deep › in › in › in › in: …" in note.lines
+    assert sum(tag == "li" for tag, _ in note.tags) == 100

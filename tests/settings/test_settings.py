@@ -1,0 +1,183 @@
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from shared.environment import list_settings
+from shared.settings import (
+    ApiSettings,
+    DatabaseSettings,
+    SettingsError,
+    WorkerSettings,
+    find_problems,
+)
+from tests.settings.environment import KEY, OTHER_KEY, SIGNING_KEY, make_environ
+
+NAMES = sorted(
+    {name.upper() for name in list_settings(ApiSettings) | list_settings(WorkerSettings)}
+)
+ENVIRON_TEXT = st.text(st.characters(exclude_characters="\0"))
+
+
+def names_at_fault(environ: dict[str, str]) -> list[str]:
+    return [problem.name for problem in find_problems(environ)]
+
+
+def test_defaults_follow_from_what_is_required() -> None:
+    loaded = ApiSettings.load(make_environ())
+    assert loaded.hubspot_api_url == "https://api.hubapi.com"
+    assert loaded.hubspot_app_url == "https://app.hubspot.com"
+    assert loaded.hubspot_scopes == (
+        "oauth",
+        "crm.objects.contacts.read",
+        "crm.objects.contacts.write",
+    )
+    assert loaded.dashboard_url == "https://calls.example.com/"
+    assert loaded.allowed_origins == ("https://calls.example.com",)
+    assert loaded.oauth_binding == "cookie"
+    assert loaded.default_region == "US"
+    assert loaded.match_policy == "most_recent"
+    assert loaded.payload_retention_days == 30
+    assert (loaded.log_level, loaded.log_format) == ("info", None)
+    assert (loaded.jwt_jwks_url, loaded.jwt_audience, loaded.jwt_issuer) == (None,) * 3
+    assert loaded.redirect_uri == "https://calls.example.com/api/hubspot/oauth/callback"
+
+
+def test_every_missing_and_malformed_name_is_in_one_error_with_a_cure() -> None:
+    environ = make_environ(
+        REDIS_URL=None, JWT_SECRET=None, DEFAULT_REGION="XX", TOKEN_ENCRYPTION_KEYS=f"{KEY},AAAA"
+    )
+    with pytest.raises(SettingsError) as caught:
+        ApiSettings.load(environ)
+    assert [problem.name for problem in caught.value.problems] == [
+        "REDIS_URL",
+        "TOKEN_ENCRYPTION_KEYS",
+        "DEFAULT_REGION",
+        "JWT_SECRET or JWT_JWKS_URL",
+    ]
+    message = str(caught.value)
+    assert "REDIS_URL: missing; write it like redis://" in message
+    assert "key 2 is 3 bytes, needs 32; make one with: python -c" in message
+
+
+def test_each_process_checks_only_what_it_uses() -> None:
+    only_database = {"DATABASE_URL": "postgresql:///callsync", "LOG_LEVEL": "loud"}
+    DatabaseSettings.load(only_database)
+    WorkerSettings.load(make_environ(WEBHOOK_SECRETS=None, JWT_SECRET=None))
+    ApiSettings.load(make_environ(FLOWER_BASIC_AUTH="no colon"))
+    assert names_at_fault(make_environ(WEBHOOK_SECRETS=None, FLOWER_BASIC_AUTH="no colon")) == [
+        "WEBHOOK_SECRETS",
+        "FLOWER_BASIC_AUTH",
+    ]
+
+
+def test_a_sound_environment_has_no_problems() -> None:
+    assert find_problems(make_environ()) == []
+
+
+def test_secrets_are_hidden_wherever_settings_are_printed() -> None:
+    environ = make_environ(FLOWER_BASIC_AUTH="flower:hunter2")
+    for loaded in (ApiSettings.load(environ), WorkerSettings.load(environ)):
+        printed = f"{loaded!r} {loaded.redis_url} {loaded.sqlalchemy_url}"
+        assert "hunter2" not in printed
+        assert "kkkk" not in printed
+    shown_secrets = repr(ApiSettings.load(environ).webhook_secrets)
+    assert SIGNING_KEY not in shown_secrets
+
+
+@settings(deadline=None)
+@given(name=st.sampled_from(NAMES), text=ENVIRON_TEXT)
+def test_any_text_is_accepted_or_refused_as_a_setting(name: str, text: str) -> None:
+    try:
+        ApiSettings.load(make_environ(**{name: text}))
+    except SettingsError as error:
+        assert any(name in problem.name for problem in error.problems)  # noqa: PT017
+
+
+@pytest.mark.parametrize("name", [n for n in NAMES if n.endswith(("SECRET", "SECRETS", "KEYS"))])
+@pytest.mark.parametrize("text", ["hunter2", "hunter2,hunter2", "x=hunter2", "whsec_hunter2"])
+def test_a_malformed_secret_is_not_quoted(name: str, text: str) -> None:
+    printed = " ".join(" ".join(problem) for problem in find_problems(make_environ(**{name: text})))
+    assert "hunter2" not in printed
+
+
+@pytest.mark.parametrize("name", ["DATABASE_URL", "REDIS_URL", "FLOWER_BASIC_AUTH"])
+@pytest.mark.parametrize(
+    "text", ["hunter2", "redis://:hunter2", "postgresql://u:hunter2@h:hunter2/db", "://[hunter2"]
+)
+def test_a_malformed_url_with_a_password_is_not_quoted(name: str, text: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        ApiSettings.load(make_environ(**{"FLOWER_BASIC_AUTH": "", "REDIS_URL": "", name: text}))
+    assert "hunter2" not in str(caught.value)
+
+
+def test_a_secret_may_come_from_a_file(tmp_path: Path) -> None:
+    mounted = tmp_path / "client secret"
+    mounted.write_text("from-file\n")
+    environ = make_environ(HUBSPOT_CLIENT_SECRET=None, HUBSPOT_CLIENT_SECRET_FILE=str(mounted))
+    loaded = WorkerSettings.load(environ)
+    assert loaded.hubspot_client_secret.get_secret_value() == "from-file"
+
+
+def test_a_secret_file_that_is_absent_or_empty_or_doubled_is_a_problem(tmp_path: Path) -> None:
+    (tmp_path / "empty").write_text("\n")
+    for path, why in (("absent", "cannot be read"), ("empty", "empty file")):
+        environ = make_environ(JWT_SECRET=None, JWT_SECRET_FILE=str(tmp_path / path))
+        assert [(p.name, why in p.problem) for p in find_problems(environ)] == [
+            ("JWT_SECRET", True)
+        ]
+    (tmp_path / "sound").write_text("x" * 32)
+    doubled = make_environ(JWT_SECRET_FILE=str(tmp_path / "sound"))
+    assert names_at_fault(doubled) == ["JWT_SECRET"]
+
+
+def test_exactly_one_way_to_verify_dashboard_tokens_is_needed() -> None:
+    keys_url = "https://login.example.com/jwks.json"
+    loaded = ApiSettings.load(make_environ(JWT_SECRET=None, JWT_JWKS_URL=keys_url))
+    assert (loaded.jwt_secret, loaded.jwt_jwks_url) == (None, keys_url)
+    assert names_at_fault(make_environ(JWT_JWKS_URL=keys_url)) == ["JWT_SECRET or JWT_JWKS_URL"]
+    assert names_at_fault(make_environ(JWT_SECRET=" ")) == ["JWT_SECRET or JWT_JWKS_URL"]
+
+
+@pytest.mark.parametrize(
+    ("public_url", "dashboard_url", "binding"),
+    [
+        ("https://calls.example.com", "https://calls.example.com:8443/page", "cookie"),
+        ("https://calls.example.com", "https://app.calls.example.com/", "cookie"),
+        ("https://api.example.com", "https://example.com/", "cookie"),
+        ("http://localhost:8000", "http://localhost:3000/", "cookie"),
+        ("https://calls.example.com", "https://app.example.com/", "confirm"),
+        ("https://calls.example.com", "https://evilcalls.example.com/", "confirm"),
+        ("http://localhost:8000", "http://127.0.0.1:8000/", "confirm"),
+        ("https://localhost:8000", "http://localhost:8000/", "confirm"),
+        ("https://1.0.0.1", "https://9.1.0.0.1/", "confirm"),
+    ],
+)
+def test_cookie_binds_only_where_browsers_surely_send_it(
+    public_url: str, dashboard_url: str, binding: str
+) -> None:
+    environ = make_environ(PUBLIC_URL=public_url, DASHBOARD_URL=dashboard_url)
+    assert ApiSettings.load(environ).oauth_binding == binding
+    chosen = ApiSettings.load({**environ, "OAUTH_BINDING": "confirm"})
+    assert chosen.oauth_binding == "confirm"
+
+
+def test_allowed_origins_default_to_those_of_both_pages() -> None:
+    environ = make_environ(DASHBOARD_URL="https://App.example.com:443/settings?tab=crm#hubspot")
+    assert ApiSettings.load(environ).allowed_origins == (
+        "https://calls.example.com",
+        "https://app.example.com",
+    )
+
+
+def test_keys_and_webhook_secrets_keep_their_order_and_owners() -> None:
+    loaded = ApiSettings.load(
+        make_environ(
+            TOKEN_ENCRYPTION_KEYS=f"{KEY}, {OTHER_KEY}",
+            WEBHOOK_SECRETS=f"{SIGNING_KEY},ws=1={SIGNING_KEY}",
+        )
+    )
+    assert loaded.token_encryption_keys == (b"k" * 32, b"o" * 32)
+    secrets = [(s.workspace_id, s.secret.get_secret_value()) for s in loaded.webhook_secrets]
+    assert secrets == [(None, SIGNING_KEY), ("ws=1", SIGNING_KEY)]

@@ -1,0 +1,55 @@
+"""Recent matches, so that a known caller costs no search: keyed hashes in Redis, short-lived."""
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from redis import Redis
+
+from shared.crypto import TokenCipher
+
+# Bounds how long a renumbered contact still gets the notes of its old number.
+CACHE_S: Final = 300
+
+
+class ContactCache:
+    """Contacts by phone number within one account, under one region and policy.
+
+    Redis sees keyed hashes, never a number.
+    """
+
+    def __init__(
+        self, redis: Redis, cipher: TokenCipher, *, hub_id: int, region: str, policy: str
+    ) -> None:
+        self._redis = redis
+        self._cipher = cipher
+        self._scope = f"{hub_id}:{region}:{policy}"
+
+    def find(self, e164s: Iterable[str]) -> dict[str, str]:
+        """The contact ids that are known, by number."""
+        numbers = list(dict.fromkeys(e164s))
+        if not numbers:
+            return {}
+        found = self._redis.mget([self._key(number) for number in numbers])
+        return {
+            number: _text(contact_id)
+            for number, contact_id in zip(numbers, found, strict=True)
+            if contact_id is not None
+        }
+
+    def keep(self, contact_ids: Mapping[str, str]) -> None:
+        """Remember fresh matches."""
+        with self._redis.pipeline(transaction=False) as pipe:
+            for number, contact_id in contact_ids.items():
+                pipe.set(self._key(number), contact_id, ex=CACHE_S)
+            pipe.execute()
+
+    def forget(self, e164: str) -> None:
+        """The contact is gone, merged, or no longer has the number."""
+        self._redis.delete(self._key(e164))
+
+    def _key(self, e164: str) -> str:
+        return f"callsync:contact:{self._cipher.keyed_hash(f'{self._scope}:{e164}')}"
+
+
+def _text(value: bytes | str) -> str:
+    return value if isinstance(value, str) else value.decode()

@@ -1,0 +1,66 @@
+"""Settling writes in doubt: each found note is adopted, each certain miss may be written again."""
+
+from collections.abc import Sequence
+
+from shared.claims import ClaimedCall
+from shared.hubspot.errors import RejectedError, RetryLaterError, UnavailableError
+from shared.outcomes import Outcome
+from shared.surplus import add_surplus_notes
+from worker import transitions
+from worker.reconciling import ContactGone, Finding, Found, Unknown, read_back
+from worker.turn import Turn
+from worker.writing import MatchedCall
+
+
+def settle_doubts(turn: Turn) -> list[MatchedCall]:
+    """Read back the calls whose last write is in doubt; returns those to write again.
+
+    A failure to read back is recorded for these calls alone and does not end the turn.
+    """
+    doubted = [call for call in turn.open.values() if call.marked_for is not None]
+    elsewhere = [call for call in doubted if call.hub_id != turn.hub_id]
+    turn.record([transitions.account_changed(call) for call in elsewhere])
+    here = [call for call in doubted if call.hub_id == turn.hub_id]
+    if not here:
+        return []
+    try:
+        findings = read_back(turn.hubspot, here)
+    except RejectedError as error:
+        # A refusal to read says nothing about the calls.
+        turn.fail(here, UnavailableError(error.message, status=error.status))
+        return []
+    except RetryLaterError as error:
+        turn.fail(here, error)
+        return []
+    return _act_on(turn, here, findings)
+
+
+def _act_on(
+    turn: Turn, calls: Sequence[ClaimedCall], findings: dict[str, Finding]
+) -> list[MatchedCall]:
+    to_write: list[MatchedCall] = []
+    outcomes: list[Outcome] = []
+    for call in calls:
+        contact_id = call.contact_id or ""
+        match findings[call.id]:
+            case Found(note_id, surplus):
+                outcomes.append(turn.written(call, note_id, contact_id))
+                _remember_surplus(turn, call, surplus)
+            case Unknown(survivor_id):
+                outcomes.append(transitions.read_back_unknown(call, survivor_id))
+            case ContactGone():
+                outcomes.append(transitions.contact_vanished(call))
+            case _ if not transitions.may_write_again(call):
+                outcomes.append(transitions.read_back_missed(call))
+            case _ if call.payload is None:
+                outcomes.append(transitions.payload_gone(call))
+            case _:
+                to_write.append(MatchedCall(call, contact_id, None))
+    turn.record(outcomes)
+    return to_write
+
+
+def _remember_surplus(turn: Turn, call: ClaimedCall, note_ids: tuple[str, ...]) -> None:
+    if note_ids:
+        with turn.resources.database.begin() as session:
+            add_surplus_notes(session, hub_id=turn.hub_id, log_id=call.id, note_ids=note_ids)

@@ -1,0 +1,60 @@
+"""What nobody waits for: revoking grants, archiving surplus notes, deleting old content."""
+
+import time
+from typing import Final
+
+import structlog
+
+from shared import retention
+from shared.hubspot.errors import HubSpotError
+from shared.surplus import forget_surplus_note, take_surplus_notes
+from worker.pacing import OutOfBudgetError, PacedHubSpot
+from worker.resources import Resources
+from worker.revoking import revoke_due_grants
+from worker.tokens import ConnectionEndedError, TokenBusyError
+
+log = structlog.get_logger(__name__)
+
+TIME_S: Final = 50.0
+MOST_NOTES: Final = 100
+
+
+def keep_house(resources: Resources) -> dict[str, int]:
+    """One round; returns how many of each were dealt with."""
+    return {
+        "revoked": revoke_due_grants(resources),
+        "surplus_notes_archived": _archive_surplus_notes(resources),
+        **_delete_what_is_old(resources),
+    }
+
+
+def _archive_surplus_notes(resources: Resources) -> int:
+    with resources.database.begin() as session:
+        due = take_surplus_notes(session, most=MOST_NOTES)
+    archived = 0
+    deadline = time.monotonic() + TIME_S
+    for note in due:
+        hubspot = PacedHubSpot(
+            resources, connection_id=note.connection_id, hub_id=note.hub_id, deadline=deadline
+        )
+        try:
+            hubspot.open()
+            hubspot.archive_note(note.note_id)
+        except (HubSpotError, OutOfBudgetError, TokenBusyError, ConnectionEndedError) as error:
+            log.warning("surplus_note_kept", note_id=note.note_id, error=type(error).__name__)
+            continue
+        with resources.database.begin() as session:
+            forget_surplus_note(session, note)
+        archived += 1
+        log.info("surplus_note_archived", note_id=note.note_id, log_id=note.log_id)
+    return archived
+
+
+def _delete_what_is_old(resources: Resources) -> dict[str, int]:
+    with resources.database.begin() as session:
+        payloads = retention.delete_old_payloads(
+            session, days=resources.settings.payload_retention_days
+        )
+        states = retention.delete_expired_states(session)
+        grants = retention.give_up_pending_grants(session)
+    return {"payloads_deleted": payloads, "states_expired": states, "grants_given_up": grants}

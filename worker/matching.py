@@ -1,0 +1,194 @@
+"""Finding the contact that has a phone number: ask HubSpot, check every hit, decide.
+
+Knows HubSpot only as something that searches contacts; no database and no queue.
+"""
+
+import contextlib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from shared.hubspot.errors import RejectedError
+from shared.hubspot.models import ContactPage, ContactSearch
+from shared.phone import PhoneNumber
+from shared.settings import MatchPolicy
+from worker.hits import Decision, Refused, Undecided, decide, numbers_of
+from worker.search_plan import PackedSearch, pack_calculated, pack_raw
+
+REQUESTS_A_SET = 3
+CROWD = 20  # a number with more hits than this takes the room of others: it is searched alone
+MAX_PAGES = 50  # of 200 contacts: HubSpot shows the first 10,000 hits of a search and no more
+
+
+class ContactSearcher(Protocol):
+    """What matching needs of the HubSpot client."""
+
+    def search_contacts(self, search: ContactSearch) -> ContactPage: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """A decision for each number, by E.164, and what was learnt on the way.
+
+    `calculated_unsupported`: this account refuses searches on calculated properties but answers
+    those on raw ones; search it with `in_raw` from now on.
+    """
+
+    decisions: dict[str, Decision]
+    requests: int
+    calculated_unsupported: bool
+
+
+def find_contacts(
+    searcher: ContactSearcher,
+    numbers: Iterable[PhoneNumber],
+    *,
+    region: str,
+    policy: MatchPolicy,
+    in_raw: bool,
+    may_search: Callable[[], bool],
+) -> Findings:
+    """Look up `numbers` in HubSpot's calculated properties, or `in_raw` ones as people typed them.
+
+    `region` is where stored numbers without a country code are taken to be. `may_search` is asked
+    before each request; once it says no, the numbers not yet decided stay Undecided.
+    Raises every HubSpotError but RejectedError: a refused search is asked differently.
+    """
+    wanted = {number.e164: number for number in numbers}
+    lookup = _Lookup(searcher, region, policy, may_search, in_raw=in_raw)
+    with contextlib.suppress(_BudgetSpentError):
+        lookup.search(tuple(wanted.values()))
+    return Findings(
+        {e164: lookup.decisions.get(e164, Undecided()) for e164 in wanted},
+        lookup.requests,
+        lookup.calculated_unsupported,
+    )
+
+
+class _BudgetSpentError(Exception):
+    """The caller allows no further request."""
+
+
+class _Lookup:
+    """The state of one `find_contacts`."""
+
+    def __init__(
+        self,
+        searcher: ContactSearcher,
+        region: str,
+        policy: MatchPolicy,
+        may_search: Callable[[], bool],
+        *,
+        in_raw: bool,
+    ) -> None:
+        self._searcher = searcher
+        self._region = region
+        self._policy = policy
+        self._may_search = may_search
+        self._in_raw = in_raw
+        self._calculated_refused = False
+        self._raw_refused = False
+        self._raw_answered = False
+        self.decisions: dict[str, Decision] = {}
+        self.requests = 0
+
+    @property
+    def calculated_unsupported(self) -> bool:
+        # If raw searches are refused as well, the calculated properties are not to blame.
+        return self._calculated_refused and self._raw_answered and not self._raw_refused
+
+    def search(self, numbers: tuple[PhoneNumber, ...]) -> None:
+        """Decide the numbers, in as few sets as they fit into."""
+        while numbers:
+            packed = self._pack(numbers)
+            self._search_or_split(packed.taken)
+            numbers = packed.left
+
+    def _search_or_split(self, numbers: tuple[PhoneNumber, ...]) -> None:
+        try:
+            self._search_set(numbers)
+        except RejectedError as error:
+            open_numbers = tuple(n for n in numbers if n.e164 not in self.decisions)
+            if not self._in_raw:
+                self._calculated_refused = self._in_raw = True
+                self.search(open_numbers)
+                return
+            self._raw_refused = True
+            if len(open_numbers) == 1:
+                self.decisions[open_numbers[0].e164] = Refused(error)
+                return
+            middle = len(open_numbers) // 2
+            self._search_or_split(open_numbers[:middle])
+            self._search_or_split(open_numbers[middle:])
+
+    def _search_set(self, numbers: tuple[PhoneNumber, ...]) -> None:
+        """Search one body's numbers together, without those that crowd out the others."""
+        waiting, crowded = numbers, numbers[:0]
+        for _ in range(REQUESTS_A_SET):
+            if len(waiting) <= 1:
+                break
+            page = self._ask(self._pack(waiting).search)
+            hits = [(contact.id, numbers_of(contact, self._region)) for contact in page.contacts]
+            if page.next_after is None:
+                for number in waiting:
+                    self._decide(number, [id_ for id_, has in hits if number.e164 in has])
+                waiting = ()
+                break
+            waiting, more = self._thin_out(waiting, hits)
+            crowded += more
+        if len(waiting) == 1:
+            crowded += waiting
+        for number in crowded:
+            self._search_alone(number)
+
+    def _thin_out(
+        self, waiting: tuple[PhoneNumber, ...], hits: list[tuple[str, frozenset[str]]]
+    ) -> tuple[tuple[PhoneNumber, ...], tuple[PhoneNumber, ...]]:
+        """Decide what the first 200 hits can; return which numbers to search on together, alone."""
+        together, alone = [], []
+        for number in waiting:
+            owners = [id_ for id_, has in hits if number.e164 in has]
+            if self._is_settled(owners):
+                self._decide(number, owners)
+            elif sum(_has_digits(has, number) for _, has in hits) > CROWD:
+                alone.append(number)
+            else:
+                together.append(number)
+        if len(together) == len(waiting):
+            # The same search would give the same page; the second half stays undecided.
+            together = together[: len(together) // 2]
+        return tuple(together), tuple(alone)
+
+    def _search_alone(self, number: PhoneNumber) -> None:
+        """Read every hit of one number, page by page."""
+        search = self._pack((number,)).search
+        owners: list[str] = []
+        for _ in range(MAX_PAGES):
+            page = self._ask(search)
+            owners += [c.id for c in page.contacts if number.e164 in numbers_of(c, self._region)]
+            if page.next_after is None or self._is_settled(owners):
+                break
+            search = replace(search, after=page.next_after)
+        self._decide(number, owners)
+
+    def _is_settled(self, owners: list[str]) -> bool:
+        """Tell whether further hits, which come later in the policy's order, change nothing."""
+        return len(owners) > (1 if self._policy == "skip" else 0)
+
+    def _decide(self, number: PhoneNumber, owners: list[str]) -> None:
+        self.decisions[number.e164] = decide(owners, self._policy, in_raw=self._in_raw)
+
+    def _pack(self, numbers: tuple[PhoneNumber, ...]) -> PackedSearch:
+        return (pack_raw if self._in_raw else pack_calculated)(numbers, self._policy)
+
+    def _ask(self, search: ContactSearch) -> ContactPage:
+        if not self._may_search():
+            raise _BudgetSpentError
+        self.requests += 1
+        page = self._searcher.search_contacts(search)
+        self._raw_answered |= self._in_raw
+        return page
+
+
+def _has_digits(numbers: frozenset[str], number: PhoneNumber) -> bool:
+    return any(each.endswith(number.national_digits) for each in numbers)

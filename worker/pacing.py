@@ -1,0 +1,174 @@
+"""HubSpot as one turn may use it: within budgets, within its time, with live tokens."""
+
+import time
+from collections.abc import Callable, Collection, Sequence
+from typing import Final, TypeVar
+
+from shared.hubspot.client import HubSpotClient
+from shared.hubspot.errors import RateLimitedError, TokenRejectedError
+from shared.hubspot.models import (
+    Contact,
+    ContactNotes,
+    ContactPage,
+    ContactSearch,
+    CreateNotesAnswer,
+    NewNote,
+    Note,
+    RateLimit,
+)
+from worker.resources import Resources
+from worker.tokens import AccessToken
+
+# Waiting longer than this for a slot would hold calls that another turn could take.
+LONGEST_WAIT_S: Final = 1.5
+# A request started with less time left could outlast the turn.
+LEAST_TIME_S: Final = 16.0
+
+T = TypeVar("T")
+
+
+class OutOfBudgetError(Exception):
+    """No slot soon enough, no time left, or the worker is stopping: give the calls back."""
+
+
+class PacedHubSpot:
+    """The HubSpot client of one turn. A request waits for its slot; reads survive one 401.
+
+    Errors are the client's own, and `OutOfBudgetError` for what was not even sent.
+    """
+
+    def __init__(
+        self, resources: Resources, *, connection_id: str, hub_id: int, deadline: float
+    ) -> None:
+        """Make the client of one turn.
+
+        Args:
+            resources: The worker's.
+            connection_id: Whose tokens to use.
+            hub_id: Whose budgets to use.
+            deadline: On the monotonic clock; nothing is sent that could outlast it.
+        """
+        self.hub_id = hub_id
+        self.answered = False
+        self._resources = resources
+        self._limits = resources.limits
+        self._connection_id = connection_id
+        self._deadline = deadline
+        self._holds_search_slot = False
+        self._renewed = False
+        self._token: AccessToken | None = None
+
+    def open(self) -> None:
+        """Get a live token; raises what `TokenSource.access_token` raises."""
+        self._token = self._resources.tokens.access_token(self._connection_id)
+
+    def wait_for_request_slot(self) -> None:
+        """Wait for a slot of the requests that are not searches."""
+        self._wait(self._limits.reserve_request(self.hub_id, longest_wait=LONGEST_WAIT_S))
+
+    def may_search(self) -> bool:
+        """Wait for a slot for the next search; False when there is none soon enough."""
+        if self._holds_search_slot:
+            return True
+        try:
+            self._wait(self._limits.reserve_search(self.hub_id, longest_wait=LONGEST_WAIT_S))
+        except OutOfBudgetError:
+            return False
+        self._holds_search_slot = True
+        return True
+
+    def search_contacts(self, search: ContactSearch) -> ContactPage:
+        """As the client's, at the pace of searches."""
+        return self._search(lambda: self._client.search_contacts(search))
+
+    def search_notes(self, contact_id: str, *, created_from_ms: int) -> tuple[Note, ...]:
+        """As the client's, at the pace of searches."""
+        return self._search(
+            lambda: self._client.search_notes(contact_id, created_from_ms=created_from_ms)
+        )
+
+    def notes_of_contacts(self, contact_ids: Collection[str]) -> ContactNotes:
+        """As the client's, at the pace of requests."""
+        return self._read(lambda: self._client.notes_of_contacts(contact_ids))
+
+    def read_notes(self, note_ids: Sequence[str]) -> dict[str, Note]:
+        """As the client's, at the pace of requests; at most 100 ids."""
+        return self._read(lambda: self._client.read_notes(note_ids))
+
+    def read_contact(self, contact_id: str) -> Contact | None:
+        """As the client's, at the pace of requests."""
+        return self._read(lambda: self._client.read_contact(contact_id))
+
+    def archive_note(self, note_id: str) -> None:
+        """As the client's, at the pace of requests."""
+        self._read(lambda: self._client.archive_note(note_id))
+
+    def create_notes(self, notes: Sequence[NewNote]) -> CreateNotesAnswer:
+        """As the client's, at once: the caller has waited for its slot before marking.
+
+        A 401 renews the token and is raised all the same: the caller marks anew.
+        """
+        try:
+            answer = self._client.create_notes(notes)
+        except TokenRejectedError as error:
+            self._renew_token(error)
+            raise
+        self.answered = True
+        return answer
+
+    def _search(self, ask: Callable[[], T]) -> T:
+        if not self.may_search():
+            raise OutOfBudgetError
+        self._holds_search_slot = False
+        try:
+            return self._once_more_if_expired(ask)
+        except RateLimitedError:
+            self._limits.lower_search_rate(self.hub_id)
+            raise
+
+    def _read(self, ask: Callable[[], T]) -> T:
+        self.wait_for_request_slot()
+        return self._once_more_if_expired(ask)
+
+    def _once_more_if_expired(self, ask: Callable[[], T]) -> T:
+        try:
+            answer = ask()
+        except TokenRejectedError as error:
+            self._renew_token(error)
+            answer = ask()
+        self.answered = True
+        return answer
+
+    def _renew_token(self, error: TokenRejectedError) -> None:
+        """Renew the token once a turn; a second refusal is not about its age, and is raised."""
+        if self._renewed:
+            raise error
+        self._renewed = True
+        refused = None if self._token is None else self._token.version
+        self._token = self._resources.tokens.access_token(
+            self._connection_id, refused_version=refused
+        )
+
+    @property
+    def _client(self) -> HubSpotClient:
+        if self._token is None:
+            raise RuntimeError("open() comes first")
+        return HubSpotClient(
+            self._token.value,
+            api_url=self._resources.settings.hubspot_api_url,
+            session=self._resources.http,
+            on_response=self._note_response,
+        )
+
+    def _note_response(self, _method: str, _status: int, _seconds: float, limit: RateLimit) -> None:
+        if limit.max is not None and limit.interval_ms == 10_000:  # noqa: PLR2004 - the window we pace
+            self._limits.note_request_limit(self.hub_id, limit.max)
+
+    def _wait(self, seconds: float | None) -> None:
+        time_left = self._deadline - time.monotonic()
+        if (
+            seconds is None
+            or time_left - seconds < LEAST_TIME_S
+            or self._resources.stopping.wait(seconds)
+        ):
+            raise OutOfBudgetError

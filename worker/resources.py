@@ -1,0 +1,88 @@
+"""What a worker process holds: made once per process, after any fork, closed at its end."""
+
+import threading
+from dataclasses import dataclass
+from functools import cache
+
+import requests
+from redis import Redis
+
+from shared.crypto import TokenCipher
+from shared.db import Database
+from shared.hubspot.oauth import HubSpotOAuth
+from shared.hubspot.transport import build_session
+from shared.limits import Limits
+from shared.queue import WakeUps, connect_redis
+from shared.settings import WorkerSettings
+from worker.leases import Leases
+from worker.tokens import TokenSource
+
+# Above any sensible Celery concurrency of one process.
+HTTP_POOL_SIZE = 64
+DATABASE_POOL_SIZE = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """A worker's doors to Postgres, Redis and HubSpot."""
+
+    settings: WorkerSettings
+    database: Database
+    redis: Redis
+    limits: Limits
+    wake_ups: WakeUps
+    cipher: TokenCipher
+    http: requests.Session
+    oauth: HubSpotOAuth
+    tokens: TokenSource
+    leases: Leases
+    stopping: threading.Event
+
+    def close(self) -> None:
+        """Stop renewing and close what is pooled."""
+        self.leases.stop()
+        self.http.close()
+        self.redis.close()
+        self.database.dispose()
+
+
+def open_resources(settings: WorkerSettings) -> Resources:
+    """Make everything that a worker process needs; connects lazily."""
+    database = Database(settings.sqlalchemy_url, pool_size=DATABASE_POOL_SIZE)
+    redis_url = settings.redis_url.get_secret_value()
+    redis = connect_redis(redis_url)
+    limits = Limits(redis)
+    cipher = TokenCipher(settings.token_encryption_keys)
+    http = build_session(HTTP_POOL_SIZE)
+    oauth = HubSpotOAuth(
+        client_id=settings.hubspot_client_id,
+        client_secret=settings.hubspot_client_secret.get_secret_value(),
+        api_url=settings.hubspot_api_url,
+        app_url=settings.hubspot_app_url,
+        redirect_uri=settings.redirect_uri,
+        scopes=settings.hubspot_scopes,
+        session=http,
+    )
+    leases = Leases(database)
+    leases.start()
+    return Resources(
+        settings=settings,
+        database=database,
+        redis=redis,
+        limits=limits,
+        wake_ups=WakeUps(redis_url),
+        cipher=cipher,
+        http=http,
+        oauth=oauth,
+        tokens=TokenSource(
+            database=database, redis=redis, limits=limits, cipher=cipher, oauth=oauth
+        ),
+        leases=leases,
+        stopping=threading.Event(),
+    )
+
+
+@cache
+def process_resources() -> Resources:
+    """The resources of this process, made on first use."""
+    return open_resources(WorkerSettings.load())

@@ -1,0 +1,87 @@
+"""After a disconnect: uninstall the app, revoke the grant, erase the tokens."""
+
+from typing import Final
+
+import structlog
+
+from shared.connections import lock_hub
+from shared.crypto import UndecryptableError
+from shared.hubspot.client import HubSpotClient
+from shared.hubspot.errors import (
+    ConfigurationError,
+    GrantRevokedError,
+    HubSpotError,
+    RetryLaterError,
+)
+from shared.revocations import (
+    RevocationDue,
+    forget_revocation,
+    is_hub_in_use,
+    take_revocation,
+)
+from worker.resources import Resources
+
+log = structlog.get_logger(__name__)
+
+GIVE_UP_AFTER_S: Final = 24 * 3600
+MOST_AT_ONCE: Final = 20
+LEAST_LIFE_S: Final = 30
+
+
+def revoke_due_grants(resources: Resources) -> int:
+    """Work off the revocation list; returns how many grants HubSpot was told of."""
+    told = 0
+    for _ in range(MOST_AT_ONCE):
+        with resources.database.begin() as session:
+            due = take_revocation(session)
+        if due is None:
+            break
+        told += _settle(resources, due)
+    return told
+
+
+def _settle(resources: Resources, due: RevocationDue) -> bool:
+    # The account stays locked while HubSpot is told: whoever connects it meanwhile waits for the
+    # few seconds this takes, instead of being uninstalled right after.
+    with resources.database.begin() as session:
+        lock_hub(session, due.hub_id)
+        if is_hub_in_use(session, due.hub_id):
+            forget_revocation(session, due.id)
+            log.info("revocation_dropped", hub_id=due.hub_id)
+            return False
+        try:
+            _tell_hubspot(resources, due)
+        except (RetryLaterError, ConfigurationError, UndecryptableError) as error:
+            if due.age < GIVE_UP_AFTER_S:
+                log.warning("revocation_failed", hub_id=due.hub_id, error=type(error).__name__)
+                return False
+            log.error("revocation_given_up", hub_id=due.hub_id, error=type(error).__name__)  # noqa: TRY400 - a line for operators
+        forget_revocation(session, due.id)
+    log.info("grant_revoked", hub_id=due.hub_id)
+    return True
+
+
+def _tell_hubspot(resources: Resources, due: RevocationDue) -> None:
+    """Uninstall, then revoke; a grant that is gone already counts as told."""
+
+    def decrypt(field: str, ciphertext: str) -> str:
+        return resources.cipher.decrypt(ciphertext, row_id=due.bound_to, field=field)
+
+    refresh_token = decrypt("refresh_token", due.refresh_token)
+    try:
+        if due.token_expires_in > LEAST_LIFE_S:
+            access_token = decrypt("access_token", due.access_token)
+        else:
+            grant = resources.oauth.refresh(refresh_token)
+            access_token, refresh_token = grant.access_token, grant.refresh_token or refresh_token
+        HubSpotClient(
+            access_token, api_url=resources.settings.hubspot_api_url, session=resources.http
+        ).uninstall()
+    except GrantRevokedError:
+        return
+    except (RetryLaterError, ConfigurationError):
+        raise
+    except HubSpotError as error:
+        # Not installed any more, or not ours to uninstall; the grant itself can still be revoked.
+        log.info("uninstall_refused", hub_id=due.hub_id, status=error.status)
+    resources.oauth.revoke(refresh_token)

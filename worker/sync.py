@@ -1,0 +1,146 @@
+"""The turn, from a wake-up to recorded outcomes: claim, read back, match, mark, write, record.
+
+Knows no Celery. Everything in here may run twice, die anywhere, or run beside itself: the claim
+keeps others off, the mark says what may have been written, and the fence decides who may record.
+"""
+
+import time
+from enum import StrEnum
+from typing import Final
+from uuid import uuid4
+
+import structlog
+from kombu.exceptions import OperationalError as BrokerError
+from redis import RedisError
+from sqlalchemy.exc import SQLAlchemyError
+
+from shared import accounts
+from shared.claims import ClaimedCall, claim_due_calls
+from shared.connections import CONNECTED
+from shared.hubspot.errors import HubSpotError
+from shared.models import Connection
+from worker import transitions
+from worker.doubts import settle_doubts
+from worker.leases import TURN_S
+from worker.lookups import match_calls
+from worker.pacing import OutOfBudgetError, PacedHubSpot
+from worker.resources import Resources
+from worker.tokens import ConnectionEndedError, TokenBusyError
+from worker.turn import Turn
+from worker.writing import write_notes
+
+log = structlog.get_logger(__name__)
+
+MOST_CALLS: Final = 100
+PUT_OFF_S: Final = 1.0
+
+
+class TurnEnd(StrEnum):
+    """How a turn ended, as Flower and the log show it."""
+
+    WORKED = "worked"
+    NOTHING_DUE = "nothing_due"
+    NOT_CONNECTED = "not_connected"
+    PAUSED = "paused"
+    PUT_OFF = "put_off"
+    STOPPING = "stopping"
+
+
+def sync_connection(resources: Resources, connection_id: str) -> TurnEnd:
+    """Work on the due calls of one connection, as many as fit one search.
+
+    Raises:
+        RedisError, SQLAlchemyError: An engine is away; claimed calls come back by themselves.
+    """
+    resources.wake_ups.heard(connection_id)
+    if resources.stopping.is_set():
+        return TurnEnd.STOPPING
+    with resources.database.begin() as session:
+        connection = session.get(Connection, connection_id)
+        if connection is None or connection.state != CONNECTED or connection.hub_id is None:
+            return TurnEnd.NOT_CONNECTED
+        account = accounts.load_account(session, connection.hub_id)
+    if account.paused_for > 0:
+        return TurnEnd.PAUSED
+    turn_id = uuid4().hex
+    if not resources.limits.enter_turn(account.hub_id, turn_id, width=account.turn_width):
+        return TurnEnd.PUT_OFF
+    try:
+        with structlog.contextvars.bound_contextvars(
+            connection_id=connection_id, hub_id=account.hub_id
+        ):
+            return _run(resources, connection, account, turn_id)
+    finally:
+        resources.limits.leave_turn(account.hub_id, turn_id)
+
+
+def _run(
+    resources: Resources, connection: Connection, account: accounts.AccountState, turn_id: str
+) -> TurnEnd:
+    hubspot = PacedHubSpot(
+        resources,
+        connection_id=connection.id,
+        hub_id=account.hub_id,
+        deadline=time.monotonic() + TURN_S,
+    )
+    # The slot comes before the claim: while it is awaited, more calls gather for one search.
+    if not hubspot.may_search():
+        return TurnEnd.STOPPING if resources.stopping.is_set() else TurnEnd.PUT_OFF
+    with resources.leases.hold(turn_id):
+        with resources.database.begin() as session:
+            calls = claim_due_calls(
+                session,
+                user_id=connection.user_id,
+                workspace_id=connection.workspace_id,
+                claim_id=turn_id,
+                most=MOST_CALLS,
+            )
+        if not calls:
+            return TurnEnd.NOTHING_DUE
+        log.info("turn_started", calls=len(calls))
+        may_be_more = len(calls) == MOST_CALLS
+        if may_be_more:
+            _wake(resources, connection.id)  # at the tail: others are served in between
+        _work(Turn(resources, connection, hubspot, calls), account)
+        if may_be_more:
+            _wake(resources, connection.id)  # the successor may have found no place beside us
+    return TurnEnd.WORKED
+
+
+def _wake(resources: Resources, connection_id: str) -> None:
+    try:
+        resources.wake_ups.wake(connection_id)
+    except (RedisError, BrokerError) as error:
+        log.warning("wake_up_lost", connection_id=connection_id, error=type(error).__name__)
+
+
+def _work(turn: Turn, account: accounts.AccountState) -> None:
+    """Bring every claimed call to an outcome, or give it back."""
+    try:
+        turn.hubspot.open()
+        matched = settle_doubts(turn)
+        matched += match_calls(turn, _certain(turn), is_raw=account.is_raw_search)
+        write_notes(turn, matched)
+    except HubSpotError as error:
+        turn.fail(list(turn.open.values()), error)
+    except (OutOfBudgetError, TokenBusyError):
+        turn.give_back(delay=PUT_OFF_S)
+    except ConnectionEndedError:
+        turn.give_back()
+    except (RedisError, SQLAlchemyError):
+        # An engine is away, which is no fault of the calls: nobody becomes a suspect for it.
+        turn.give_back(delay=PUT_OFF_S)
+        raise
+    except Exception:
+        # Like a crash: the calls come back in smaller batches until the one at fault is alone.
+        turn.abandon()
+        raise
+    turn.give_back()
+    turn.note_standing(account)
+
+
+def _certain(turn: Turn) -> list[ClaimedCall]:
+    """The calls of which no write is in doubt; without their content there is nothing to write."""
+    gone = [call for call in turn.open.values() if call.payload is None]
+    turn.record([transitions.payload_gone(call) for call in gone if call.marked_for is None])
+    return [call for call in turn.open.values() if call.marked_for is None]

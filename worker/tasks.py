@@ -1,0 +1,23 @@
+"""The Celery tasks: doors to ordinary functions that do not know Celery."""
+
+from celery import Celery
+
+from shared.queue import SYNC_TASK
+from worker import housekeeping, sync
+from worker.resources import process_resources
+
+HOUSEKEEPING_TASK = "callsync.housekeeping"
+
+
+def add_tasks(app: Celery) -> None:
+    """Register every task with the application, under explicit names."""
+
+    @app.task(name=SYNC_TASK, ignore_result=True)
+    def sync_connection(connection_id: str) -> str:
+        """Work on one connection's due calls; the return value shows in Flower."""
+        return sync.sync_connection(process_resources(), connection_id)
+
+    @app.task(name=HOUSEKEEPING_TASK, ignore_result=True)
+    def keep_house() -> dict[str, int]:
+        """What nobody waits for: revocations, surplus notes, retention."""
+        return housekeeping.keep_house(process_resources())

@@ -1,0 +1,197 @@
+"""A usable access token for a connection: refreshed before it expires, by one worker at a time."""
+
+import random
+import time
+from dataclasses import dataclass
+from typing import Final
+
+import structlog
+from redis import Redis
+from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
+
+from shared import connections
+from shared.crypto import TokenCipher, UndecryptableError
+from shared.db import Database
+from shared.hubspot.errors import (
+    ConfigurationError,
+    GrantRevokedError,
+    NetworkError,
+    RetryLaterError,
+    UnavailableError,
+)
+from shared.hubspot.oauth import HubSpotOAuth
+from shared.limits import Limits
+from shared.tokens import StoredToken, lock_token, read_token, store_token
+
+log = structlog.get_logger(__name__)
+
+LONGEST_MARGIN_S: Final = 300.0
+# A token that lives this much longer outlives one request.
+LEAST_LIFE_S: Final = 20.0
+LONGEST_WAIT_FOR_BUDGET_S: Final = 2.0
+
+# So many connections refused within the window, and none refreshed: it is our configuration.
+REFUSED_WINDOW_S: Final = 600
+REFUSED_TOO_MANY: Final = 5
+_REFUSED_KEY: Final = "callsync:grants:refused"
+_REFRESHED_KEY: Final = "callsync:grants:refreshed"
+
+
+class TokenBusyError(Exception):
+    """Another worker is refreshing this connection's token: put the calls back for a second."""
+
+
+class ConnectionEndedError(Exception):
+    """The connection is no longer live: the sweep gives its calls their reason."""
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class AccessToken:
+    """A token in the clear, and which version of the connection's tokens it is."""
+
+    value: str
+    version: int
+
+
+class TokenSource:
+    """Hands out access tokens; the only place that refreshes them."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        redis: Redis,
+        limits: Limits,
+        cipher: TokenCipher,
+        oauth: HubSpotOAuth,
+    ) -> None:
+        self._database = database
+        self._redis = redis
+        self._limits = limits
+        self._cipher = cipher
+        self._oauth = oauth
+
+    def access_token(
+        self, connection_id: str, *, refused_version: int | None = None
+    ) -> AccessToken:
+        """A token with life left; with `refused_version`, one newer than HubSpot just refused.
+
+        Raises:
+            TokenBusyError: Somebody else is refreshing it, and the old one is spent.
+            ConnectionEndedError: There is no live connection any more.
+            GrantRevokedError: The connection needs its person again; its state says so now.
+            ConfigurationError: Our own credentials or keys are wrong.
+            RetryLaterError: HubSpot could not be asked.
+        """
+        with self._database.begin() as session:
+            stored = read_token(session, connection_id)
+        if stored is None:
+            raise ConnectionEndedError
+        if _is_fresh(stored, refused_version):
+            return self._open(connection_id, stored)
+        try:
+            return self._refresh(connection_id, refused_version)
+        except (RetryLaterError, TokenBusyError):
+            if stored.version != refused_version and stored.expires_in > LEAST_LIFE_S:
+                return self._open(connection_id, stored)
+            raise
+        except GrantRevokedError as error:
+            self._note_refusal(connection_id, stored.version, error)
+            raise
+
+    def _refresh(self, connection_id: str, refused_version: int | None) -> AccessToken:
+        # Short blips only, and outside the lock; a longer trouble is the retry schedule's.
+        blips = Retrying(
+            stop=stop_after_attempt(3),
+            wait=wait_random_exponential(multiplier=0.2, max=1),
+            retry=retry_if_exception_type((NetworkError, UnavailableError)),
+            reraise=True,
+        )
+        return blips(self._refresh_once, connection_id, refused_version)
+
+    def _refresh_once(self, connection_id: str, refused_version: int | None) -> AccessToken:
+        wait = self._limits.reserve_token_request(longest_wait=LONGEST_WAIT_FOR_BUDGET_S)
+        if wait is None:
+            raise TokenBusyError
+        time.sleep(wait)
+        # The one transaction that is open while HubSpot is asked: it makes the refresh single.
+        with self._database.begin() as session:
+            stored = lock_token(session, connection_id)
+            if stored is None:
+                raise TokenBusyError
+            if _is_fresh(stored, refused_version):
+                return self._open(connection_id, stored)
+            refresh_token = self._decrypt(connection_id, "refresh_token", stored.refresh_token)
+            grant = self._oauth.refresh(refresh_token)
+            store_token(
+                session,
+                connection_id,
+                access_token=self._cipher.encrypt(
+                    grant.access_token, row_id=connection_id, field="access_token"
+                ),
+                refresh_token=self._cipher.encrypt(
+                    grant.refresh_token or refresh_token,
+                    row_id=connection_id,
+                    field="refresh_token",
+                ),
+                expires_in=grant.expires_in,
+            )
+        self._redis.set(_REFRESHED_KEY, b"", ex=REFUSED_WINDOW_S)
+        log.info("token_refreshed", connection_id=connection_id, expires_in_s=grant.expires_in)
+        return AccessToken(grant.access_token, stored.version + 1)
+
+    def _open(self, connection_id: str, stored: StoredToken) -> AccessToken:
+        value = self._decrypt(connection_id, "access_token", stored.access_token)
+        return AccessToken(value, stored.version)
+
+    def _decrypt(self, connection_id: str, field: str, ciphertext: str) -> str:
+        try:
+            return self._cipher.decrypt(ciphertext, row_id=connection_id, field=field)
+        except UndecryptableError as error:
+            log.error("token_undecryptable", connection_id=connection_id, field=field)  # noqa: TRY400 - a line for operators, not a trace
+            raise ConfigurationError(
+                "A stored token cannot be decrypted with the keys this service was given.",
+                sent=False,
+                definite=True,
+            ) from error
+
+    def _note_refusal(
+        self, connection_id: str, token_version: int, error: GrantRevokedError
+    ) -> None:
+        """Ask the person to reconnect, unless so many are refused that it must be our fault."""
+        now = time.time()
+        with self._redis.pipeline() as pipe:
+            pipe.zremrangebyscore(_REFUSED_KEY, "-inf", now - REFUSED_WINDOW_S)
+            pipe.zadd(_REFUSED_KEY, {connection_id: now})
+            pipe.expire(_REFUSED_KEY, REFUSED_WINDOW_S)
+            pipe.zrange(_REFUSED_KEY, 0, -1)
+            pipe.exists(_REFRESHED_KEY)
+            *_, refused, refreshed = pipe.execute()
+        if len(refused) >= REFUSED_TOO_MANY and not refreshed:
+            ids = [each.decode() for each in refused]
+            with self._database.begin() as session:
+                connections.restore(session, ids)
+            log.error("grants_refused_in_numbers", connections=len(ids))
+            raise ConfigurationError(
+                "HubSpot refuses every connection's refresh token: check HUBSPOT_CLIENT_ID.",
+                status=error.status,
+                category=error.category,
+                correlation_id=error.correlation_id,
+                definite=True,
+            ) from error
+        with self._database.begin() as session:
+            is_changed = connections.require_reconnect(
+                session, connection_id, token_version=token_version, reason=error.message
+            )
+        if is_changed:
+            log.warning("reconnect_required", connection_id=connection_id)
+
+
+def _is_fresh(stored: StoredToken, refused_version: int | None) -> bool:
+    margin = min(LONGEST_MARGIN_S, stored.lifetime / 5)
+    return stored.version != refused_version and stored.expires_in > margin
+
+
+def retry_jitter() -> float:
+    """A random number from 0 to 1 that spreads retries."""
+    return random.random()  # noqa: S311 - spreads load, guards nothing

@@ -1,0 +1,189 @@
+"""One run of a worker on one connection's claimed calls: what its steps share."""
+
+from collections.abc import Collection, Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Final
+
+import structlog
+from sqlalchemy.exc import OperationalError
+from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_exponential_jitter
+
+from shared import accounts
+from shared.claims import ClaimedCall, Mark, abandon_calls, mark_calls, release_calls
+from shared.hubspot.errors import (
+    AccountLockedError,
+    HubSpotError,
+    NetworkError,
+    RateLimitedError,
+    RetryLaterError,
+    UnavailableError,
+)
+from shared.models import Connection
+from shared.outcomes import Outcome, record_outcomes
+from worker import transitions
+from worker.contact_cache import ContactCache
+from worker.pacing import PacedHubSpot
+from worker.resources import Resources
+from worker.tokens import retry_jitter
+
+log = structlog.get_logger(__name__)
+
+# A note id in hand is worth waiting for Postgres, but not beyond the lease.
+RECORD_FOR_S: Final = 15
+SEARCH_LIMIT_WAIT_S: Final = 2.0
+ROLLING_LIMIT_WAIT_S: Final = 10.0
+DAILY_LIMIT_WAIT_S: Final = 900.0
+LOCKED_WAIT_S: Final = 2.0
+FIRST_PAUSE_S: Final = 5.0
+LONGEST_PAUSE_S: Final = 300.0
+FAILED_TURNS_BEFORE_PAUSE: Final = 2
+
+
+class Turn:
+    """The calls a worker holds, and the only way their outcomes get recorded."""
+
+    def __init__(
+        self,
+        resources: Resources,
+        connection: Connection,
+        hubspot: PacedHubSpot,
+        calls: Iterable[ClaimedCall],
+    ) -> None:
+        self.resources = resources
+        self.connection = connection
+        self.hubspot = hubspot
+        self.hub_id = hubspot.hub_id
+        # The connection's own settings, else the environment's.
+        self.region = connection.default_region or resources.settings.default_region
+        self.policy = connection.match_policy or resources.settings.match_policy
+        self.cache = ContactCache(
+            resources.redis,
+            resources.cipher,
+            hub_id=self.hub_id,
+            region=self.region,
+            policy=self.policy,
+        )
+        self.open = {call.id: call for call in calls}
+        self.started_at = datetime.now(UTC)
+        self.account_failed = False
+
+    def mark(self, marks: Sequence[Mark]) -> frozenset[str]:
+        """Commit that these notes may be written from now on; calls that were lost are let go."""
+        with self.resources.database.begin() as session:
+            marked = mark_calls(
+                session,
+                marks,
+                connection_id=self.connection.id,
+                generation=self.connection.generation,
+                hub_id=self.hub_id,
+            )
+        lost = [mark.call.id for mark in marks if mark.call.id not in marked]
+        for log_id in lost:
+            del self.open[log_id]
+        if lost:
+            log.warning("claims_lost", calls=len(lost))
+        return marked
+
+    def written(self, call: ClaimedCall, note_id: str, contact_id: str) -> Outcome:
+        """The outcome of a call whose note exists."""
+        return transitions.note_written(call, note_id, contact_id=contact_id, hub_id=self.hub_id)
+
+    def record(self, outcomes: Sequence[Outcome]) -> None:
+        """Store outcomes; these calls are no longer the turn's."""
+        if not outcomes:
+            return
+        persistent = Retrying(
+            retry=retry_if_exception_type(OperationalError),
+            stop=stop_after_delay(RECORD_FOR_S),
+            wait=wait_exponential_jitter(initial=0.2, max=2),
+            reraise=True,
+        )
+        persistent(self._record_once, outcomes)
+        for outcome in outcomes:
+            self.open.pop(outcome.id, None)
+            log.info(
+                "call_recorded",
+                log_id=outcome.id,
+                status=outcome.status,
+                error_code=outcome.error_code,
+                next_in_s=outcome.next_in,
+                contact_id=outcome.contact_id,
+                note_id=outcome.engagement_id,
+                correlation_id=outcome.correlation_id,
+            )
+
+    def _record_once(self, outcomes: Sequence[Outcome]) -> None:
+        with self.resources.database.begin() as session:
+            record_outcomes(session, outcomes, started_at=self.started_at)
+
+    def give_back(self, *, delay: float = 0) -> None:
+        """Return the calls that have no outcome, due again in `delay` seconds."""
+        if self.open:
+            with self.resources.database.begin() as session:
+                release_calls(session, self.open.values(), delay=delay)
+            log.info("calls_given_back", calls=len(self.open), delay_s=delay)
+            self.open.clear()
+
+    def abandon(self) -> None:
+        """Let the calls go as if this worker had died."""
+        with self.resources.database.begin() as session:
+            abandon_calls(session, self.open.values())
+        log.error("calls_abandoned", calls=len(self.open))
+
+    def fail(
+        self, calls: Collection[ClaimedCall], error: HubSpotError, *, in_doubt: bool = False
+    ) -> None:
+        """Record what an error means for these calls, and for the whole account.
+
+        `in_doubt` says that the failed request may have written notes; a doubt from an earlier
+        turn is kept in any case.
+        """
+        wait = self._pause_for(error)
+        if isinstance(error, RetryLaterError) and wait is not None and not in_doubt:
+            outcomes = [transitions.postponed(call, error, seconds=wait) for call in calls]
+        else:
+            outcomes = [
+                transitions.errored(
+                    call,
+                    error,
+                    jitter=retry_jitter(),
+                    in_doubt=in_doubt or call.marked_for is not None,
+                )
+                for call in calls
+            ]
+        self.record(outcomes)
+
+    def _pause_for(self, error: HubSpotError) -> float | None:
+        """Pause the account if the error says so; seconds until its calls may go on."""
+        if isinstance(error, RateLimitedError):
+            if error.policy not in {"TEN_SECONDLY_ROLLING", "DAILY"}:
+                return (error.retry_after or SEARCH_LIMIT_WAIT_S) * (1 + retry_jitter() / 2)
+            is_daily = error.policy == "DAILY"
+            told = error.retry_after
+            wait = told or (DAILY_LIMIT_WAIT_S if is_daily else ROLLING_LIMIT_WAIT_S)
+            return self._pause(wait, f"HubSpot's {error.policy} limit is used up")
+        if isinstance(error, AccountLockedError):
+            told = error.retry_after
+            return self._pause(max(told or 0, LOCKED_WAIT_S), "HubSpot has locked the account")
+        if isinstance(error, UnavailableError | NetworkError):
+            self.account_failed = True
+        return None
+
+    def _pause(self, seconds: float, reason: str) -> float:
+        with self.resources.database.begin() as session:
+            accounts.pause_account(session, self.hub_id, seconds=seconds, reason=reason)
+        log.warning("hub_paused", hub_id=self.hub_id, seconds=round(seconds, 1), reason=reason)
+        return seconds * (1 + retry_jitter() / 10)
+
+    def note_standing(self, account: accounts.AccountState) -> None:
+        """After the turn: narrow and pause an account that fails, widen one that recovered."""
+        with self.resources.database.begin() as session:
+            if not self.account_failed:
+                if self.hubspot.answered and account.is_recovering:
+                    accounts.note_good_turn(session, self.hub_id)
+                return
+            failing_turns = accounts.note_failed_turn(session, self.hub_id)
+        if failing_turns >= FAILED_TURNS_BEFORE_PAUSE:
+            doubled = FIRST_PAUSE_S * 2.0 ** min(failing_turns - FAILED_TURNS_BEFORE_PAUSE, 16)
+            seconds = min(doubled, LONGEST_PAUSE_S) * (0.5 + retry_jitter())
+            self._pause(seconds, "HubSpot does not answer properly")

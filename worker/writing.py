@@ -1,0 +1,142 @@
+"""Writing notes: mark, create, and tell definite answers from ambiguous ones."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from shared.call_details import CallDetails
+from shared.claims import ClaimedCall, Mark
+from shared.hubspot.errors import (
+    HubSpotError,
+    RejectedError,
+    TokenRejectedError,
+    UnavailableError,
+)
+from shared.hubspot.models import CreateNotesAnswer, NewNote
+from shared.outcomes import Outcome
+from worker import transitions
+from worker.notes import marker_ref, note_timestamp_ms, render_note
+from worker.pacing import OutOfBudgetError
+from worker.tokens import retry_jitter
+from worker.turn import Turn
+
+MAX_BATCH_NOTES: Final = 100
+# HubSpot takes 1 MB; JSON escapes and our envelope need room.
+MAX_BATCH_BYTES: Final = 900_000
+
+
+@dataclass(frozen=True, slots=True)
+class MatchedCall:
+    """A call whose contact is known; `phone_number` is E.164, None if it was matched earlier."""
+
+    call: ClaimedCall
+    contact_id: str
+    phone_number: str | None
+
+    def note(self) -> NewNote:
+        """The note as it is sent."""
+        details = CallDetails.from_payload(self.call.payload or {})
+        return NewNote(
+            trace_id=self.call.id,
+            contact_id=self.contact_id,
+            timestamp_ms=note_timestamp_ms(details, self.call.received_at),
+            body=render_note(details, log_id=self.call.id),
+        )
+
+
+def write_notes(turn: Turn, matched: Sequence[MatchedCall]) -> None:
+    """Write the notes of matched calls in as few requests as they fit, recording each answer.
+
+    Raises:
+        OutOfBudgetError: The rest was not sent; its calls are still the turn's.
+    """
+    batches = list(_batches([(each, each.note()) for each in matched]))
+    batches.reverse()
+    while batches:
+        batch = batches.pop()
+        try:
+            _write_batch(turn, batch)
+        except TokenRejectedError:
+            batches.append(batch)  # with the renewed token, and marked anew
+        except RejectedError:
+            # The whole was refused for a part of it: halves find the part.
+            middle = len(batch) // 2
+            batches += [batch[middle:], batch[:middle]]
+
+
+_Batch = list[tuple[MatchedCall, NewNote]]
+
+
+def _batches(notes: _Batch) -> Iterator[_Batch]:
+    batch: _Batch = []
+    size = 0
+    for matched, note in notes:
+        note_size = len(note.body.encode()) + 400
+        if batch and (len(batch) == MAX_BATCH_NOTES or size + note_size > MAX_BATCH_BYTES):
+            yield batch
+            batch, size = [], 0
+        batch.append((matched, note))
+        size += note_size
+    if batch:
+        yield batch
+
+
+def _write_batch(turn: Turn, batch: _Batch) -> None:
+    """Mark and create one batch.
+
+    Raises:
+        RejectedError: HubSpot refused it whole, and it has parts.
+        TokenRejectedError: Nothing was written, and the token is a new one now.
+    """
+    turn.hubspot.wait_for_request_slot()
+    marked = turn.mark([Mark(each.call, each.contact_id, each.phone_number) for each, _ in batch])
+    batch = [(each, note) for each, note in batch if each.call.id in marked]
+    if not batch:
+        return
+    try:
+        answer = turn.hubspot.create_notes([note for _, note in batch])
+    except TokenRejectedError:
+        raise
+    except RejectedError as error:
+        if len(batch) > 1:
+            raise
+        turn.record([_refused(turn, batch[0][0], error)])
+    except HubSpotError as error:
+        turn.fail([each.call for each, _ in batch], error, in_doubt=not error.definite)
+    else:
+        turn.record(_outcomes(turn, {each.call.id: each for each, _ in batch}, answer))
+
+
+def _outcomes(
+    turn: Turn, batch: Mapping[str, MatchedCall], answer: CreateNotesAnswer
+) -> list[Outcome]:
+    created = dict(answer.created)
+    for note in answer.unmatched:
+        ref = marker_ref(note.body)
+        if ref is not None and ref in batch:
+            created.setdefault(ref, note.id)
+    outcomes = []
+    for log_id, matched in batch.items():
+        if log_id in created:
+            outcomes.append(turn.written(matched.call, created[log_id], matched.contact_id))
+        elif log_id in answer.rejected:
+            outcomes.append(_refused(turn, matched, answer.rejected[log_id]))
+        else:
+            unclear = UnavailableError("HubSpot's answer does not say whether it wrote the note")
+            outcomes.append(
+                transitions.errored(matched.call, unclear, jitter=retry_jitter(), in_doubt=True)
+            )
+    return outcomes
+
+
+def _refused(turn: Turn, matched: MatchedCall, error: RejectedError) -> Outcome:
+    """Tell a contact that is gone, which is matched anew, from a note that HubSpot refuses."""
+    try:
+        contact = turn.hubspot.read_contact(matched.contact_id)
+    except (OutOfBudgetError, HubSpotError):
+        contact = None  # not known: matching anew finds out
+    if contact is None or contact.id != matched.contact_id:
+        if matched.phone_number is not None:
+            turn.cache.forget(matched.phone_number)
+        return transitions.contact_vanished(matched.call)
+    return transitions.errored(matched.call, error, jitter=retry_jitter(), in_doubt=False)
