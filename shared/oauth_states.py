@@ -68,11 +68,3 @@ def take_state(session: Session, state: str) -> Authorization | None:
     """Use a state up; None when it is unknown, used or expired."""
     row = session.execute(_TAKE_STATE, {"state_hash": hash_secret(state)}).mappings().one_or_none()
     return Authorization(**row) if row is not None else None
-
-
-_EXPIRE = text("DELETE FROM hubspot_oauth_states WHERE expires_at <= now()")
-
-
-def expire_states(session: Session) -> None:
-    """Delete the states of authorizations that nobody finished."""
-    session.execute(_EXPIRE)

@@ -1,6 +1,6 @@
 """Grants that await a person's confirmation: encrypted, for a short while, taken once.
 
-A grant that is not confirmed is put on the revocation list.
+Housekeeping puts those that expire on the revocation list.
 """
 
 from dataclasses import dataclass
@@ -93,31 +93,12 @@ def take_pending_grant(
     return ConfirmedGrant(row.user_id, row.workspace_id, row.return_to, grant)
 
 
-# HubSpot hands out the same refresh token for the same account, and an uninstall ends the app for
-# all of it: a grant whose account is connected, here or elsewhere, must live.
-_DROP_AND_REVOKE = """
-    WITH dropped AS (DELETE FROM hubspot_pending_grants WHERE {condition} RETURNING *), revoked AS (
-        INSERT INTO hubspot_revocations
-            (id, bound_to, hub_id, access_token, refresh_token, token_expires_at)
-        SELECT replace(d.id, 'hg_', 'hr_'), d.id, d.hub_id, d.access_token, d.refresh_token,
-               d.expires_at + make_interval(secs => d.expires_in - :lifetime)
-        FROM dropped d
-        WHERE NOT EXISTS (SELECT FROM hubspot_oauth_tokens c
-                          WHERE c.hub_id = d.hub_id AND c.state <> 'disconnected')
-    )
-    SELECT return_to FROM dropped
-"""
-_CANCEL = text(_DROP_AND_REVOKE.format(condition="grant_hash = :grant_hash"))
-_EXPIRE = text(_DROP_AND_REVOKE.format(condition="expires_at <= now()"))
+_GIVE_UP = text("""
+    UPDATE hubspot_pending_grants SET expires_at = now()
+    WHERE grant_hash = :grant_hash AND expires_at > now() RETURNING return_to
+""")
 
 
-def cancel_pending_grant(session: Session, secret: str) -> str | None:
-    """Drop a grant and have it revoked; returns its `return_to`, None when it is unknown."""
-    return session.execute(
-        _CANCEL, {"grant_hash": hash_secret(secret), "lifetime": LIFETIME_S}
-    ).scalar_one_or_none()
-
-
-def expire_pending_grants(session: Session) -> int:
-    """Drop the grants that nobody confirmed in time and have them revoked; returns how many."""
-    return len(session.execute(_EXPIRE, {"lifetime": LIFETIME_S}).all())
+def give_up_pending_grant(session: Session, secret: str) -> str | None:
+    """Let a grant expire now; returns its `return_to`, None when it is unknown or expired."""
+    return session.execute(_GIVE_UP, {"grant_hash": hash_secret(secret)}).scalar_one_or_none()

@@ -18,8 +18,8 @@ from phonenumbers import CountryCodeSource, PhoneNumberFormat, ValidationResult
 
 SUPPORTED_REGIONS = frozenset(phonenumbers.SUPPORTED_REGIONS)
 
-_MAX_TEXT = 250
-_MAX_E164_DIGITS = 15
+_MAX_TEXT = 250  # what libphonenumber reads; longer text would only keep the expressions below busy
+_MAX_E164 = 16  # a plus sign and 15 digits (ITU-T E.164); libphonenumber lets Germany have more
 # Below this a number that libphonenumber does not know is a short code or a fragment.
 _MIN_UNKNOWN_DIGITS = 7
 # Shorter runs of digits without a prefix are domestic numbers, never a bare country code.
@@ -98,6 +98,14 @@ def parse_phone(raw: str | None, region: str) -> PhoneNumber:
             f" (without a country code it is read as a number of region {region})."
         )
     return _phone_number(number)
+
+
+def validate_region(raw: str) -> str:
+    """Return the two-letter region code in capitals; raise ValueError for an unknown one."""
+    region = raw.strip().upper()
+    if region not in SUPPORTED_REGIONS:
+        raise ValueError("must be a two-letter region code such as US, GB or DE")
+    return region
 
 
 def mask_phone(raw: str | None) -> str:
@@ -185,9 +193,11 @@ def _guesses(
 
 def _parse(text: str, region: str) -> phonenumbers.PhoneNumber | None:
     try:
-        return phonenumbers.parse(text, region, keep_raw_input=True)
+        number = phonenumbers.parse(text, region, keep_raw_input=True)
     except phonenumbers.NumberParseException:
         return None
+    e164 = phonenumbers.format_number(number, PhoneNumberFormat.E164)
+    return number if len(e164) <= _MAX_E164 else None
 
 
 def _is_plausible(number: phonenumbers.PhoneNumber) -> bool:
@@ -195,7 +205,6 @@ def _is_plausible(number: phonenumbers.PhoneNumber) -> bool:
     return (
         phonenumbers.is_possible_number_with_reason(number) == ValidationResult.IS_POSSIBLE
         and len(national) >= _MIN_UNKNOWN_DIGITS
-        and len(f"{number.country_code}{national}") <= _MAX_E164_DIGITS
         and len(set(national)) > 1  # 999 999 9999 is a placeholder
     )
 

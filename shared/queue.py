@@ -71,6 +71,10 @@ def connect_redis(redis_url: str) -> Redis:
     return client
 
 
+class WakeUpError(Exception):
+    """A wake-up could not be published: Redis is away. Nothing is lost, the sweep wakes later."""
+
+
 class WakeUps:
     """Tells the workers that a connection has due calls, at most once per `COALESCE_S`."""
 
@@ -82,10 +86,13 @@ class WakeUps:
         """Publish a wake-up unless one is on its way.
 
         Raises:
-            RedisError, BrokerError: Redis is away; nothing is lost, the sweep wakes later.
+            WakeUpError: Redis is away.
         """
-        if self._redis.set(_key(connection_id), b"", nx=True, ex=COALESCE_S):
-            self._celery.send_task(SYNC_TASK, args=[connection_id], retry=False)
+        try:
+            if self._redis.set(_key(connection_id), b"", nx=True, ex=COALESCE_S):
+                self._celery.send_task(SYNC_TASK, args=[connection_id], retry=False)
+        except (RedisError, BrokerError, OSError) as error:
+            raise WakeUpError(type(error).__name__) from error
 
     def heard(self, connection_id: str) -> None:
         """Say that the wake-up has arrived: what becomes due from now on needs another."""
@@ -140,5 +147,5 @@ class BackgroundWakeUps:
     def _publish(self, connection_id: str) -> None:
         try:
             self._wake_ups.wake(connection_id)
-        except (RedisError, BrokerError, OSError) as error:
-            log.warning("wake_up_lost", connection_id=connection_id, error=type(error).__name__)
+        except WakeUpError as error:
+            log.warning("wake_up_lost", connection_id=connection_id, error=str(error))

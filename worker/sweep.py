@@ -8,13 +8,13 @@ import threading
 from typing import Final
 
 import structlog
-from kombu.exceptions import OperationalError as BrokerError
 from redis import RedisError
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from shared.claims import return_expired_claims
 from shared.connections import CONNECTED
+from shared.queue import WakeUpError
 from shared.tenants import WaitingTenant, find_waiting_tenants, settle_without_connection
 from worker.resources import Resources
 
@@ -51,7 +51,7 @@ class Sweep:
                 if self._is_my_turn():
                     sweep(self._resources)
                 self._is_troubled = False
-            except (SQLAlchemyError, RedisError, BrokerError) as error:
+            except (SQLAlchemyError, RedisError, WakeUpError) as error:
                 if not self._is_troubled:
                     log.warning("sweep_failed", error=type(error).__name__)
                 self._is_troubled = True
@@ -68,7 +68,7 @@ def sweep(resources: Resources) -> None:
     """Return expired claims, wake connections with due calls, give reasons to the unconnected.
 
     Raises:
-        SQLAlchemyError, RedisError, BrokerError: Tried again a second later.
+        SQLAlchemyError, RedisError, WakeUpError: Tried again a second later.
     """
     with resources.database.begin() as session:
         is_alone = session.execute(

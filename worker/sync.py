@@ -10,7 +10,6 @@ from typing import Final
 from uuid import uuid4
 
 import structlog
-from kombu.exceptions import OperationalError as BrokerError
 from redis import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -19,6 +18,7 @@ from shared.claims import ClaimedCall, claim_due_calls
 from shared.connections import CONNECTED
 from shared.hubspot.errors import HubSpotError
 from shared.models import Connection
+from shared.queue import WakeUpError
 from worker import transitions
 from worker.doubts import settle_doubts
 from worker.leases import TURN_S
@@ -110,8 +110,8 @@ def _run(
 def _wake(resources: Resources, connection_id: str) -> None:
     try:
         resources.wake_ups.wake(connection_id)
-    except (RedisError, BrokerError) as error:
-        log.warning("wake_up_lost", connection_id=connection_id, error=type(error).__name__)
+    except WakeUpError as error:
+        log.warning("wake_up_lost", connection_id=connection_id, error=str(error))
 
 
 def _work(turn: Turn, account: accounts.AccountState) -> None:

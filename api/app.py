@@ -1,0 +1,31 @@
+"""The Flask application, put together."""
+
+from flask import Flask
+
+from api import calls, connection, dashboard, docs, health, oauth, sync_logs
+from api.bodies import MAX_BODY_BYTES
+from api.errors import handle_errors
+from api.headers import add_headers
+from api.services import EXTENSION, Waker, build_services
+from shared.db import Database
+from shared.settings import ApiSettings
+
+
+def create_app(
+    settings: ApiSettings, *, database: Database | None = None, waker: Waker | None = None
+) -> Flask:
+    """Make the application; nothing connects anywhere before the first request.
+
+    Args:
+        settings: The environment, checked.
+        database: Instead of one made from `settings`.
+        waker: Instead of wake-ups over Redis.
+    """
+    app = Flask(__name__, static_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
+    app.extensions[EXTENSION] = build_services(settings, database=database, waker=waker)
+    handle_errors(app)
+    add_headers(app, settings)
+    for noun in (calls, oauth, connection, sync_logs, health, docs, dashboard):
+        app.register_blueprint(noun.blueprint)
+    return app

@@ -1,0 +1,139 @@
+"""JSON bodies: read within the size cap, parsed without surprises, and types for their texts."""
+
+import json
+import math
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Annotated, Any, Final, TypeVar
+
+from flask import request
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, ValidationError
+
+from api.errors import InvalidRequestError, UnsupportedEncodingError, name_fields
+
+MAX_BODY_BYTES: Final = 1024 * 1024
+MAX_NESTING: Final = 20
+MAX_ID_CHARACTERS: Final = 255
+# Three ids and a phone number share an index entry, which holds 2,704 bytes.
+MAX_ID_BYTES: Final = 512
+
+# Valid in JSON, but Postgres cannot store them: NUL and halves of surrogate pairs.
+_UNSTORABLE: Final = re.compile("[\x00\ud800-\udfff]")
+_RFC_3339: Final = re.compile(
+    r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII
+)
+
+ModelT = TypeVar("ModelT", bound=BaseModel)
+
+
+def read_body() -> bytes:
+    """The raw body of the request; more than `MAX_BODY_BYTES` is answered with 413."""
+    if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+        raise UnsupportedEncodingError("Send the body uncompressed, without Content-Encoding.")
+    return request.get_data(cache=False)
+
+
+def read_model(model: type[ModelT]) -> ModelT:
+    """The request's body as a model; raises InvalidRequestError naming every wrong field."""
+    return parse_model(model, parse_object(read_body()))
+
+
+def parse_model(model: type[ModelT], value: dict[str, Any], *, under: str = "") -> ModelT:
+    """Check an object; `under` is the path of what it was found in."""
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        raise InvalidRequestError(name_fields(error, under=under)) from error
+
+
+def parse_object(body: bytes) -> dict[str, Any]:
+    """Parse a JSON object strictly; raises InvalidRequestError."""
+    try:
+        value = json.loads(
+            body.decode(), object_pairs_hook=_refuse_duplicates, parse_constant=_refuse_constant
+        )
+    except UnicodeDecodeError as error:
+        raise InvalidRequestError.of("body", "must be JSON in UTF-8") from error
+    except json.JSONDecodeError as error:
+        place = f"line {error.lineno} column {error.colno}"
+        raise InvalidRequestError.of("body", f"must be JSON: {error.msg} at {place}") from error
+    except RecursionError as error:
+        raise InvalidRequestError.of("body", "is nested too deeply") from error
+    except ValueError as error:  # an integer of thousands of digits
+        raise InvalidRequestError.of("body", "holds a number that is too long") from error
+    if not isinstance(value, dict):
+        raise InvalidRequestError.of("body", "must be a JSON object")
+    return value
+
+
+def _refuse_duplicates(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise InvalidRequestError.of(twice[:100], "is given more than once")
+    return found
+
+
+def _refuse_constant(name: str) -> None:
+    raise InvalidRequestError.of("body", f"holds {name}, which is not JSON; use null")
+
+
+def _require_storable(text: str) -> str:
+    if _UNSTORABLE.search(text):
+        raise ValueError("must not contain NUL characters or halves of surrogate pairs")
+    return text
+
+
+def _require_identifier(text: str) -> str:
+    if not text.strip() or not text.isprintable():
+        raise ValueError("must be printable text that is not blank")
+    if len(text.encode()) > MAX_ID_BYTES:
+        raise ValueError(f"must be at most {MAX_ID_BYTES} bytes in UTF-8")
+    return text
+
+
+def _require_storable_json(value: Any, nesting: int = 0) -> Any:
+    """Check what `dict[str, Any]` leaves unchecked."""
+    if nesting > MAX_NESTING:
+        raise ValueError(f"must not be nested deeper than {MAX_NESTING} levels")
+    match value:
+        case str():
+            _require_storable(value)
+        case float() if not math.isfinite(value):
+            raise ValueError("must not contain numbers that are out of range")
+        case dict():
+            for name, item in value.items():
+                _require_storable(name)
+                _require_storable_json(item, nesting + 1)
+        case list():
+            for item in value:
+                _require_storable_json(item, nesting + 1)
+    return value
+
+
+def parse_time(text: str) -> datetime:
+    """Read an RFC 3339 date and time as aware UTC; raises ValueError saying what is wanted."""
+    try:
+        if _RFC_3339.fullmatch(text):
+            return datetime.fromisoformat(text.upper()).astimezone(UTC)
+    except (ValueError, OverflowError):
+        pass  # like 30 February: said below
+    raise ValueError("must be a date and time like 2026-11-22T10:00:00Z (RFC 3339)")
+
+
+def _read_time(value: object) -> datetime:
+    if not isinstance(value, str):
+        raise ValueError("must be a string like 2026-11-22T10:00:00Z (RFC 3339)")  # noqa: TRY004
+    return parse_time(value)
+
+
+StorableText = Annotated[str, AfterValidator(_require_storable)]
+Identifier = Annotated[
+    str,
+    Field(min_length=1, max_length=MAX_ID_CHARACTERS),
+    AfterValidator(_require_identifier),
+]
+StorableObject = Annotated[dict[str, Any], AfterValidator(_require_storable_json)]
+Time = Annotated[datetime, BeforeValidator(_read_time, json_schema_input_type=str)]

@@ -1,0 +1,128 @@
+"""The tenant's connection: its status, its settings and its end."""
+
+from datetime import UTC, datetime
+from typing import Annotated, cast
+
+import structlog
+from flask import Blueprint, Response
+from pydantic import AfterValidator, BaseModel, ConfigDict
+
+from api.answers import (
+    ConnectionSettings,
+    ConnectionState,
+    ConnectionStatus,
+    Counts,
+    Disconnected,
+    answer,
+)
+from api.bodies import read_model
+from api.services import services
+from api.tenants import current_tenant, guard
+from shared.connections import (
+    CONNECTED,
+    DISCONNECTED,
+    disconnect,
+    ensure_connection,
+    find_connection,
+)
+from shared.models import Account, Connection
+from shared.phone import validate_region
+from shared.settings import MatchPolicy
+from shared.tallies import count_calls
+
+log = structlog.get_logger(__name__)
+
+blueprint = Blueprint("connection", __name__, url_prefix="/api/hubspot")
+guard(blueprint)
+
+
+class SettingsChange(BaseModel):
+    """New values; null goes back to the service's default, what is absent stays."""
+
+    model_config = ConfigDict(strict=True, extra="ignore")
+
+    default_region: Annotated[str, AfterValidator(validate_region)] | None = None
+    match_policy: MatchPolicy | None = None
+
+
+@blueprint.get("/status")
+def show_status() -> Response:
+    tenant = current_tenant()
+    with services().database.begin() as session:
+        connection = find_connection(
+            session, user_id=tenant.user_id, workspace_id=tenant.workspace_id
+        )
+        counted = count_calls(session, user_id=tenant.user_id, workspace_id=tenant.workspace_id)
+        status = ConnectionStatus(
+            last_sync_at=counted.last_sync_at,
+            counts=Counts(
+                pending=counted.pending,
+                success=counted.success,
+                error=counted.error,
+                skipped=counted.skipped,
+            ),
+        )
+        if connection is not None and connection.state != DISCONNECTED:
+            _describe_connection(status, connection)
+            _describe_pause(status, session.get(Account, connection.hub_id))
+    return answer(status)
+
+
+@blueprint.get("/settings")
+def show_settings() -> Response:
+    tenant = current_tenant()
+    with services().database.begin() as session:
+        connection = find_connection(
+            session, user_id=tenant.user_id, workspace_id=tenant.workspace_id
+        )
+    return answer(_describe_settings(connection))
+
+
+@blueprint.patch("/settings")
+def change_settings() -> Response:
+    tenant = current_tenant()
+    change = read_model(SettingsChange)
+    with services().database.begin() as session:
+        connection = ensure_connection(
+            session, user_id=tenant.user_id, workspace_id=tenant.workspace_id
+        )
+        for name in change.model_fields_set:
+            setattr(connection, name, getattr(change, name))
+        described = _describe_settings(connection)
+    log.info("settings_changed", connection_id=connection.id, names=sorted(change.model_fields_set))
+    return answer(described)
+
+
+@blueprint.delete("/disconnect")
+def end_connection() -> Response:
+    tenant = current_tenant()
+    with services().database.begin() as session:
+        has_ended = disconnect(session, user_id=tenant.user_id, workspace_id=tenant.workspace_id)
+    log.info("hubspot_disconnected", was_connected=has_ended)
+    return answer(Disconnected())
+
+
+def _describe_connection(status: ConnectionStatus, connection: Connection) -> None:
+    status.connected = connection.state == CONNECTED
+    status.state = cast("ConnectionState", connection.state)
+    status.hub_id = str(connection.hub_id)
+    status.token_expires_at = connection.expires_at
+    status.connected_at = connection.connected_at
+
+
+def _describe_pause(status: ConnectionStatus, account: Account | None) -> None:
+    if account is None or account.paused_until is None:
+        return
+    if account.paused_until > datetime.now(UTC):
+        status.paused_until = account.paused_until
+        status.pause_reason = account.pause_reason
+
+
+def _describe_settings(connection: Connection | None) -> ConnectionSettings:
+    defaults = services().settings
+    region = connection.default_region if connection is not None else None
+    policy = cast("MatchPolicy | None", connection.match_policy if connection is not None else None)
+    return ConnectionSettings(
+        default_region=region or defaults.default_region,
+        match_policy=policy or defaults.match_policy,
+    )

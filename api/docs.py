@@ -1,0 +1,49 @@
+"""The documentation of the API: the OpenAPI document, and pages to try it with."""
+
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+
+from flask import Blueprint, Response, jsonify, render_template, send_from_directory
+
+from api.openapi import build_document
+from api.services import services
+
+blueprint = Blueprint("docs", __name__)
+
+# Swagger UI draws icons from data URLs and styles elements as it goes.
+CONTENT_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:;"
+    " connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+
+
+@blueprint.get("/openapi.json")
+def show_document() -> Response:
+    return jsonify(build_document(services().settings.public_url))
+
+
+@blueprint.get("/docs")
+def show_docs() -> Response:
+    response = Response(render_template("docs.html"), mimetype="text/html")
+    response.headers["Content-Security-Policy"] = CONTENT_POLICY
+    return response
+
+
+@blueprint.get("/docs/<any('docs.js'):name>")
+def send_starter(name: str) -> Response:
+    return send_from_directory(Path(__file__).with_name("templates"), name)
+
+
+@blueprint.get("/docs/<any('css/swagger-ui.css', 'js/swagger-ui-bundle.js'):name>")
+def send_asset(name: str) -> Response:
+    return send_from_directory(_swagger_folder(), name, max_age=86_400)
+
+
+@cache
+def _swagger_folder() -> Path:
+    """Where the files of Swagger UI are installed; their package is not imported."""
+    spec = find_spec("flask_openapi3_swagger")
+    if spec is None or not spec.submodule_search_locations:
+        raise ModuleNotFoundError("flask-openapi3-swagger is not installed")
+    return Path(spec.submodule_search_locations[0], "templates", "swagger")

@@ -1,0 +1,46 @@
+"""Response headers: what browsers may do with our answers, and which origins may ask."""
+
+from flask import Flask, Response, request
+
+from shared.settings import ApiSettings
+
+CORS_PATHS = "/api/hubspot/"
+NO_CONTENT_POLICY = "default-src 'none'; frame-ancestors 'none'"
+PREFLIGHT_S = 600
+
+
+def add_headers(app: Flask, settings: ApiSettings) -> None:
+    """Add security headers to every answer and CORS to the dashboard's routes.
+
+    A view that shows a page sets its own Content-Security-Policy.
+    """
+    allowed = frozenset(settings.allowed_origins)
+
+    @app.after_request
+    def secure(response: Response) -> Response:
+        headers = response.headers
+        headers["X-Content-Type-Options"] = "nosniff"
+        headers.setdefault("Content-Security-Policy", NO_CONTENT_POLICY)
+        headers.setdefault("Referrer-Policy", "no-referrer")
+        if settings.public_url.startswith("https://"):
+            headers["Strict-Transport-Security"] = "max-age=31536000"
+        if request.path.startswith(CORS_PATHS):
+            headers.setdefault("Cache-Control", "no-store")
+            _allow_origin(response, allowed)
+        return response
+
+
+def _allow_origin(response: Response, allowed: frozenset[str]) -> None:
+    response.vary.add("Origin")
+    origin = request.headers.get("Origin")
+    if origin not in allowed:
+        return
+    headers = response.headers
+    headers["Access-Control-Allow-Origin"] = origin
+    # The cookie that binds an authorization to its browser is set by `initiate`.
+    headers["Access-Control-Allow-Credentials"] = "true"
+    headers["Access-Control-Expose-Headers"] = "Retry-After"
+    if request.method == "OPTIONS":
+        headers["Access-Control-Allow-Methods"] = "GET, POST, PATCH, DELETE"
+        headers["Access-Control-Allow-Headers"] = "Authorization, Content-Type"
+        headers["Access-Control-Max-Age"] = str(PREFLIGHT_S)

@@ -1,0 +1,86 @@
+"""Starts an authorization: the dashboard asks for HubSpot's consent page."""
+
+import base64
+import hashlib
+import re
+import secrets
+from typing import Final
+
+import structlog
+from flask import Blueprint, Response, request
+
+from api.answers import AuthorizationStarted, answer
+from api.landing import check_return_to
+from api.services import services
+from api.tenants import current_tenant, guard
+from shared.oauth_states import (
+    LIFETIME_S,
+    Authorization,
+    hash_secret,
+    new_secret,
+    store_state,
+)
+from shared.settings import ApiSettings
+
+log = structlog.get_logger(__name__)
+
+blueprint = Blueprint("oauth", __name__, url_prefix="/api/hubspot/oauth")
+guard(blueprint)
+
+VERIFIER_BYTES: Final = 48
+_BROWSER_KEY: Final = re.compile(r"[\w-]{43}", re.ASCII)
+
+
+@blueprint.get("/initiate")
+def start_authorization() -> Response:
+    tenant, settings = current_tenant(), services().settings
+    return_to = request.args.get("return_to") or settings.dashboard_url
+    if return_to != settings.dashboard_url:
+        check_return_to(return_to, settings.allowed_origins)
+    browser_key = _browser_key(settings) if settings.oauth_binding == "cookie" else None
+    state, verifier = new_secret(), secrets.token_urlsafe(VERIFIER_BYTES)
+    authorization = Authorization(
+        user_id=tenant.user_id,
+        workspace_id=tenant.workspace_id,
+        code_verifier=verifier,
+        browser_hash=hash_secret(browser_key) if browser_key else None,
+        return_to=return_to,
+    )
+    with services().database.begin() as session:
+        store_state(session, state, authorization)
+    url = services().oauth.authorize_url(state=state, code_challenge=_challenge(verifier))
+    response = answer(AuthorizationStarted(auth_url=url))
+    if browser_key:
+        _set_browser_key(response, settings, browser_key)
+    log.info("oauth_started", binding=settings.oauth_binding)
+    return response
+
+
+def browser_cookie(settings: ApiSettings) -> str:
+    """The cookie's name; its prefix keeps sibling domains from setting it."""
+    is_secure = settings.public_url.startswith("https://")
+    return "__Host-callsync_browser" if is_secure else "callsync_browser"
+
+
+def _browser_key(settings: ApiSettings) -> str:
+    """The browser's key, kept while it has one: two tabs may connect side by side."""
+    known = request.cookies.get(browser_cookie(settings), "")
+    return known if _BROWSER_KEY.fullmatch(known) else new_secret()
+
+
+def _set_browser_key(response: Response, settings: ApiSettings, key: str) -> None:
+    response.set_cookie(
+        browser_cookie(settings),
+        key,
+        max_age=LIFETIME_S,
+        path="/",
+        secure=settings.public_url.startswith("https://"),
+        httponly=True,
+        samesite="Lax",
+    )
+
+
+def _challenge(verifier: str) -> str:
+    """The S256 challenge of a verifier (RFC 7636)."""
+    digest = hashlib.sha256(verifier.encode()).digest()
+    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()

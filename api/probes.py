@@ -1,0 +1,60 @@
+"""Whether Postgres and Redis answer, asked so that a frozen one cannot hold the asker."""
+
+from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import TimeoutError as FutureTimeoutError
+from typing import Final
+
+import structlog
+from redis import Redis, RedisError
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+from sqlalchemy import text
+from sqlalchemy.exc import ProgrammingError, SQLAlchemyError
+
+from shared.db import Database
+
+log = structlog.get_logger(__name__)
+
+POSTGRES_TIMEOUT_S: Final = 1.0
+REDIS_TIMEOUT_S: Final = 0.3
+
+
+class Probes:
+    """Asks the servers on behalf of readiness checks."""
+
+    def __init__(self, database: Database, redis_url: str) -> None:
+        self._database = database
+        # A socket to a frozen server gives up late, so somebody else waits for it.
+        self._asker = ThreadPoolExecutor(1, thread_name_prefix="readiness")
+        self._redis: Redis = Redis.from_url(
+            redis_url,
+            socket_timeout=REDIS_TIMEOUT_S,
+            socket_connect_timeout=REDIS_TIMEOUT_S,
+            retry=Retry(NoBackoff(), 0),
+        )
+
+    def find_revision(self) -> str | None:
+        """The schema's revision, empty before the first migration; None when Postgres is away."""
+        asked = self._asker.submit(self._read_revision)
+        try:
+            return asked.result(POSTGRES_TIMEOUT_S)
+        except (FutureTimeoutError, SQLAlchemyError) as error:
+            asked.cancel()
+            log.warning("postgres_away", error=type(error).__name__)
+            return None
+
+    def redis_answers(self) -> bool:
+        """Whether wake-ups get through at the moment; nothing is lost when they do not."""
+        try:
+            return bool(self._redis.ping())
+        except RedisError as error:
+            log.warning("redis_away", error=type(error).__name__)
+            return False
+
+    def _read_revision(self) -> str:
+        try:
+            with self._database.begin() as session:
+                query = text("SELECT version_num FROM alembic_version")
+                return str(session.execute(query).scalar_one_or_none() or "")
+        except ProgrammingError:  # the table does not exist yet
+            return ""

@@ -1,0 +1,144 @@
+"""The sync log as the dashboard sees it, and retries by hand."""
+
+from typing import Final
+
+import structlog
+from flask import Blueprint, Response, request
+from sqlalchemy.orm import Session
+
+from api.answers import LogAttempt, LogDetail, LogEntry, LogPage, Requeued, answer
+from api.auth import Tenant
+from api.bodies import read_model
+from api.errors import MissingEntryError
+from api.log_queries import RetryOrder, read_query, write_cursor
+from api.services import services
+from api.tenants import current_tenant, guard
+from shared.connections import CONNECTED, find_connection
+from shared.models import Connection, SyncLog
+from shared.replays import requeue_batch, requeue_calls
+from shared.sync_logs import (
+    MOST_COUNTED,
+    Position,
+    count_logs,
+    find_attempts,
+    find_log,
+    find_logs,
+)
+
+log = structlog.get_logger(__name__)
+
+blueprint = Blueprint("sync_logs", __name__, url_prefix="/api/hubspot/sync-logs")
+guard(blueprint)
+
+MOST_REPLAYED: Final = 10_000
+BATCH: Final = 1000
+
+
+@blueprint.get("")
+def list_logs() -> Response:
+    tenant, query = current_tenant(), read_query(request.args)
+    offset = query.offset or 0
+    with services().database.begin() as session:
+        wanted = query.filter(tenant, region=_region(session, tenant) if query.phone else "")
+        found = find_logs(session, wanted, limit=query.limit, offset=offset, after=query.cursor)
+        total = count_logs(session, wanted)
+    return answer(
+        LogPage(
+            logs=[LogEntry.model_validate(each) for each in found.logs],
+            total=min(total, MOST_COUNTED),
+            total_exact=total <= MOST_COUNTED,
+            limit=query.limit,
+            offset=offset,
+            next_cursor=write_cursor(found.next_position) if found.next_position else None,
+        )
+    )
+
+
+@blueprint.get("/<log_id>")
+def show_log(log_id: str) -> Response:
+    tenant = current_tenant()
+    with services().database.begin() as session:
+        entry = _require_log(session, log_id, tenant)
+        attempts = find_attempts(session, log_id)
+        connection = _find_connection(session, tenant)
+    return answer(
+        LogDetail(
+            log=LogEntry.model_validate(entry),
+            attempts=[LogAttempt.model_validate(each) for each in attempts],
+            contact_url=_contact_url(entry, connection),
+        )
+    )
+
+
+@blueprint.post("/<log_id>/retry")
+def retry_log(log_id: str) -> Response:
+    tenant = current_tenant()
+    with services().database.begin() as session:
+        _require_log(session, log_id, tenant)
+    return _answer_replay(tenant, _replay_ids([log_id], tenant), asked=1)
+
+
+@blueprint.post("/retry")
+def retry_logs() -> Response:
+    tenant, order = current_tenant(), read_model(RetryOrder)
+    if order.ids is not None:
+        ids = list(dict.fromkeys(order.ids))
+        return _answer_replay(tenant, _replay_ids(ids, tenant), asked=len(ids))
+    met = requeued = 0
+    position: Position | None = None
+    while met < MOST_REPLAYED:
+        # A transaction for each batch: ten thousand rows would be locked for seconds.
+        with services().database.begin() as session:
+            batch = requeue_batch(session, order.filter(tenant), size=BATCH, after=position)
+        met, requeued = met + batch.met, requeued + batch.requeued
+        position = batch.next_position
+        if position is None:
+            break
+    return _answer_replay(tenant, requeued, asked=met)
+
+
+def _replay_ids(ids: list[str], tenant: Tenant) -> int:
+    with services().database.begin() as session:
+        return requeue_calls(
+            session, ids, user_id=tenant.user_id, workspace_id=tenant.workspace_id
+        )
+
+
+def _answer_replay(tenant: Tenant, requeued: int, *, asked: int) -> Response:
+    with services().database.begin() as session:
+        connection = _find_connection(session, tenant)
+    if requeued and connection is not None and connection.state == CONNECTED:
+        services().waker.wake(connection.id)
+    log.info("calls_requeued", requeued=requeued, ignored=asked - requeued)
+    return answer(Requeued(requeued=requeued, ignored=asked - requeued), 202)
+
+
+def _find_connection(session: Session, tenant: Tenant) -> Connection | None:
+    return find_connection(session, user_id=tenant.user_id, workspace_id=tenant.workspace_id)
+
+
+def _require_log(session: Session, log_id: str, tenant: Tenant) -> SyncLog:
+    found = None
+    if "\x00" not in log_id:  # Postgres refuses it
+        found = find_log(
+            session, log_id, user_id=tenant.user_id, workspace_id=tenant.workspace_id
+        )
+    if found is None:
+        raise MissingEntryError("There is no such entry in this sync log.")
+    return found
+
+
+def _region(session: Session, tenant: Tenant) -> str:
+    connection = _find_connection(session, tenant)
+    region = connection.default_region if connection is not None else None
+    return region or services().settings.default_region
+
+
+def _contact_url(entry: SyncLog, connection: Connection | None) -> str | None:
+    """The contact's page, on the host that the account's pages are on."""
+    if entry.hub_id is None or entry.contact_id is None:
+        return None
+    base = services().settings.hubspot_app_url
+    if connection is not None and connection.hub_id == entry.hub_id and connection.ui_domain:
+        base = f"https://{connection.ui_domain}"
+    return f"{base}/contacts/{entry.hub_id}/record/0-1/{entry.contact_id}"

@@ -1,0 +1,22 @@
+"""Whose request it is: the guard of the dashboard's views."""
+
+from typing import cast
+
+from flask import Blueprint, g, request
+
+from api.auth import Tenant
+from api.services import services
+
+
+def guard(blueprint: Blueprint) -> None:
+    """Let nobody into the views of a blueprint without an acceptable token."""
+
+    @blueprint.before_request
+    def authenticate() -> None:
+        if request.method != "OPTIONS":  # a browser's preflight carries no token
+            g.tenant = services().authenticator.authenticate(request.headers.get("Authorization"))
+
+
+def current_tenant() -> Tenant:
+    """Whom the current request's token names."""
+    return cast("Tenant", g.tenant)

@@ -1,0 +1,50 @@
+"""What a sandbox is told when it starts: its OAuth app and how HubSpot should behave."""
+
+import dataclasses
+
+import pydantic.dataclasses
+
+CONTACT_SCOPES = ("oauth", "crm.objects.contacts.read", "crm.objects.contacts.write")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class OAuthApp:
+    """An app as registered with HubSpot; `scopes` are both required and the most it may ask for."""
+
+    client_id: str = "sandbox-client-id"
+    client_secret: str = dataclasses.field(default="sandbox-client-secret", repr=False)
+    redirect_uris: tuple[str, ...] = ("http://localhost/api/hubspot/oauth/callback",)
+    scopes: tuple[str, ...] = CONTACT_SCOPES
+
+
+@pydantic.dataclasses.dataclass(frozen=True, slots=True, config={"extra": "forbid"})
+class Behaviour:
+    """How HubSpot behaves; every field can be changed while the sandbox runs.
+
+    Attributes:
+        latency_ms: what every answer takes at least.
+        latency_jitter_ms: added to it, uniformly between 0 and this.
+        access_token_seconds: life of an access token.
+        code_seconds: life of an authorization code.
+        rotates_refresh_tokens: whether a refresh answers with a new refresh token and ends the old.
+        index_lag_seconds: how long a created or changed object stays invisible to search.
+        enforces_limits: whether requests beyond HubSpot's limits get 429.
+        association_page_size: associated ids in one page of one object.
+    """
+
+    latency_ms: float = 0
+    latency_jitter_ms: float = 0
+    access_token_seconds: int = 1800
+    code_seconds: int = 60
+    rotates_refresh_tokens: bool = False
+    index_lag_seconds: float = 0
+    enforces_limits: bool = True
+    association_page_size: int = 500
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class SandboxConfig:
+    """A whole sandbox: the apps it knows and how it behaves after a reset."""
+
+    apps: tuple[OAuthApp, ...] = (OAuthApp(),)
+    behaviour: Behaviour = dataclasses.field(default_factory=Behaviour)

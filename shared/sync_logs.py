@@ -1,0 +1,115 @@
+"""Reading the sync log: pages by offset or by cursor, capped totals, one entry with its attempts.
+
+A page costs the same wherever it begins when it is asked for by cursor.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, NamedTuple
+
+from sqlalchemy import ColumnElement, Select, func, select, tuple_
+from sqlalchemy.orm import Session
+
+from shared.models import Attempt, SyncLog
+
+MOST_COUNTED: Final = 10_000
+MOST_ATTEMPTS: Final = 200
+
+
+class Position(NamedTuple):
+    """Where a page begins: after this entry, in the order newest first."""
+
+    created_at: datetime
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class LogFilter:
+    """Which entries of a user and workspace are meant; None means any.
+
+    `phone_numbers` are spellings of one number as they may be stored. `since` is inclusive,
+    `until` is not.
+    """
+
+    user_id: str
+    workspace_id: str
+    statuses: tuple[str, ...] | None = None
+    error_code: str | None = None
+    call_id: str | None = None
+    phone_numbers: tuple[str, ...] | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+    def conditions(self) -> list[ColumnElement[bool]]:
+        """The filter as conditions on `SyncLog`."""
+        found = [SyncLog.user_id == self.user_id, SyncLog.workspace_id == self.workspace_id]
+        if self.statuses is not None:
+            found.append(SyncLog.status.in_(self.statuses))
+        if self.error_code is not None:
+            found.append(SyncLog.error_code == self.error_code)
+        if self.call_id is not None:
+            found.append(SyncLog.call_id == self.call_id)
+        if self.phone_numbers is not None:
+            found.append(SyncLog.phone_number.in_(self.phone_numbers))
+        if self.since is not None:
+            found.append(SyncLog.created_at >= self.since)
+        if self.until is not None:
+            found.append(SyncLog.created_at < self.until)
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class LogSlice:
+    """Entries newest first, and where the next slice begins; None after the last."""
+
+    logs: Sequence[SyncLog]
+    next_position: Position | None
+
+
+def find_logs(
+    session: Session,
+    wanted: LogFilter,
+    *,
+    limit: int,
+    offset: int = 0,
+    after: Position | None = None,
+) -> LogSlice:
+    """Read up to `limit` entries, `offset` from the newest or after a position."""
+    query: Select[tuple[SyncLog]] = (
+        select(SyncLog)
+        .where(*wanted.conditions())
+        .order_by(SyncLog.created_at.desc(), SyncLog.id.desc())
+        .limit(limit + 1)
+        .offset(offset)
+    )
+    if after is not None:
+        query = query.where(tuple_(SyncLog.created_at, SyncLog.id) < tuple_(*after))
+    logs = session.scalars(query).all()
+    if len(logs) <= limit:
+        return LogSlice(logs, None)
+    last = logs[limit - 1]
+    return LogSlice(logs[:limit], Position(last.created_at, last.id))
+
+
+def count_logs(session: Session, wanted: LogFilter) -> int:
+    """Count entries, but no further than one more than `MOST_COUNTED`."""
+    some = select(SyncLog.id).where(*wanted.conditions()).limit(MOST_COUNTED + 1).subquery()
+    return session.scalars(select(func.count()).select_from(some)).one()
+
+
+def find_log(session: Session, log_id: str, *, user_id: str, workspace_id: str) -> SyncLog | None:
+    """One entry, if it belongs to the user and workspace."""
+    return session.scalars(
+        select(SyncLog).filter_by(id=log_id, user_id=user_id, workspace_id=workspace_id)
+    ).one_or_none()
+
+
+def find_attempts(session: Session, log_id: str) -> Sequence[Attempt]:
+    """The newest attempts of a call, at most `MOST_ATTEMPTS`, newest first."""
+    return session.scalars(
+        select(Attempt)
+        .filter_by(log_id=log_id)
+        .order_by(Attempt.id.desc())
+        .limit(MOST_ATTEMPTS)
+    ).all()

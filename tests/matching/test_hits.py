@@ -1,0 +1,56 @@
+import pytest
+
+from shared.hubspot.models import Contact
+from worker.hits import Ambiguous, Match, NoMatch, decide, numbers_of
+
+
+def contact(**properties: str | None) -> Contact:
+    return Contact("1", properties)
+
+
+@pytest.mark.parametrize(
+    ("stored", "region", "numbers"),
+    [
+        (contact(phone="(202) 555-0123"), "US", {"+12025550123"}),
+        (contact(mobilephone="(202) 555-0123"), "US", {"+12025550123"}),
+        (
+            contact(phone="202-555-0123", mobilephone="+44 20 7946 0018"),
+            "US",
+            {"+12025550123", "+442079460018"},
+        ),
+        (contact(phone="+49 202 5550123"), "US", {"+492025550123"}),
+        (contact(phone="anonymous"), "US", set()),
+        (contact(phone=None, mobilephone=""), "US", set()),
+    ],
+)
+def test_a_contact_has_the_numbers_that_were_typed(
+    stored: Contact, region: str, numbers: set[str]
+) -> None:
+    assert numbers_of(stored, region) == numbers
+
+
+@pytest.mark.parametrize("masked", ["+1 202 ***-**23", "xxx-xxx-0123", "••• 0123", None])
+def test_a_masked_number_is_the_one_hubspot_calculated(masked: str | None) -> None:
+    stored = contact(phone=masked, hs_calculated_phone_number="+12025550123")
+    assert numbers_of(stored, "US") == {"+12025550123"}
+
+
+def test_a_typed_country_code_outweighs_what_hubspot_calculated() -> None:
+    stored = contact(phone="+49 202 5550123", hs_calculated_phone_number="+12025550123")
+    assert numbers_of(stored, "US") == {"+492025550123"}
+
+
+def test_without_a_typed_country_code_both_readings_count() -> None:
+    stored = contact(phone="0202 5550123", hs_calculated_phone_number="+432025550123")
+    assert numbers_of(stored, "DE") == {"+492025550123", "+432025550123"}
+
+
+def test_policies_choose_among_several_contacts() -> None:
+    assert decide(["7", "8"], "most_recent", in_raw=False) == Match("7")
+    assert decide(["7", "8"], "oldest", in_raw=False) == Match("7")
+    assert decide(["7", "8"], "skip", in_raw=False) == Ambiguous(("7", "8"))
+    assert decide(["7"], "skip", in_raw=False) == Match("7")
+
+
+def test_no_match_says_where_it_was_looked_for() -> None:
+    assert decide([], "most_recent", in_raw=True) == NoMatch(in_raw=True)

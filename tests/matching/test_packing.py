@@ -1,0 +1,92 @@
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from shared.hubspot.models import MAX_SEARCH_BODY, ContactSearch
+from shared.phone import PhoneNumber
+from shared.settings import MatchPolicy
+from tests.matching.numbers import any_number, number, washington
+from worker.search_plan import PackedSearch, pack_calculated, pack_raw
+from worker.spellings import spellings
+
+Pack = Callable[[list[PhoneNumber], MatchPolicy], PackedSearch]
+both_ways = pytest.mark.parametrize("pack", [pack_calculated, pack_raw])
+
+
+@both_ways
+@given(numbers=st.lists(any_number(), max_size=150))
+@settings(max_examples=20, deadline=None)
+def test_packing_loses_no_number_and_keeps_to_the_limit(
+    pack: Pack, numbers: list[PhoneNumber]
+) -> None:
+    packed = pack(numbers, "most_recent")
+    assert [*packed.taken, *packed.left] == numbers
+    assert len(packed.search.body()) <= MAX_SEARCH_BODY
+    assert bool(packed.taken) == bool(numbers)
+
+
+def test_a_body_holds_about_ninety_numbers() -> None:
+    packed = pack_calculated([washington(last) for last in range(200)], "most_recent")
+    assert 86 <= len(packed.taken) <= 105
+
+
+def test_a_raw_body_holds_several_numbers() -> None:
+    packed = pack_raw([washington(last) for last in range(200)], "most_recent")
+    assert len(packed.taken) >= 4
+
+
+def test_countries_that_share_national_digits_share_a_value() -> None:
+    packed = pack_calculated([number("+12025550123"), number("+492025550123")], "most_recent")
+    assert {each.values for each in packed.search.filters} == {("2025550123",)}
+
+
+def test_phone_and_mobile_phone_are_searched() -> None:
+    one = [number("+12025550123")]
+    assert _searched(pack_calculated(one, "skip").search) == {
+        "hs_searchable_calculated_phone_number",
+        "hs_searchable_calculated_mobile_number",
+    }
+    assert _searched(pack_raw(one, "skip").search) == {"phone", "mobilephone"}
+
+
+@pytest.mark.parametrize(
+    ("policy", "sort_by", "descending"),
+    [
+        ("most_recent", "lastmodifieddate", True),
+        ("skip", "lastmodifieddate", True),
+        ("oldest", "createdate", False),
+    ],
+)
+def test_hits_come_in_the_order_of_the_policy(
+    policy: MatchPolicy, sort_by: str, *, descending: bool
+) -> None:
+    search = pack_calculated([number("+12025550123")], policy).search
+    assert (search.sort_by, search.descending) == (sort_by, descending)
+
+
+def test_common_spellings_are_among_those_searched() -> None:
+    assert {
+        "+12025550123",
+        "12025550123",
+        "2025550123",
+        "(202) 555-0123",
+        "202-555-0123",
+        "202.555.0123",
+        "202 555 0123",
+        "1-202-555-0123",
+        "+1 (202) 555-0123",
+    } <= set(spellings(number("+12025550123")))
+    assert {
+        "020 7946 0018",
+        "02079460018",
+        "+44 20 7946 0018",
+        "+44 (0)20 7946 0018",
+        "00442079460018",
+    } <= set(spellings(number("+442079460018")))
+    assert "06 1234 5678" in spellings(number("+390612345678"))
+
+
+def _searched(search: ContactSearch) -> set[str]:
+    return {each.property for each in search.filters}
