@@ -7,12 +7,11 @@ from datetime import datetime
 from typing import Annotated, Literal
 
 from flask import Response
-from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, WithJsonSchema
+from pydantic import BaseModel, ConfigDict, PlainSerializer, WithJsonSchema
 from pydantic.alias_generators import to_camel
 
 from shared.reasons import Reason, Status
 from shared.settings import MatchPolicy
-
 
 ConnectionState = Literal["connected", "disconnected", "reconnect_required"]
 
@@ -46,7 +45,9 @@ class WebhookIgnored(Success):
 
 
 class AuthorizationStarted(Success):
-    auth_url: str = Field(alias="authUrl")
+    model_config = ConfigDict(alias_generator=to_camel)
+
+    auth_url: str
 
 
 class Counts(Answer):
@@ -134,8 +135,7 @@ class LogDetail(Success):
 
 
 class Requeued(Success):
-    """`ignored` calls are not retried: synced or waiting already, their contents deleted, or
-    not there."""
+    """`ignored` calls are synced, wait already, have lost their contents, or are not there."""
 
     requeued: int
     ignored: int

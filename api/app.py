@@ -2,7 +2,7 @@
 
 from flask import Flask
 
-from api import calls, connection, dashboard, docs, health, oauth, sync_logs
+from api import calls, connection, dashboard, docs, health, oauth, oauth_callback, sync_logs
 from api.bodies import MAX_BODY_BYTES
 from api.errors import handle_errors
 from api.headers import add_headers
@@ -22,10 +22,11 @@ def create_app(
         waker: Instead of wake-ups over Redis.
     """
     app = Flask(__name__, static_folder=None)
+    app.json.sort_keys = False  # type: ignore[attr-defined]
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
     app.extensions[EXTENSION] = build_services(settings, database=database, waker=waker)
     handle_errors(app)
     add_headers(app, settings)
-    for noun in (calls, oauth, connection, sync_logs, health, docs, dashboard):
+    for noun in (calls, oauth, oauth_callback, connection, sync_logs, health, docs, dashboard):
         app.register_blueprint(noun.blueprint)
     return app

@@ -66,9 +66,7 @@ def obtain_grant(work: Services, authorization: Authorization, code: str) -> Gra
     return grant
 
 
-def finish_connecting(
-    work: Services, *, user_id: str, workspace_id: str, grant: Grant
-) -> None:
+def finish_connecting(work: Services, *, user_id: str, workspace_id: str, grant: Grant) -> None:
     """Store the grant as the tenant's connection and wake it."""
     with work.database.begin() as session:
         connection_id = connect(

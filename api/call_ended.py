@@ -75,9 +75,7 @@ class EndedCall(BaseModel):
             summary=self.summary,
             recording_url=self.recording_url,
             structured_data=self.structured_data,
-            transcript=tuple(
-                Utterance(turn.role, turn.text) for turn in self.transcript or ()
-            ),
+            transcript=tuple(Utterance(turn.role, turn.text) for turn in self.transcript or ()),
         )
 
 

@@ -26,7 +26,7 @@ def count_answer(response: Response) -> Response:
 @blueprint.post("/call-ended")
 def receive_call() -> Response:
     body = read_body()
-    signers = services().verifier.verify(body, request.headers)
+    signers = services().verifier.verify(body, dict(request.headers))
     event = parse_object(body)
     event_type = event.get("type")
     if not isinstance(event_type, str):

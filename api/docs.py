@@ -6,6 +6,7 @@ from pathlib import Path
 
 from flask import Blueprint, Response, jsonify, render_template, send_from_directory
 
+from api.errors import MissingEntryError
 from api.openapi import build_document
 from api.services import services
 
@@ -30,14 +31,16 @@ def show_docs() -> Response:
     return response
 
 
-@blueprint.get("/docs/<any('docs.js'):name>")
-def send_starter(name: str) -> Response:
-    return send_from_directory(Path(__file__).with_name("templates"), name)
-
-
-@blueprint.get("/docs/<any('css/swagger-ui.css', 'js/swagger-ui-bundle.js'):name>")
+@blueprint.get("/docs/<name>")
 def send_asset(name: str) -> Response:
-    return send_from_directory(_swagger_folder(), name, max_age=86_400)
+    folders = {
+        "docs.js": Path(__file__).with_name("static"),
+        "swagger-ui.css": _swagger_folder() / "css",
+        "swagger-ui-bundle.js": _swagger_folder() / "js",
+    }
+    if name not in folders:
+        raise MissingEntryError("There is nothing at this address.")
+    return send_from_directory(folders[name], name)
 
 
 @cache

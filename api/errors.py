@@ -127,9 +127,7 @@ def handle_errors(app: Flask) -> None:
 
     @app.errorhandler(ApiError)
     def answer_api_error(error: ApiError) -> Response:
-        return _envelope(
-            error.status, error.shown_code, error.message, error.fields, error.headers
-        )
+        return _envelope(error.status, error.shown_code, error.message, error.fields, error.headers)
 
     @app.errorhandler(HTTPException)
     def answer_http_error(error: HTTPException) -> Response:

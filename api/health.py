@@ -41,8 +41,9 @@ def show_readiness() -> Response:
             " Run: alembic upgrade head",
             code="schema_too_old",
         )
-    redis = "ok" if probes.redis_answers() else "degraded"
-    return answer(Ready(schema_revision=revision, redis=redis))
+    return answer(
+        Ready(schema_revision=revision, redis="ok" if probes.redis_answers() else "degraded")
+    )
 
 
 @blueprint.get("/metrics")

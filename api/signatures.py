@@ -1,7 +1,7 @@
 """Who signed a webhook: Standard Webhooks over the raw body, with several secrets at a time."""
 
 import binascii
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from standardwebhooks import Webhook, WebhookVerificationError
 
@@ -38,13 +38,10 @@ class WebhookVerifier:
             (Webhook(each.secret.get_secret_value()), each.workspace_id) for each in secrets
         )
 
-    def verify(self, body: bytes, headers: Mapping[str, str]) -> Signers:
+    def verify(self, body: bytes, headers: dict[str, str]) -> Signers:
         """Return who signed; raises InvalidSignatureError when no secret fits."""
-        plain_headers = dict(headers)
         fitting = [
-            workspace_id
-            for webhook, workspace_id in self._secrets
-            if _fits(webhook, body, plain_headers)
+            workspace_id for webhook, workspace_id in self._secrets if _fits(webhook, body, headers)
         ]
         if not fitting:
             raise InvalidSignatureError(INVALID_SIGNATURE)

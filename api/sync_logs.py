@@ -99,9 +99,7 @@ def retry_logs() -> Response:
 
 def _replay_ids(ids: list[str], tenant: Tenant) -> int:
     with services().database.begin() as session:
-        return requeue_calls(
-            session, ids, user_id=tenant.user_id, workspace_id=tenant.workspace_id
-        )
+        return requeue_calls(session, ids, user_id=tenant.user_id, workspace_id=tenant.workspace_id)
 
 
 def _answer_replay(tenant: Tenant, requeued: int, *, asked: int) -> Response:
@@ -120,9 +118,7 @@ def _find_connection(session: Session, tenant: Tenant) -> Connection | None:
 def _require_log(session: Session, log_id: str, tenant: Tenant) -> SyncLog:
     found = None
     if "\x00" not in log_id:  # Postgres refuses it
-        found = find_log(
-            session, log_id, user_id=tenant.user_id, workspace_id=tenant.workspace_id
-        )
+        found = find_log(session, log_id, user_id=tenant.user_id, workspace_id=tenant.workspace_id)
     if found is None:
         raise MissingEntryError("There is no such entry in this sync log.")
     return found

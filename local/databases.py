@@ -13,7 +13,7 @@ import psycopg
 from psycopg import sql
 
 from local.engines import start_postgres, start_valkey
-from local.processes import StartError
+from local.processes import StartError, tail
 
 PROJECT = Path(__file__).resolve().parents[1]
 
@@ -80,4 +80,4 @@ def migrate(env: Mapping[str, str]) -> None:
         command, cwd=PROJECT, env=env, capture_output=True, text=True, check=False
     )
     if result.returncode:
-        raise StartError(f"alembic upgrade head failed:\n{result.stdout}{result.stderr}")
+        raise StartError(f"alembic upgrade head failed:\n{tail(result.stdout + result.stderr)}")

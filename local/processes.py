@@ -113,8 +113,8 @@ class Process:
         self.wait_until_ready()
 
     def log_tail(self) -> str:
-        lines = self.command.log.read_text(errors="replace").splitlines()
-        return "\n".join(f"    {line}" for line in lines[-TAIL_LINES:])
+        """The end of its output, indented."""
+        return tail(self.command.log.read_text(errors="replace"))
 
     def _start(self) -> subprocess.Popen[bytes]:
         command = self.command
@@ -158,6 +158,11 @@ class Process:
             pipe.flush()
         with suppress(BrokenPipeError):
             pipe.close()
+
+
+def tail(output: str) -> str:
+    """The last lines of a process's output, indented."""
+    return "\n".join(f"    {line}" for line in output.splitlines()[-TAIL_LINES:])
 
 
 def wait_until_gone(processes: Sequence[psutil.Process]) -> None:

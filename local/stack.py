@@ -1,6 +1,7 @@
 """The whole service on this machine: engines, HubSpot sandbox, API, workers, beat and Flower."""
 
 import os
+import secrets
 import shutil
 import sys
 import tempfile
@@ -15,7 +16,7 @@ from local import services
 from local.databases import PROJECT, migrate
 from local.engines import Engine, start_postgres, start_valkey
 from local.environment import make_environment
-from local.processes import Command, Process, free_port
+from local.processes import Command, Process, StartError, free_port
 from local.services import Service
 
 SANDBOX = "sandbox"
@@ -31,6 +32,7 @@ class Stack:
         sandbox_url: where the HubSpot sandbox answers, None without one.
         flower_url: where Flower answers, None without it.
         env: the environment that the processes were given.
+        state: the directory of the processes' logs while the stack runs.
         postgres: the embedded Postgres, None when DATABASE_URL is used.
         valkey: the embedded Valkey, None when REDIS_URL is used.
     """
@@ -63,13 +65,13 @@ class Stack:
         self.env: dict[str, str] = {}
         self.postgres: Engine | None = None
         self.valkey: Engine | None = None
+        self.state = Path(tempfile.gettempdir()) / f"callsync-state-{secrets.token_hex(4)}"
         self._workers = workers
         self._beat = beat
         self._latency_ms = latency_ms
         self._durable = durable
         self._extra = dict(env or {})
         self._services: dict[str, Process] = {}
-        self._state = Path()
         self._cleanup = ExitStack()
 
     def start(self, progress: Callable[[str], None] = lambda _: None) -> None:
@@ -78,8 +80,8 @@ class Stack:
         Args:
             progress: told what happens, in words for a person.
         """
-        self._state = Path(tempfile.mkdtemp(prefix="callsync-state-"))
-        self._cleanup.callback(shutil.rmtree, self._state, ignore_errors=True)
+        self.state.mkdir(mode=0o700)
+        self._cleanup.callback(shutil.rmtree, self.state, ignore_errors=True)
         try:
             self._start_engines(progress)
             self._start_services(progress)
@@ -129,12 +131,12 @@ class Stack:
         redis_url = os.environ.get("REDIS_URL")
         if not database_url:
             progress("Starting Postgres")
-            postgres = start_postgres(self._state, durable=self._durable)
+            postgres = start_postgres(self.state, durable=self._durable)
             self.postgres = self._cleanup.enter_context(postgres)
             database_url = postgres.url
         if not redis_url:
             progress("Starting Valkey")
-            valkey = start_valkey(self._state)
+            valkey = start_valkey(self.state)
             self.valkey = self._cleanup.enter_context(valkey)
             redis_url = valkey.url
         self.env = make_environment(
@@ -155,6 +157,8 @@ class Stack:
             self._services[service.name] = Process(self._command(service), service.answers)
         for process in self._services.values():
             process.wait_until_ready()
+        for process in self.dead_processes():  # one that answers nobody, or died after it answered
+            raise StartError(f"{process.command.name} ended while starting:\n{process.log_tail()}")
 
     def _describe_services(self) -> Iterator[Service]:
         if self.sandbox_url:
@@ -163,7 +167,7 @@ class Stack:
         for number in range(1, self._workers + 1):
             yield services.worker(number, self.env["REDIS_URL"])
         if self._beat:
-            yield services.beat(self._state)
+            yield services.beat(self.state)
         if self.flower_url:
             yield services.flower(self.flower_url)
 
@@ -171,8 +175,8 @@ class Stack:
         return Command(
             name=service.name,
             arguments=[sys.executable, "-m", *service.arguments],
-            log=self._state / f"{service.name}.log",
+            log=self.state / f"{service.name}.log",
             environment=self.env,
             directory=PROJECT,
-            remove_when_orphaned=self._state,
+            remove_when_orphaned=self.state,
         )

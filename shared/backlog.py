@@ -1,4 +1,4 @@
-"""What waits, over all connections: figures for operators, read at the moment they are asked for."""
+"""What waits, over all connections: figures for operators."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

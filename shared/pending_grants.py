@@ -69,9 +69,7 @@ _TAKE = text("""
 """)
 
 
-def take_pending_grant(
-    session: Session, secret: str, cipher: TokenCipher
-) -> ConfirmedGrant | None:
+def take_pending_grant(session: Session, secret: str, cipher: TokenCipher) -> ConfirmedGrant | None:
     """Use a pending grant up; None when it is unknown, used or expired.
 
     Raises:

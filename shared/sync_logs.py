@@ -76,7 +76,7 @@ def find_logs(
     after: Position | None = None,
 ) -> LogSlice:
     """Read up to `limit` entries, `offset` from the newest or after a position."""
-    query: Select[tuple[SyncLog]] = (
+    query: Select[SyncLog] = (
         select(SyncLog)
         .where(*wanted.conditions())
         .order_by(SyncLog.created_at.desc(), SyncLog.id.desc())
@@ -108,8 +108,5 @@ def find_log(session: Session, log_id: str, *, user_id: str, workspace_id: str) 
 def find_attempts(session: Session, log_id: str) -> Sequence[Attempt]:
     """The newest attempts of a call, at most `MOST_ATTEMPTS`, newest first."""
     return session.scalars(
-        select(Attempt)
-        .filter_by(log_id=log_id)
-        .order_by(Attempt.id.desc())
-        .limit(MOST_ATTEMPTS)
+        select(Attempt).filter_by(log_id=log_id).order_by(Attempt.id.desc()).limit(MOST_ATTEMPTS)
     ).all()

@@ -17,6 +17,7 @@ from worker.search_plan import PackedSearch, pack_calculated, pack_raw
 
 REQUESTS_A_SET = 3
 CROWD = 20  # a number with more hits than this takes the room of others: it is searched alone
+ROOMY_HITS = 150  # of the 200 on a page: what a set is cut down to when nothing leaves it
 MAX_PAGES = 50  # of 200 contacts: HubSpot shows the first 10,000 hits of a search and no more
 
 
@@ -124,6 +125,7 @@ class _Lookup:
     def _search_set(self, numbers: tuple[PhoneNumber, ...]) -> None:
         """Search one body's numbers together, without those that crowd out the others."""
         waiting, crowded = numbers, numbers[:0]
+        decided_before = len(self.decisions)
         for _ in range(REQUESTS_A_SET):
             if len(waiting) <= 1:
                 break
@@ -134,15 +136,15 @@ class _Lookup:
                     self._decide(number, [id_ for id_, has in hits if number.e164 in has])
                 waiting = ()
                 break
-            waiting, more = self._thin_out(waiting, hits)
+            waiting, more = self._thin_out(waiting, hits, page.total)
             crowded += more
-        if len(waiting) == 1:
-            crowded += waiting
+        if len(waiting) == 1 or (not crowded and len(self.decisions) == decided_before):
+            crowded += waiting[:1]  # every set decides something: the next one is smaller
         for number in crowded:
             self._search_alone(number)
 
     def _thin_out(
-        self, waiting: tuple[PhoneNumber, ...], hits: list[tuple[str, frozenset[str]]]
+        self, waiting: tuple[PhoneNumber, ...], hits: list[tuple[str, frozenset[str]]], total: int
     ) -> tuple[tuple[PhoneNumber, ...], tuple[PhoneNumber, ...]]:
         """Decide what the first 200 hits can; return which numbers to search on together, alone."""
         together, alone = [], []
@@ -155,8 +157,8 @@ class _Lookup:
             else:
                 together.append(number)
         if len(together) == len(waiting):
-            # The same search would give the same page; the second half stays undecided.
-            together = together[: len(together) // 2]
+            # The same search would give the same page: the numbers that do not fit are put off.
+            together = together[: max(1, len(together) * ROOMY_HITS // max(total, len(hits)))]
         return tuple(together), tuple(alone)
 
     def _search_alone(self, number: PhoneNumber) -> None:
@@ -165,7 +167,9 @@ class _Lookup:
         owners: list[str] = []
         for _ in range(MAX_PAGES):
             page = self._ask(search)
-            owners += [c.id for c in page.contacts if number.e164 in numbers_of(c, self._region)]
+            has_number = (c.id for c in page.contacts if number.e164 in numbers_of(c, self._region))
+            # A contact that changes meanwhile may come on two pages.
+            owners = list(dict.fromkeys([*owners, *has_number]))
             if page.next_after is None or self._is_settled(owners):
                 break
             search = replace(search, after=page.next_after)

@@ -36,7 +36,8 @@ class HubSpotError(Exception):
     Attributes:
         message: one sentence for the sync log.
         status: HTTP status, None if no answer came.
-        category: HubSpot's stable code (`category`, `errorType`, or the OAuth error code).
+        category: HubSpot's stable code (`category`, `errorType`, or the OAuth error code); of a
+            NetworkError the name of what urllib3 raised.
         correlation_id: what HubSpot's support asks for.
         sent: False if the request failed before any byte of it was sent.
         definite: True if HubSpot certainly did not do what was asked. Everything else is

@@ -17,6 +17,8 @@ from shared.hubspot.errors import ConfigurationError, HubSpotError, NetworkError
 MAX_ANSWER_BYTES = 16 * 1024 * 1024
 CHUNK_BYTES = 64 * 1024
 
+TOO_SLOW = "HubSpot did not answer in time."
+
 DEFAULT_TIMEOUT = (3.0, 12.0)
 """Seconds to connect, and seconds to wait for an answer to begin."""
 
@@ -87,7 +89,8 @@ def send(
         ) as response:
             content = _read(response, deadline=time.monotonic() + timeout[1])
     except (requests.RequestException, urllib3_exceptions.HTTPError) as error:
-        raise error_of_failure(error) from error
+        # Not chained: its text may quote what went over the wire.
+        raise error_of_failure(error) from None
     return Answer(response.status_code, response.headers, content, time.monotonic() - started)
 
 
@@ -104,27 +107,27 @@ def error_of_failure(
         return ConfigurationError(
             "The URL of HubSpot or of the proxy is malformed.", sent=False, definite=True
         )
-    match _cause(error):
+    cause = _cause(error)
+    match cause:
         case urllib3_exceptions.ConnectTimeoutError() | urllib3_exceptions.NewConnectionError():
-            return _unsent("HubSpot could not be reached.")
+            message, sent = "HubSpot could not be reached.", False
         case urllib3_exceptions.ProxyError():
-            return _unsent("The proxy to HubSpot could not be used.")
+            message, sent = "The proxy to HubSpot could not be used.", False
         case urllib3_exceptions.SSLError(args=(ssl.SSLCertVerificationError(), *_)):
-            return _unsent("HubSpot's certificate is not trusted.")
+            message, sent = "HubSpot's certificate is not trusted.", False
         case urllib3_exceptions.TimeoutError():
-            return NetworkError("HubSpot did not answer in time.")
+            message, sent = TOO_SLOW, True
         case _:
-            return NetworkError("The connection to HubSpot broke.")
+            message, sent = "The connection to HubSpot broke.", True
+    return NetworkError(message, category=type(cause).__name__, sent=sent, definite=not sent)
 
 
-def _unsent(message: str) -> NetworkError:
-    return NetworkError(message, sent=False, definite=True)
-
-
-def _cause(error: Exception) -> object:
+def _cause(error: Exception) -> Exception:
     """What urllib3 said: requests keeps it as the first argument, urllib3 inside MaxRetryError."""
     cause = error.args[0] if isinstance(error, requests.RequestException) and error.args else error
-    return cause.reason if isinstance(cause, urllib3_exceptions.MaxRetryError) else cause
+    if isinstance(cause, urllib3_exceptions.MaxRetryError):
+        cause = cause.reason
+    return cause if isinstance(cause, Exception) else error
 
 
 def _read(response: requests.Response, *, deadline: float) -> bytes:
@@ -135,7 +138,7 @@ def _read(response: requests.Response, *, deadline: float) -> bytes:
         if len(content) > MAX_ANSWER_BYTES:
             raise UnavailableError("HubSpot's answer is too large.", status=response.status_code)
         if time.monotonic() > deadline:
-            raise NetworkError("HubSpot did not answer in time.", status=response.status_code)
+            raise NetworkError(TOO_SLOW, status=response.status_code)
     return bytes(content)
 
 

@@ -108,7 +108,9 @@ def test_refused_connection_is_definite(session: requests.Session) -> None:
 
 
 def test_unknown_host_is_definite(session: requests.Session) -> None:
-    assert is_unsent(failure(client_at("http://hubspot.invalid", session)))
+    error = failure(client_at("http://hubspot.invalid", session))
+    assert is_unsent(error)
+    assert error.category == "NameResolutionError"
 
 
 def test_connect_timeout_is_definite(session: requests.Session) -> None:

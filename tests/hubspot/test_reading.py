@@ -116,7 +116,7 @@ def test_contact_that_fails_on_a_later_page_is_unknown(
 ) -> None:
     server.then(Reply(200, {"results": [linked("1", 11, after="next")]}), GONE)
     found = client.notes_of_contacts(["1"])
-    assert (found.note_ids, found.unknown) == ({}, {"1"})
+    assert found == ContactNotes({}, unknown=frozenset({"1"}), truncated=frozenset())
 
 
 def test_endless_timeline_is_truncated(server: ScriptedServer, client: HubSpotClient) -> None:

@@ -14,7 +14,7 @@ import psycopg
 import pytest
 import redis
 
-from local.databases import fresh_database
+from local.databases import fresh_database, postgres_server, valkey_server
 from local.engines import ONE_TRY, Engine, serve, start_postgres, start_valkey
 from local.homes import Home
 from local.processes import StartError
@@ -180,6 +180,17 @@ def test_copy_of_a_database_starts_as_its_template(postgres: Engine) -> None:
             assert connection.execute("SELECT count(*) FROM copied").fetchone() == (0,)
     with pytest.raises(psycopg.OperationalError, match="does not exist"):
         psycopg.connect(copy)
+
+
+def test_servers_of_the_environment_are_used_instead(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql:///callsync?host=/run/postgresql")
+    monkeypatch.setenv("REDIS_URL", "redis://redis.internal:6379/0")
+    with postgres_server(tmp_path) as database_url, valkey_server(tmp_path) as redis_url:
+        assert database_url == "postgresql:///callsync?host=/run/postgresql"
+        assert redis_url == "redis://redis.internal:6379/0"
+    assert list(tmp_path.iterdir()) == []
 
 
 @AS_ROOT

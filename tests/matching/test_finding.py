@@ -4,13 +4,20 @@ from dataclasses import dataclass
 import pytest
 
 from shared.hubspot.errors import RateLimitedError, RejectedError
-from shared.hubspot.models import ContactPage, ContactSearch
+from shared.hubspot.models import Contact, ContactPage, ContactSearch
 from shared.phone import PhoneNumber
 from shared.settings import MatchPolicy
 from tests.matching.hubspot_accounts import AccountFactory, ConnectedAccount
 from tests.matching.numbers import number, washington
 from worker.hits import Ambiguous, Decision, Match, NoMatch, Refused, Undecided
-from worker.matching import REQUESTS_A_SET, ContactSearcher, Findings, find_contacts
+from worker.matching import (
+    MAX_PAGES,
+    REQUESTS_A_SET,
+    ROOMY_HITS,
+    ContactSearcher,
+    Findings,
+    find_contacts,
+)
 
 
 @pytest.fixture
@@ -60,6 +67,14 @@ class RefusingHubSpot:
         if self.refused_digits in search.body().decode():
             raise RejectedError("Invalid input", status=400, definite=True)
         return self.account.client.search_contacts(search)
+
+
+class EndlessHubSpot:
+    """HubSpot that always has another page of contacts with other numbers."""
+
+    def search_contacts(self, search: ContactSearch) -> ContactPage:
+        strangers = tuple(Contact(str(one), {"phone": "+442079460018"}) for one in range(200))
+        return ContactPage(total=201, contacts=strangers, next_after=f"{search.after or ''}1")
 
 
 class BusyHubSpot:
@@ -163,37 +178,37 @@ def test_a_crowded_number_without_a_contact_is_read_to_the_end(account: Connecte
     assert findings.requests == 3
 
 
-def test_a_set_with_many_hits_is_given_up_after_three_searches(account: ConnectedAccount) -> None:
-    numbers = [washington(last) for last in range(80)]
-    for one in numbers:
-        account.add_contacts(namesakes(one, 15))
-    findings = find(account.client, numbers)
-    assert findings.requests == REQUESTS_A_SET
-    assert of_type(findings.decisions, NoMatch) | of_type(findings.decisions, Undecided) == {
-        each.e164 for each in numbers
-    }
-    assert len(of_type(findings.decisions, Undecided)) >= 40
-
-
-def test_a_set_that_nothing_can_be_taken_out_of_is_halved(account: ConnectedAccount) -> None:
+def test_a_set_with_too_many_hits_is_cut_to_what_fits_a_page(account: ConnectedAccount) -> None:
     numbers = [washington(last) for last in range(80)]
     for one in numbers:
         account.add_contacts(namesakes(one, 3))
     findings = find(account.client, numbers)
     assert findings.requests == 2
-    assert len(of_type(findings.decisions, NoMatch)) == 40
-    assert len(of_type(findings.decisions, Undecided)) == 40
+    assert len(of_type(findings.decisions, NoMatch)) == 80 * ROOMY_HITS // 240
+    assert of_type(findings.decisions, NoMatch) | of_type(findings.decisions, Undecided) == {
+        each.e164 for each in numbers
+    }
 
 
-def test_put_off_numbers_are_decided_in_smaller_sets(account: ConnectedAccount) -> None:
+def test_a_hopeless_set_costs_three_searches_and_still_decides_one_number() -> None:
+    first, *others = [washington(last) for last in range(80)]
+    findings = find(EndlessHubSpot(), [first, *others])
+    assert findings.requests == REQUESTS_A_SET + MAX_PAGES
+    assert findings.decisions == {
+        first.e164: NoMatch(in_raw=False),
+        **{each.e164: Undecided() for each in others},
+    }
+
+
+def test_put_off_numbers_are_decided_by_and_by(account: ConnectedAccount) -> None:
     numbers = [washington(last) for last in range(80)]
     for one in numbers:
         account.add_contacts([*stored([one]), *namesakes(one, 15)])
-    waiting, matched = numbers, set[str]()
-    for _ in range(12):
-        findings = find(account.client, waiting[:20])
-        matched |= of_type(findings.decisions, Match)
-        waiting = [each for each in waiting if each.e164 not in matched]
+    matched: set[str] = set()
+    while waiting := [each for each in numbers if each.e164 not in matched]:
+        decided = find(account.client, waiting).decisions
+        matched |= of_type(decided, Match)
+        assert of_type(decided, NoMatch) == set()
     assert matched == {each.e164 for each in numbers}
 
 

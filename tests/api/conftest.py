@@ -1,0 +1,60 @@
+from collections.abc import Iterator
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from api.app import create_app
+from local.hubspot.app import create_app as create_sandbox
+from local.hubspot.client import SandboxControl
+from local.hubspot.config import OAuthApp, SandboxConfig
+from local.hubspot.server import run_in_thread
+from shared.db import Database
+from shared.settings import ApiSettings
+from tests.api.asking import CLIENT_ID, CLIENT_SECRET, PUBLIC_URL, Asker, WakeRecorder, environment
+
+REDIRECT_URI = f"{PUBLIC_URL}/api/hubspot/oauth/callback"
+
+
+@pytest.fixture(scope="session")
+def sandbox_url() -> Iterator[str]:
+    app = OAuthApp(CLIENT_ID, CLIENT_SECRET, (REDIRECT_URI,))
+    with run_in_thread(create_sandbox(SandboxConfig(apps=(app,)))) as server:
+        yield server.url
+
+
+@pytest.fixture
+def sandbox(sandbox_url: str) -> Iterator[SandboxControl]:
+    with SandboxControl(sandbox_url) as control:
+        control.reset()
+        yield control
+
+
+@pytest.fixture
+def waker() -> WakeRecorder:
+    return WakeRecorder()
+
+
+@pytest.fixture
+def settings(postgres_url: str, sandbox_url: str) -> ApiSettings:
+    return ApiSettings.load(
+        environment(
+            DATABASE_URL=postgres_url, HUBSPOT_API_URL=sandbox_url, HUBSPOT_APP_URL=sandbox_url
+        )
+    )
+
+
+@pytest.fixture
+def app(settings: ApiSettings, database: Database, waker: WakeRecorder) -> Flask:
+    return create_app(settings, database=database, waker=waker)
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    return app.test_client()
+
+
+@pytest.fixture
+def asker(client: FlaskClient) -> Asker:
+    """A user of a workspace of their own, so that tests do not meet."""
+    return Asker(client)

@@ -1,0 +1,268 @@
+"""Intake: who may send, what is accepted, and what every malformed body is told."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+
+from shared.db import Database
+from shared.models import Call, SyncLog
+from tests.api.asking import (
+    OLD_SECRET,
+    PLATFORM_SECRET,
+    WORKSPACE_SECRET,
+    Asker,
+    WakeRecorder,
+    call_ended,
+    post_webhook,
+    signed_headers,
+)
+
+URL = "/api/webhooks/call-ended"
+
+
+def stored_log(database: Database, log_id: str) -> SyncLog:
+    with database.begin() as session:
+        return session.get_one(SyncLog, log_id)
+
+
+def stored_payload(database: Database, log_id: str) -> dict[str, Any]:
+    with database.begin() as session:
+        return session.get_one(Call, log_id).payload
+
+
+def test_call_is_stored_as_pending_with_its_contents(database: Database, asker: Asker) -> None:
+    log_id = asker.send_call(
+        phone_number="+1 (202) 555-0123",
+        direction="inbound",
+        started_at="2026-11-22T09:57:00+01:00",
+        duration_seconds=180,
+        summary="Wants a demo",
+        transcript=[{"role": "user", "text": "Hello", "confidence": 0.9}],
+        structured_data={"intent": "demo", "outcome": "booked"},
+        something_new={"ignored": True},
+    )
+
+    entry = stored_log(database, log_id)
+    assert (entry.status, entry.phone_number) == ("pending", "+12025550123")
+    assert (entry.user_id, entry.workspace_id) == (asker.user_id, asker.workspace_id)
+    payload = stored_payload(database, log_id)
+    assert payload["summary"] == "Wants a demo"
+    assert payload["started_at"] == "2026-11-22T08:57:00+00:00"
+    assert payload["transcript"] == [{"role": "user", "text": "Hello"}]
+    assert payload["structured_data"] == {"intent": "demo", "outcome": "booked"}
+    assert "something_new" not in payload
+
+
+def test_call_delivered_twice_is_the_same_call(database: Database, asker: Asker) -> None:
+    first = post_webhook(asker.client, call_ended(**asker.tenant, call_id="c", summary="one"))
+    second = post_webhook(asker.client, call_ended(**asker.tenant, call_id="c", summary="two"))
+
+    assert first.json["duplicate"] is False
+    assert second.status_code == 202
+    assert second.json == {"success": True, "id": first.json["id"], "duplicate": True}
+    assert stored_payload(database, first.json["id"])["summary"] == "one"
+
+
+def test_same_call_id_of_another_user_is_another_call(client: FlaskClient) -> None:
+    one, other = Asker(client), Asker(client)
+    assert one.send_call(call_id="call_1") != other.send_call(call_id="call_1")
+
+
+def test_workspace_without_a_connection_has_nobody_to_wake(
+    asker: Asker, waker: WakeRecorder
+) -> None:
+    asker.send_call()
+    assert waker.woken == []
+
+
+@pytest.mark.parametrize("secret", [PLATFORM_SECRET, OLD_SECRET])
+def test_any_platform_secret_may_sign_for_any_workspace(client: FlaskClient, secret: str) -> None:
+    assert post_webhook(client, call_ended(), secret=secret).status_code == 202
+
+
+def test_secret_of_a_workspace_signs_for_that_workspace_only(client: FlaskClient) -> None:
+    own = post_webhook(client, call_ended(workspace_id="ws_own"), secret=WORKSPACE_SECRET)
+    foreign = post_webhook(client, call_ended(workspace_id="ws_1"), secret=WORKSPACE_SECRET)
+
+    assert own.status_code == 202
+    assert foreign.status_code == 403
+    assert foreign.json["error"]["code"] == "wrong_workspace"
+
+
+@pytest.mark.parametrize("minutes", [-6, 6])
+def test_signature_of_another_time_is_refused(client: FlaskClient, minutes: int) -> None:
+    body = json.dumps(call_ended()).encode()
+    at = datetime.now(UTC) + timedelta(minutes=minutes)
+    answer = client.post(URL, data=body, headers=signed_headers(body, at=at))
+    assert (answer.status_code, answer.json["error"]["code"]) == (401, "invalid_signature")
+
+
+def test_clock_that_is_four_minutes_off_is_tolerated(client: FlaskClient) -> None:
+    body = json.dumps(call_ended()).encode()
+    at = datetime.now(UTC) - timedelta(minutes=4)
+    assert client.post(URL, data=body, headers=signed_headers(body, at=at)).status_code == 202
+
+
+def test_body_changed_by_one_blank_is_refused(client: FlaskClient) -> None:
+    body = json.dumps(call_ended()).encode()
+    answer = client.post(URL, data=body + b" ", headers=signed_headers(body))
+    assert answer.status_code == 401
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"webhook-signature": "v1"},
+        {"webhook-signature": "v1,"},
+        {"webhook-signature": "v1,%%%"},
+        {"webhook-signature": "v1,\xe9"},
+        {"webhook-signature": ",,,, v1,x"},
+        {"webhook-timestamp": "nan"},
+        {"webhook-timestamp": "inf"},
+        {"webhook-timestamp": "9" * 400},
+        {"webhook-timestamp": "soon"},
+        {"webhook-id": ""},
+    ],
+)
+def test_hostile_headers_are_refused(client: FlaskClient, headers: dict[str, str]) -> None:
+    body = json.dumps(call_ended()).encode()
+    sent = {**signed_headers(body), **headers} if headers else {}
+    assert client.post(URL, data=body, headers=sent).status_code == 401
+
+
+def test_body_that_is_no_utf8_cannot_be_signed(client: FlaskClient) -> None:
+    headers = signed_headers(b"{}")
+    assert client.post(URL, data=b"\xff\xfe{\x00", headers=headers).status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        (b"", "body"),
+        (b"[]", "body"),
+        (b"{", "body"),
+        (b"\xef\xbb\xbf{}", "body"),
+        (b'{"type": "call.ended", "data": NaN}', "body"),
+        (b'{"a":' * 100_000, "body"),
+        (b'{"type": "call.ended", "number": ' + b"9" * 5000 + b"}", "body"),
+        (b'{"type": "call.ended", "type": "call.ended"}', "type"),
+        (b'{"data": {}}', "type"),
+        (b'{"type": 5}', "type"),
+    ],
+)
+def test_body_that_is_not_our_json_is_told_why(
+    client: FlaskClient, body: bytes, field: str
+) -> None:
+    answer = post_webhook(client, body)
+    assert answer.status_code == 400
+    assert [each["field"] for each in answer.json["error"]["fields"]] == [field]
+
+
+@pytest.mark.parametrize(
+    ("data", "field"),
+    [
+        ({"call_id": None}, "data.call_id"),
+        ({"call_id": 5}, "data.call_id"),
+        ({"call_id": ""}, "data.call_id"),
+        ({"call_id": "  "}, "data.call_id"),
+        ({"call_id": "a\x00b"}, "data.call_id"),
+        ({"call_id": "\ud800"}, "data.call_id"),
+        ({"user_id": "x" * 256}, "data.user_id"),
+        ({"workspace_id": "\U0001f600" * 200}, "data.workspace_id"),
+        ({"phone_number": 12025550123}, "data.phone_number"),
+        ({"duration_seconds": "180"}, "data.duration_seconds"),
+        ({"duration_seconds": True}, "data.duration_seconds"),
+        ({"duration_seconds": -1}, "data.duration_seconds"),
+        ({"started_at": "yesterday"}, "data.started_at"),
+        ({"started_at": "2026-02-30T10:00:00Z"}, "data.started_at"),
+        ({"started_at": "0001-01-01T00:00:00+14:00"}, "data.started_at"),
+        ({"ended_at": 1795341600}, "data.ended_at"),
+        ({"summary": ["text"]}, "data.summary"),
+        ({"summary": "a\x00b"}, "data.summary"),
+        ({"transcript": "text"}, "data.transcript"),
+        ({"transcript": [{"role": "user"}]}, "data.transcript.0.text"),
+        ({"structured_data": []}, "data.structured_data"),
+        ({"structured_data": {"a": "\x00"}}, "data.structured_data"),
+        ({"structured_data": {"\ud800": 1}}, "data.structured_data"),
+    ],
+)
+def test_wrong_field_is_named(client: FlaskClient, data: dict[str, Any], field: str) -> None:
+    answer = post_webhook(client, call_ended(**data))
+    assert answer.status_code == 400
+    assert [each["field"] for each in answer.json["error"]["fields"]] == [field]
+
+
+def test_every_wrong_field_is_named_at_once(client: FlaskClient) -> None:
+    answer = post_webhook(client, {"type": "call.ended", "data": {"call_id": 1, "direction": 2}})
+    named = {each["field"] for each in answer.json["error"]["fields"]}
+    assert named == {"data.call_id", "data.user_id", "data.workspace_id", "data.direction"}
+
+
+@pytest.mark.parametrize("value", [1e400, [[[[[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]]]]]])
+def test_structured_data_that_cannot_be_kept_is_refused(client: FlaskClient, value: object) -> None:
+    event = json.dumps(call_ended(structured_data={"x": value}))
+    answer = post_webhook(client, event.replace("Infinity", "1e400").encode())
+    assert answer.json["error"]["fields"][0]["field"] == "data.structured_data"
+
+
+def test_largest_ids_are_stored(asker: Asker, database: Database) -> None:
+    entry = stored_log(
+        database,
+        Asker(asker.client, "\u00e9" * 255, "\u00fc" * 255).send_call(
+            call_id="\u00f1" * 255, phone_number="\U0001f600" * 3000
+        ),
+    )
+    assert entry.call_id == "\u00f1" * 255
+
+
+@pytest.mark.parametrize(
+    ("data", "stored"),
+    [
+        ({"phone_number": "+44 20 7946 0018"}, "+442079460018"),
+        ({"phone_number": "(202) 555-0123"}, "(202) 555-0123"),
+        ({"phone_number": "sip:alice@example.com"}, "sip:alice@example.com"),
+        ({}, None),
+        ({"phone_number": "anonymous"}, None),
+        (
+            {"phone_number": "", "direction": "inbound", "from_number": "+12025550123"},
+            "+12025550123",
+        ),
+        (
+            {"phone_number": "Anonymous", "direction": "outbound", "to_number": "+12025550123"},
+            "+12025550123",
+        ),
+        ({"direction": "inbound", "to_number": "+12025550100"}, None),
+        ({"direction": "inbound", "from_number": "restricted"}, None),
+        ({"from_number": "+12025550123"}, None),
+    ],
+)
+def test_number_of_the_customer_is_stored(
+    database: Database, asker: Asker, data: dict[str, Any], stored: str | None
+) -> None:
+    assert stored_log(database, asker.send_call(**data)).phone_number == stored
+
+
+def test_other_types_are_acknowledged_and_ignored(client: FlaskClient) -> None:
+    answer = post_webhook(client, {"type": "call.started", "data": 5})
+    assert (answer.status_code, answer.json) == (202, {"success": True, "ignored": True})
+
+
+def test_body_over_the_cap_is_refused_before_it_is_checked(client: FlaskClient) -> None:
+    answer = client.post(URL, data=b"x" * (1024 * 1024 + 1))
+    assert (answer.status_code, answer.json["error"]["code"]) == (413, "payload_too_large")
+
+
+def test_body_of_exactly_the_cap_is_accepted(asker: Asker) -> None:
+    event = json.dumps(call_ended(**asker.tenant, summary=""))
+    body = event.replace('"summary": ""', f'"summary": "{"x" * (1024 * 1024 - len(event))}"')
+    assert len(body) == 1024 * 1024
+    assert post_webhook(asker.client, body.encode()).status_code == 202
+
+
+def test_compressed_body_is_refused(client: FlaskClient) -> None:
+    answer = client.post(URL, data=b"{}", headers={"Content-Encoding": "gzip"})
+    assert answer.status_code == 415
