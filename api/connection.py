@@ -121,7 +121,7 @@ def _describe_pause(status: ConnectionStatus, account: Account | None) -> None:
 def _describe_settings(connection: Connection | None) -> ConnectionSettings:
     defaults = services().settings
     region = connection.default_region if connection is not None else None
-    policy = cast("MatchPolicy | None", connection.match_policy if connection is not None else None)
+    policy = connection.match_policy if connection is not None else None
     return ConnectionSettings(
         default_region=region or defaults.default_region,
         match_policy=policy or defaults.match_policy,

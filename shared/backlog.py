@@ -45,5 +45,5 @@ def read_backlog(session: Session) -> Backlog:
         due=due,
         claimed=session.execute(_CLAIMS).scalar_one(),
         oldest_due_seconds=waited,
-        connections=dict(session.execute(_CONNECTIONS).tuples().all()),
+        connections={state: count for state, count in session.execute(_CONNECTIONS)},
     )

@@ -1,6 +1,5 @@
 """Counts for the dashboard that cost the same whatever the length of the sync log."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -53,8 +52,7 @@ _LAST_SYNC = text("""
 def count_calls(session: Session, *, user_id: str, workspace_id: str) -> CallCounts:
     """Count the calls of a user and workspace."""
     tenant = {"user_id": user_id, "workspace_id": workspace_id}
-    rows = session.execute(_TALLY, tenant).tuples()
-    tallies: Mapping[str, int] = dict(rows.all())
+    tallies: dict[str, int] = {status: calls for status, calls in session.execute(_TALLY, tenant)}
     return CallCounts(
         pending=session.execute(_COUNT_PENDING, {**tenant, "most": MOST_PENDING}).scalar_one(),
         success=tallies.get("success", 0),

@@ -1,5 +1,6 @@
 """What tests share: one Postgres and one Valkey for the whole run, a fresh database per module."""
 
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -18,7 +19,7 @@ def postgres_server_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[st
 @pytest.fixture(scope="session")
 def template_url(postgres_server_url: str) -> Iterator[str]:
     with fresh_database(postgres_server_url) as url:
-        migrate(url)
+        migrate({**os.environ, "DATABASE_URL": url})
         yield url
 
 

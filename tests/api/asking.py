@@ -19,6 +19,7 @@ PUBLIC_URL: Final = "https://calls.example.com"
 DASHBOARD_URL: Final = "https://app.example.com/calls?tab=hubspot"
 CLIENT_ID: Final = "client-id"
 CLIENT_SECRET: Final = "client-secret"
+ENCRYPTION_KEY: Final = b"k" * 32
 JWT_SECRET: Final = "a shared secret of at least 32 bytes"
 PLATFORM_SECRET: Final = "whsec_" + base64.b64encode(b"p" * 32).decode()
 OLD_SECRET: Final = "whsec_" + base64.b64encode(b"o" * 32).decode()
@@ -46,7 +47,7 @@ def environment(**changes: str) -> dict[str, str]:
         "DASHBOARD_URL": DASHBOARD_URL,
         "OAUTH_BINDING": "cookie",
         "WEBHOOK_SECRETS": f"{PLATFORM_SECRET},{OLD_SECRET},ws_own={WORKSPACE_SECRET}",
-        "TOKEN_ENCRYPTION_KEYS": base64.b64encode(b"k" * 32).decode(),
+        "TOKEN_ENCRYPTION_KEYS": base64.b64encode(ENCRYPTION_KEY).decode(),
         "JWT_SECRET": JWT_SECRET,
         **changes,
     }

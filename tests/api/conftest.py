@@ -1,7 +1,6 @@
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
-from flask import Flask
 from flask.testing import FlaskClient
 
 from api.app import create_app
@@ -14,6 +13,8 @@ from shared.settings import ApiSettings
 from tests.api.asking import CLIENT_ID, CLIENT_SECRET, PUBLIC_URL, Asker, WakeRecorder, environment
 
 REDIRECT_URI = f"{PUBLIC_URL}/api/hubspot/oauth/callback"
+
+ClientFactory = Callable[..., FlaskClient]
 
 
 @pytest.fixture(scope="session")
@@ -36,22 +37,28 @@ def waker() -> WakeRecorder:
 
 
 @pytest.fixture
-def settings(postgres_url: str, sandbox_url: str) -> ApiSettings:
-    return ApiSettings.load(
-        environment(
-            DATABASE_URL=postgres_url, HUBSPOT_API_URL=sandbox_url, HUBSPOT_APP_URL=sandbox_url
+def make_client(
+    postgres_url: str, sandbox_url: str, database: Database, waker: WakeRecorder
+) -> ClientFactory:
+    """Makes the API's clients under changed settings."""
+
+    def make(**changes: str) -> FlaskClient:
+        settings = ApiSettings.load(
+            environment(
+                DATABASE_URL=postgres_url,
+                HUBSPOT_API_URL=sandbox_url,
+                HUBSPOT_APP_URL=sandbox_url,
+                **changes,
+            )
         )
-    )
+        return create_app(settings, database=database, waker=waker).test_client()
+
+    return make
 
 
 @pytest.fixture
-def app(settings: ApiSettings, database: Database, waker: WakeRecorder) -> Flask:
-    return create_app(settings, database=database, waker=waker)
-
-
-@pytest.fixture
-def client(app: Flask) -> FlaskClient:
-    return app.test_client()
+def client(make_client: ClientFactory) -> FlaskClient:
+    return make_client()
 
 
 @pytest.fixture

@@ -145,7 +145,9 @@ def test_tls_connection_that_breaks_after_the_request_is_ambiguous(
     session.verify = str(certificate)
     received: list[bytes] = []
     with serving_tls(certificate, received) as url:
-        assert is_ambiguous(failure(client_at(url, session)))
+        error = failure(client_at(url, session))
+    assert is_ambiguous(error)
+    assert error.category == "SSLError"
     assert received[0].startswith(b"GET /account-info/")
 
 
@@ -247,16 +249,17 @@ def self_signed(folder: Path) -> Path:
 
 @contextmanager
 def serving_tls(certificate: Path, received: list[bytes]) -> Iterator[str]:
-    """Serve one TLS connection that reads a request and ends without a farewell."""
+    """Serve one TLS connection that reads a request and then breaks its encryption."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
 
     def serve(listener: socket.socket) -> None:
         connection, _ = listener.accept()
-        with connection:
+        with connection, connection.dup() as unencrypted:
             try:
                 with context.wrap_socket(connection, server_side=True) as secured:
                     received.append(secured.recv(65536))
+                    unencrypted.sendall(b"not a TLS record")
             except OSError:  # the client does not trust us
                 return
 

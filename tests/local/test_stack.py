@@ -30,6 +30,12 @@ time.sleep(600)
 """
 
 
+@pytest.fixture(autouse=True)
+def _embedded_engines(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DATABASE_URL", raising=False)
+    monkeypatch.delenv("REDIS_URL", raising=False)
+
+
 @pytest.fixture
 def supervisor() -> Iterator[subprocess.Popen[str]]:
     with subprocess.Popen(  # noqa: S603 - our own arguments
