@@ -226,7 +226,7 @@ def read_back_missed(call: ClaimedCall) -> Outcome:
 def read_back_unknown(call: ClaimedCall, contact_id: str | None) -> Outcome:
     """HubSpot did not answer for the contact; `contact_id` names the survivor of a merge.
 
-    The misses so far were about the contact that was merged away: with the survivor they count anew.
+    The misses so far were about the contact that was merged away, so they count anew.
     """
     outcome = _still_in_doubt(call, "the contact could not be read")
     if outcome.next_in is None or contact_id is None:

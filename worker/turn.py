@@ -95,7 +95,7 @@ class Turn:
         persistent = Retrying(
             retry=retry_if_exception_type(OperationalError),
             stop=stop_after_delay(RECORD_FOR_S),
-            wait=wait_exponential_jitter(initial=0.2, max=2),
+            wait=wait_exponential_jitter(multiplier=0.2, max=2),
             reraise=True,
         )
         persistent(self._record_once, outcomes)

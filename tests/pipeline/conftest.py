@@ -1,0 +1,141 @@
+import base64
+import dataclasses
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+
+import pytest
+from sqlalchemy import text
+
+from local.engines import Engine, start_valkey
+from local.hubspot.app import create_app
+from local.hubspot.client import SandboxControl
+from local.hubspot.config import OAuthApp
+from local.hubspot.server import run_in_thread
+from shared.models import Base
+from shared.settings import WorkerSettings
+from tests.pipeline.clock import Clock
+from tests.pipeline.interruptions import Interruption, with_adapter
+from tests.pipeline.workspaces import Workspace
+from worker.resources import Resources, open_resources
+
+APP = OAuthApp()
+
+
+@pytest.fixture(scope="session")
+def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    """A Valkey of our own, because it is flushed and killed here."""
+    with start_valkey(tmp_path_factory.mktemp("pipeline-valkey")) as engine:
+        yield engine
+
+
+@pytest.fixture(scope="session")
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture(scope="session")
+def sandbox_url(clock: Clock) -> Iterator[str]:
+    with run_in_thread(create_app(now=clock)) as server:
+        yield server.url
+
+
+@pytest.fixture(scope="module")
+def environment(postgres_url: str, valkey: Engine, sandbox_url: str) -> dict[str, str]:
+    """What a worker process is told."""
+    return {
+        "DATABASE_URL": postgres_url,
+        "REDIS_URL": valkey.url,
+        "HUBSPOT_CLIENT_ID": APP.client_id,
+        "HUBSPOT_CLIENT_SECRET": APP.client_secret,
+        "HUBSPOT_API_URL": sandbox_url,
+        "HUBSPOT_APP_URL": sandbox_url,
+        "PUBLIC_URL": "http://localhost",
+        "TOKEN_ENCRYPTION_KEYS": base64.b64encode(b"k" * 32).decode(),
+        "LOG_FORMAT": "json",
+    }
+
+
+OpenWorker = Callable[..., Resources]
+
+
+@pytest.fixture(scope="module")
+def open_worker(environment: dict[str, str]) -> Iterator[OpenWorker]:
+    """Makes workers whose environment differs from the usual one."""
+    with ExitStack() as stack:
+
+        def open_one(**changes: str) -> Resources:
+            resources = open_resources(WorkerSettings.load(environment | changes))
+            stack.callback(resources.close)
+            return resources
+
+        yield open_one
+
+
+@pytest.fixture(scope="module")
+def module_worker(open_worker: OpenWorker) -> Resources:
+    return open_worker()
+
+
+@pytest.fixture
+def worker(module_worker: Resources) -> Resources:
+    """A worker that finds the world empty."""
+    tables = ", ".join(Base.metadata.tables)
+    with module_worker.database.begin() as session:
+        session.execute(text(f"TRUNCATE {tables}"))
+    module_worker.redis.flushdb()
+    return module_worker
+
+
+@pytest.fixture
+def sandbox(sandbox_url: str) -> Iterator[SandboxControl]:
+    with SandboxControl(sandbox_url) as control:
+        control.reset()
+        yield control
+        control.reset()
+
+
+Advance = Callable[[float], None]
+
+
+@pytest.fixture
+def advance(clock: Clock, worker: Resources) -> Advance:
+    """Makes seconds pass."""
+    return lambda seconds: clock.advance(seconds, worker.database, worker.redis)
+
+
+MakeWorkspace = Callable[[], Workspace]
+
+
+@pytest.fixture
+def make_workspace(worker: Resources, sandbox: SandboxControl, advance: Advance) -> MakeWorkspace:
+    return lambda: Workspace(worker, sandbox, advance)
+
+
+@pytest.fixture
+def workspace(make_workspace: MakeWorkspace) -> Workspace:
+    """A workspace that is connected to an account without contacts."""
+    workspace = make_workspace()
+    workspace.connect()
+    return workspace
+
+
+Interrupted = Callable[..., Resources]
+
+
+@pytest.fixture
+def interrupted(worker: Resources) -> Iterator[Interrupted]:
+    """Makes workers to which something happens before or after a request; it must have happened."""
+    interruptions: list[Interruption] = []
+    with ExitStack() as stack:
+
+        def make(
+            path: str, action: Callable[[], object], *, is_after: bool = False
+        ) -> Resources:
+            interruption = Interruption(path, action, is_after=is_after)
+            interruptions.append(interruption)
+            struck = with_adapter(worker, interruption)
+            stack.callback(struck.http.close)
+            return struck
+
+        yield make
+    assert all(each.happened for each in interruptions)

@@ -1,0 +1,182 @@
+"""A workspace as its people see it: an account connected, calls coming in, notes appearing."""
+
+import base64
+import hashlib
+from collections.abc import Callable, Iterable
+from typing import Any, Final
+from urllib.parse import parse_qs, urlsplit
+from uuid import uuid4
+
+from sqlalchemy import delete, select, text
+
+from local.hubspot.client import SandboxControl, SandboxRecord
+from local.hubspot.world import LoggedRequest
+from shared import connections
+from shared.accounts import AccountState, load_account
+from shared.call_details import CallDetails
+from shared.calls import store_call
+from shared.connections import Grant
+from shared.models import Attempt, Call, Connection, SyncLog
+from worker.housekeeping import keep_house
+from worker.resources import Resources
+from worker.sweep import sweep
+from worker.sync import TurnEnd, sync_connection
+
+PHONE: Final = "+12025550123"
+VERIFIER: Final = "a-verifier-of-at-least-forty-three-characters-0123"
+CHALLENGE: Final = (
+    base64.urlsafe_b64encode(hashlib.sha256(VERIFIER.encode()).digest()).rstrip(b"=").decode()
+)
+MOST_TURNS: Final = 25
+
+
+class Workspace:
+    """One user's workspace, connected to an account of the sandbox.
+
+    Attributes:
+        worker: runs the turns unless a test hands in another one.
+        advance: makes that many seconds pass.
+    """
+
+    def __init__(
+        self, worker: Resources, sandbox: SandboxControl, advance: Callable[[float], None]
+    ) -> None:
+        self.worker = worker
+        self.sandbox = sandbox
+        self.advance = advance
+        self.user_id = f"user_{uuid4().hex[:8]}"
+        self.workspace_id = "ws_1"
+        self.hub_id = sandbox.add_account()
+        self.connection_id = ""
+
+    def connect(self, hub_id: int | None = None) -> None:
+        """Go through HubSpot's consent page, to the same account again or to another."""
+        self.hub_id = hub_id or self.hub_id
+        url = self.worker.oauth.authorize_url(state="a-state", code_challenge=CHALLENGE)
+        callback = urlsplit(self.sandbox.approve(url, self.hub_id))
+        code = parse_qs(callback.query)["code"][0]
+        tokens = self.worker.oauth.exchange_code(code, code_verifier=VERIFIER)
+        assert tokens.hub_id is not None
+        assert tokens.refresh_token is not None
+        grant = Grant(
+            tokens.access_token,
+            tokens.refresh_token,
+            tokens.expires_in,
+            tokens.hub_id,
+            None,
+            tokens.scopes,
+        )
+        with self.worker.database.begin() as session:
+            self.connection_id = connections.connect(
+                session,
+                user_id=self.user_id,
+                workspace_id=self.workspace_id,
+                grant=grant,
+                encrypt=lambda token, row_id, field: self.worker.cipher.encrypt(
+                    token, row_id=row_id, field=field
+                ),
+            )
+
+    def disconnect(self) -> None:
+        with self.worker.database.begin() as session:
+            assert connections.disconnect(
+                session, user_id=self.user_id, workspace_id=self.workspace_id
+            )
+
+    def change_settings(self, **settings: str) -> None:
+        with self.worker.database.begin() as session:
+            for name, value in settings.items():
+                setattr(session.get_one(Connection, self.connection_id), name, value)
+
+    def add_contact(self, phone: str = PHONE, **properties: str) -> str:
+        return self.sandbox.add_contacts(self.hub_id, [{"phone": phone, **properties}])[0]
+
+    def accept(self, phone: str | None = PHONE, *, call_id: str = "", **details: Any) -> str:
+        """Store a call as intake does; returns its log id."""
+        call = CallDetails(call_id=call_id or f"call_{uuid4().hex[:8]}", **details)
+        with self.worker.database.begin() as session:
+            return store_call(
+                session,
+                user_id=self.user_id,
+                workspace_id=self.workspace_id,
+                call_id=call.call_id,
+                phone_number=phone,
+                payload=call.to_payload(),
+            ).log_id
+
+    def delete_payload(self, log_id: str) -> None:
+        with self.worker.database.begin() as session:
+            session.execute(delete(Call).where(Call.log_id == log_id))
+
+    def turn(self, worker: Resources | None = None) -> TurnEnd:
+        return sync_connection(worker or self.worker, self.connection_id)
+
+    def work(self, worker: Resources | None = None) -> TurnEnd:
+        """Run turns until one finds nothing to do; returns how that one ended."""
+        for _ in range(MOST_TURNS):
+            if (end := self.turn(worker)) != TurnEnd.WORKED:
+                return end
+        raise AssertionError("the turns do not come to an end")
+
+    def finish(self) -> None:
+        """Let everything that is scheduled within a quarter of an hour happen, sweeps included."""
+        for _ in range(15):
+            sweep(self.worker)
+            self.work()
+            self.advance(60)
+
+    def keep_house(self) -> dict[str, int]:
+        return keep_house(self.worker)
+
+    def log(self, log_id: str) -> SyncLog:
+        with self.worker.database.begin() as session:
+            return session.get_one(SyncLog, log_id)
+
+    def outcomes(self) -> list[tuple[str, str | None]]:
+        """Status and error code of every call, oldest first."""
+        with self.worker.database.begin() as session:
+            logs = session.scalars(
+                select(SyncLog).filter_by(user_id=self.user_id).order_by(SyncLog.id)
+            )
+            return [(each.status, each.error_code) for each in logs]
+
+    def attempts(self, log_id: str) -> list[Attempt]:
+        with self.worker.database.begin() as session:
+            wanted = select(Attempt).filter_by(log_id=log_id).order_by(Attempt.id)
+            return list(session.scalars(wanted))
+
+    def due_in(self, log_id: str) -> float | None:
+        """Seconds until the call is due; None when nothing more will happen."""
+        with self.worker.database.begin() as session:
+            seconds: float | None = session.execute(
+                text(
+                    "SELECT extract(epoch FROM next_attempt_at - now())::float8"
+                    " FROM hubspot_sync_logs WHERE id = :id"
+                ),
+                {"id": log_id},
+            ).scalar_one()
+        return seconds
+
+    def account(self) -> AccountState:
+        with self.worker.database.begin() as session:
+            return load_account(session, self.hub_id)
+
+    def connection(self) -> Connection:
+        with self.worker.database.begin() as session:
+            return session.get_one(Connection, self.connection_id)
+
+    def notes(self, contact_id: str | None = None) -> list[SandboxRecord]:
+        return self.sandbox.notes(self.hub_id, contact_id=contact_id)
+
+    def requests(self, *endpoints: str) -> list[LoggedRequest]:
+        """What the account was asked at these endpoints."""
+        logged = self.sandbox.requests(hub_id=self.hub_id)
+        return [each for each in logged if each.endpoint in endpoints]
+
+    def inputs(self, endpoint: str) -> list[int | None]:
+        """How many inputs each batch had that an endpoint got."""
+        return [each.inputs for each in self.requests(endpoint)]
+
+
+def note_ids(notes: Iterable[SandboxRecord]) -> list[str]:
+    return [note.id for note in notes]
