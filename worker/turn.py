@@ -68,7 +68,10 @@ class Turn:
         self.account_failed = False
 
     def mark(self, marks: Sequence[Mark]) -> frozenset[str]:
-        """Commit that these notes may be written from now on; calls that were lost are let go."""
+        """Commit that these notes may be written from now on; returns the log ids of those.
+
+        The others lost their claim, or the connection changed: they are given back.
+        """
         with self.resources.database.begin() as session:
             marked = mark_calls(
                 session,
@@ -77,11 +80,12 @@ class Turn:
                 generation=self.connection.generation,
                 hub_id=self.hub_id,
             )
-        lost = [mark.call.id for mark in marks if mark.call.id not in marked]
-        for log_id in lost:
-            del self.open[log_id]
+            lost = [mark.call for mark in marks if mark.call.id not in marked]
+            release_calls(session, lost)
+        for call in lost:
+            del self.open[call.id]
         if lost:
-            log.warning("claims_lost", calls=len(lost))
+            log.warning("marks_refused", calls=len(lost))
         return marked
 
     def written(self, call: ClaimedCall, note_id: str, contact_id: str) -> Outcome:
