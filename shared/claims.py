@@ -42,14 +42,36 @@ class ClaimedCall:
     read_back_misses: int
 
 
+# Lane by lane, so that calls scheduled for later are not looked at.
+_COUNT_DUE = text("""
+    SELECT count(*)
+    FROM generate_series(0, 3) AS lanes (lane)
+    CROSS JOIN LATERAL (
+        SELECT FROM hubspot_sync_logs l
+        WHERE l.user_id = :user_id AND l.workspace_id = :workspace_id
+          AND l.lane = lanes.lane AND l.claimed_by IS NULL AND l.next_attempt_at <= now()
+        LIMIT :most
+    ) AS due
+""")
+
+
+def count_due_calls(session: Session, *, user_id: str, workspace_id: str, most: int) -> int:
+    """How many calls of one connection could be claimed now; beyond `most` it may be any number."""
+    tenant = {"user_id": user_id, "workspace_id": workspace_id}
+    return int(session.execute(_COUNT_DUE, {**tenant, "most": most}).scalar_one())
+
+
 _LARGEST_SUSPECT_SIZE = text("""
     SELECT max(suspect_size) FROM hubspot_sync_logs
     WHERE user_id = :user_id AND workspace_id = :workspace_id AND suspect_size IS NOT NULL
       AND claimed_by IS NULL AND next_attempt_at <= now()
 """)
 
-_MAY_CLAIM_SUSPECTS = text("""
-    SELECT pg_try_advisory_xact_lock(:key) AND NOT EXISTS (
+_TRY_SUSPECTS_LOCK = text("SELECT pg_try_advisory_xact_lock(:key)")
+
+# A statement of its own: one that began before the lock was had may not see the last claim.
+_NO_SUSPECT_IS_HELD = text("""
+    SELECT NOT EXISTS (
         SELECT FROM hubspot_sync_logs
         WHERE claimed_by IS NOT NULL AND claimed_until > now() AND suspect_size IS NOT NULL)
 """)
@@ -102,9 +124,8 @@ def claim_due_calls(
     """
     tenant = {"user_id": user_id, "workspace_id": workspace_id}
     suspect_size = session.execute(_LARGEST_SUSPECT_SIZE, tenant).scalar_one()
-    if suspect_size is not None:
-        may_claim = session.execute(_MAY_CLAIM_SUSPECTS, {"key": _SUSPECTS_LOCK}).scalar_one()
-        suspect_size = suspect_size if may_claim else None
+    if suspect_size is not None and not _may_claim_suspects(session):
+        suspect_size = None
     rows = session.execute(
         _CLAIM,
         {
@@ -116,6 +137,11 @@ def claim_due_calls(
         },
     )
     return [ClaimedCall(**row) for row in rows.mappings()]
+
+
+def _may_claim_suspects(session: Session) -> bool:
+    is_locked = session.execute(_TRY_SUSPECTS_LOCK, {"key": _SUSPECTS_LOCK}).scalar_one()
+    return bool(is_locked) and bool(session.execute(_NO_SUSPECT_IS_HELD).scalar_one())
 
 
 _RENEW = text("""

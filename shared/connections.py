@@ -85,26 +85,31 @@ _STORE_GRANT = text("""
     WHERE id = :id
 """)
 
-# Calls that waited for the account that was connected until now are that account's affair.
+# Calls that waited for the account that was connected before are that account's affair; those that
+# came since it was disconnected are nobody's yet.
 _PART_FROM_OLD_ACCOUNT = text("""
     UPDATE hubspot_sync_logs
-    SET status = CASE WHEN status = 'skipped' THEN status
-                      WHEN last_write_at IS NULL THEN 'skipped' ELSE 'error' END,
-        error_code = CASE WHEN status = 'skipped' THEN error_code
-                          WHEN last_write_at IS NULL THEN 'not_connected'
-                          ELSE 'unconfirmed' END,
-        error_message = CASE WHEN status = 'skipped' THEN error_message ELSE :message END,
+    SET status = CASE WHEN last_write_at IS NOT NULL THEN 'error' ELSE 'skipped' END,
+        error_code = CASE WHEN last_write_at IS NOT NULL THEN 'unconfirmed'
+                          WHEN status = 'skipped' THEN error_code
+                          ELSE 'not_connected' END,
+        error_message = CASE WHEN last_write_at IS NULL AND status = 'skipped'
+                             THEN error_message ELSE :message END,
         hub_id = coalesce(hub_id, :old_hub_id), next_attempt_at = NULL,
         claimed_by = NULL, claimed_until = NULL, claim_size = NULL, updated_at = now()
-    WHERE user_id = :user_id AND workspace_id = :workspace_id AND next_attempt_at IS NOT NULL
-      AND created_at < now()
+    WHERE user_id = :user_id AND workspace_id = :workspace_id
+      AND (next_attempt_at IS NOT NULL
+           OR (error_code IN ('reconnect_required', 'missing_scopes')
+               AND (hub_id IS NULL OR hub_id = :old_hub_id)))
+      AND created_at < coalesce(CAST(:disconnected_at AS timestamptz), now())
 """)
 
 # A repeated POST of the same call to the same account is excluded by the mark that is kept.
 _REQUEUE = text("""
     UPDATE hubspot_sync_logs
-    SET status = 'pending', lane = 1, next_attempt_at = now(), failures = 0,
-        failing_since = NULL, looks = 0, raw_lookup = false, updated_at = now()
+    SET status = 'pending', error_code = NULL, error_message = NULL, lane = 1,
+        next_attempt_at = now(), failures = 0, failing_since = NULL,
+        looks = 0, raw_lookup = false, updated_at = now()
     WHERE user_id = :user_id AND workspace_id = :workspace_id
       AND (error_code IN ('reconnect_required', 'missing_scopes')
            OR (error_code = 'not_connected'
@@ -132,9 +137,15 @@ def connect(
     tenant = {"user_id": user_id, "workspace_id": workspace_id}
     if connection.hub_id is not None and connection.hub_id != grant.hub_id:
         _revoke_unless_shared(session, connection)
+        is_disconnected = connection.state == DISCONNECTED
         session.execute(
             _PART_FROM_OLD_ACCOUNT,
-            {**tenant, "old_hub_id": connection.hub_id, "message": OTHER_ACCOUNT_MESSAGE},
+            {
+                **tenant,
+                "old_hub_id": connection.hub_id,
+                "disconnected_at": connection.state_changed_at if is_disconnected else None,
+                "message": OTHER_ACCOUNT_MESSAGE,
+            },
         )
     session.execute(
         _STORE_GRANT,

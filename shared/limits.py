@@ -21,6 +21,9 @@ LEAST_REQUESTS_ALLOWED: Final = 20
 TOKENS_PER_S: Final = 5.0
 TOKENS_BURST: Final = 5
 
+# Under load, calls that arrive within this time of a batch share the next one.
+GATHER_S: Final = 0.8
+
 SEARCH_BACK_OFF: Final = 0.7
 SEARCH_RECOVERY_PER_MIN: Final = 1.05
 SEARCH_PAUSE_S: Final = 1.0
@@ -142,6 +145,22 @@ class Limits:
             keys=[line.key], args=[line.rate, line.burst, longest_wait, line.recovery]
         )
         return None if int(wait_ms) < 0 else int(wait_ms) / 1000
+
+    def note_busy(self, hub_id: int) -> None:
+        """After a batch that was neither small nor full: the next one may gather for a moment."""
+        self._redis.set(_busy(hub_id), b"", px=int(GATHER_S * 1000))
+
+    def start_gathering(self, hub_id: int) -> float | None:
+        """Seconds for which to gather calls before claiming; None if another turn does that."""
+        left_ms = self._redis.pttl(_busy(hub_id))
+        if left_ms <= 0:
+            return 0.0
+        is_first = self._redis.set(f"{_busy(hub_id)}:gathering", b"", nx=True, px=left_ms)
+        return left_ms / 1000 if is_first else None
+
+
+def _busy(hub_id: int) -> str:
+    return f"callsync:busy:{hub_id}"
 
 
 def _turns(hub_id: int) -> str:

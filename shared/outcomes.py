@@ -81,15 +81,20 @@ _RECORD = text("""
                greatest(extract(epoch FROM clock_timestamp() - :started_at) * 1000, 0)::int,
                o.status, o.error_code, o.error_message, o.http_status, o.correlation_id
         FROM o JOIN recorded USING (id) WHERE o.is_attempt
-    ), surplus AS (
-        -- The row has another note already: this one must go, and is remembered until it has.
-        INSERT INTO hubspot_surplus_notes (hub_id, note_id, log_id)
-        SELECT o.hub_id, o.engagement_id, o.id
-        FROM o JOIN hubspot_sync_logs l ON l.id = o.id
-        WHERE o.engagement_id IS NOT NULL AND l.engagement_id <> o.engagement_id
-        ON CONFLICT DO NOTHING
     )
     SELECT id FROM recorded
+""")
+
+# The row has another note already: this one must go, and is remembered until it has. A statement
+# of its own: inside the first one a note that is recorded concurrently would be invisible.
+_REMEMBER_SURPLUS = text("""
+    INSERT INTO hubspot_surplus_notes (hub_id, note_id, log_id)
+    SELECT o.hub_id, o.note_id, o.id
+    FROM unnest(CAST(:ids AS text[]), CAST(:hub_ids AS bigint[]), CAST(:note_ids AS text[]))
+             AS o (id, hub_id, note_id)
+    JOIN hubspot_sync_logs l ON l.id = o.id
+    WHERE (l.hub_id, l.engagement_id) <> (o.hub_id, o.note_id)
+    ON CONFLICT DO NOTHING
 """)
 
 
@@ -104,23 +109,35 @@ def record_outcomes(
     """
     if not outcomes:
         return frozenset()
-    recorded = session.execute(
+    rows = session.execute(
         _RECORD,
         {
             "outcomes": json.dumps([asdict(outcome) for outcome in outcomes]),
             "started_at": started_at,
         },
     )
-    return frozenset(recorded.scalars())
+    recorded = frozenset(rows.scalars())
+    untaken = [each for each in outcomes if each.engagement_id and each.id not in recorded]
+    if untaken:
+        session.execute(
+            _REMEMBER_SURPLUS,
+            {
+                "ids": [each.id for each in untaken],
+                "hub_ids": [each.hub_id for each in untaken],
+                "note_ids": [each.engagement_id for each in untaken],
+            },
+        )
+    return recorded
 
 
-# Raw look-ups take several spellings a number, so they wait until a search body is full.
+# Raw look-ups take several spellings a number, so they wait until a search body is full. Those that
+# failed wait for their retry instead.
 _HASTEN = text("""
     WITH waiting AS (
         SELECT id FROM hubspot_sync_logs
         WHERE user_id = :user_id AND workspace_id = :workspace_id AND claimed_by IS NULL
           AND next_attempt_at > now() AND next_attempt_at < now() + interval '10 seconds'
-          AND raw_lookup
+          AND raw_lookup AND failing_since IS NULL
         FOR UPDATE SKIP LOCKED
     )
     UPDATE hubspot_sync_logs l SET next_attempt_at = now()

@@ -34,6 +34,7 @@ def add_surplus_notes(
     session.execute(_ADD, {"hub_id": hub_id, "log_id": log_id, "note_ids": list(note_ids)})
 
 
+# A note may have been found surplus in the moment in which another worker recorded it.
 _TAKE = text("""
     UPDATE hubspot_surplus_notes s
     SET attempts = s.attempts + 1, next_attempt_at = now() + make_interval(secs => :retry)
@@ -42,6 +43,8 @@ _TAKE = text("""
         FROM hubspot_surplus_notes d
         JOIN hubspot_oauth_tokens c ON c.hub_id = d.hub_id AND c.state = 'connected'
         WHERE d.next_attempt_at <= now()
+          AND NOT EXISTS (SELECT FROM hubspot_sync_logs l
+                          WHERE l.hub_id = d.hub_id AND l.engagement_id = d.note_id)
         GROUP BY d.hub_id, d.note_id
         LIMIT :most
     ) AS due

@@ -17,7 +17,7 @@ from shared.hubspot.models import (
     RateLimit,
 )
 from worker.resources import Resources
-from worker.tokens import AccessToken
+from worker.tokens import AccessToken, ConnectionEndedError, TokenBusyError
 
 # Waiting longer than this for a slot would hold calls that another turn could take.
 LONGEST_WAIT_S: Final = 1.5
@@ -29,6 +29,10 @@ T = TypeVar("T")
 
 class OutOfBudgetError(Exception):
     """No slot soon enough, no time left, or the worker is stopping: give the calls back."""
+
+
+class TokenRenewedError(Exception):
+    """HubSpot refused the old token and did nothing; there is a new one now: mark and send again."""
 
 
 class PacedHubSpot:
@@ -106,13 +110,18 @@ class PacedHubSpot:
     def create_notes(self, notes: Sequence[NewNote]) -> CreateNotesAnswer:
         """As the client's, at once: the caller has waited for its slot before marking.
 
-        A 401 renews the token and is raised all the same: the caller marks anew.
+        Raises:
+            TokenRenewedError: The token was too old, and is new now.
+            TokenRejectedError: It cannot be renewed now, or was refused though it is new.
         """
         try:
             answer = self._client.create_notes(notes)
         except TokenRejectedError as error:
-            self._renew_token(error)
-            raise
+            try:
+                self._renew_token(error)
+            except (TokenBusyError, ConnectionEndedError):
+                raise error from None  # that nothing was written is what the mark must know
+            raise TokenRenewedError from error
         self.answered = True
         return answer
 

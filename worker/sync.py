@@ -14,7 +14,7 @@ from redis import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
 from shared import accounts
-from shared.claims import ClaimedCall, claim_due_calls
+from shared.claims import ClaimedCall, claim_due_calls, count_due_calls
 from shared.connections import CONNECTED
 from shared.hubspot.errors import HubSpotError
 from shared.models import Connection
@@ -32,6 +32,8 @@ from worker.writing import write_notes
 log = structlog.get_logger(__name__)
 
 MOST_CALLS: Final = 100
+# A batch of at least so many says that calls come faster than turns: gathering then pays.
+BUSY_CALLS: Final = 8
 PUT_OFF_S: Final = 1.0
 
 
@@ -83,22 +85,27 @@ def _run(
         hub_id=account.hub_id,
         deadline=time.monotonic() + TURN_S,
     )
+    tenant = {"user_id": connection.user_id, "workspace_id": connection.workspace_id}
+    with resources.database.begin() as session:
+        due = count_due_calls(session, **tenant, most=MOST_CALLS)
+    if not due:
+        return TurnEnd.NOTHING_DUE
+    if due < MOST_CALLS:
+        gathering = resources.limits.start_gathering(account.hub_id)
+        if gathering is None or resources.stopping.wait(gathering):
+            return TurnEnd.PUT_OFF
     # The slot comes before the claim: while it is awaited, more calls gather for one search.
     if not hubspot.may_search():
-        return TurnEnd.STOPPING if resources.stopping.is_set() else TurnEnd.PUT_OFF
+        return TurnEnd.PUT_OFF
     with resources.leases.hold(turn_id):
         with resources.database.begin() as session:
-            calls = claim_due_calls(
-                session,
-                user_id=connection.user_id,
-                workspace_id=connection.workspace_id,
-                claim_id=turn_id,
-                most=MOST_CALLS,
-            )
+            calls = claim_due_calls(session, **tenant, claim_id=turn_id, most=MOST_CALLS)
         if not calls:
             return TurnEnd.NOTHING_DUE
         log.info("turn_started", calls=len(calls))
         may_be_more = len(calls) == MOST_CALLS
+        if BUSY_CALLS <= len(calls) < MOST_CALLS:
+            resources.limits.note_busy(account.hub_id)
         if may_be_more:
             _wake(resources, connection.id)  # at the tail: others are served in between
         _work(Turn(resources, connection, hubspot, calls), account)

@@ -124,13 +124,18 @@ def contact_ambiguous(
 
 
 def contact_vanished(call: ClaimedCall) -> Outcome:
-    """The matched contact was deleted or merged before the note was written: match anew."""
+    """The matched contact was deleted or merged before the note was written: match anew.
+
+    HubSpot's index may still find it; whatever it does for a day is the answer.
+    """
+    if call.failing_for >= RETRY_FOR_S:
+        return _final(call, Status.SKIPPED, Reason.CONTACT_NOT_FOUND, NOT_FOUND_MESSAGE)
     return replace(
         _unchanged(call),
         raw_lookup=False,
-        next_in=FIRST_RETRY_S,
-        error_code=Reason.CONTACT_NOT_FOUND if call.status == Status.SKIPPED else None,
-        error_message=NOT_FOUND_MESSAGE if call.status == Status.SKIPPED else None,
+        next_in=backoff(call.failures, jitter=1),
+        failures=call.failures + 1,
+        is_failing=True,
     )
 
 
@@ -182,8 +187,7 @@ def errored(call: ClaimedCall, error: HubSpotError, *, jitter: float, in_doubt: 
         outcome = _refused(call, error)
     return replace(
         outcome,
-        keeps_mark=in_doubt,
-        read_back_misses=call.read_back_misses if in_doubt else 0,
+        keeps_mark=in_doubt,  # misses count anew: this may have been a write after them
         http_status=error.status,
         correlation_id=error.correlation_id,
     )
@@ -201,7 +205,6 @@ def postponed(call: ClaimedCall, error: RetryLaterError, *, seconds: float) -> O
         # Using up a limit for a day is a failure; being moved between data centres is not.
         is_failing=isinstance(error, RateLimitedError),
         keeps_mark=call.marked_for is not None,
-        read_back_misses=call.read_back_misses,
         is_attempt=False,
     )
 
@@ -229,8 +232,10 @@ def read_back_unknown(call: ClaimedCall, contact_id: str | None) -> Outcome:
     The misses so far were about the contact that was merged away, so they count anew.
     """
     outcome = _still_in_doubt(call, "the contact could not be read")
-    if outcome.next_in is None or contact_id is None:
+    if outcome.next_in is None:
         return outcome
+    if contact_id is None:  # nothing was learnt: ask ever more rarely
+        return replace(outcome, next_in=max(outcome.next_in, backoff(call.failures, jitter=1)))
     return replace(outcome, contact_id=contact_id, next_in=FIRST_READ_BACK_S, read_back_misses=0)
 
 

@@ -6,17 +6,12 @@ from typing import Final
 
 from shared.call_details import CallDetails
 from shared.claims import ClaimedCall, Mark
-from shared.hubspot.errors import (
-    HubSpotError,
-    RejectedError,
-    TokenRejectedError,
-    UnavailableError,
-)
+from shared.hubspot.errors import HubSpotError, RejectedError, UnavailableError
 from shared.hubspot.models import CreateNotesAnswer, NewNote
 from shared.outcomes import Outcome
 from worker import transitions
 from worker.notes import marker_ref, note_timestamp_ms, render_note
-from worker.pacing import OutOfBudgetError
+from worker.pacing import OutOfBudgetError, TokenRenewedError
 from worker.tokens import retry_jitter
 from worker.turn import Turn
 
@@ -56,8 +51,8 @@ def write_notes(turn: Turn, matched: Sequence[MatchedCall]) -> None:
         batch = batches.pop()
         try:
             _write_batch(turn, batch)
-        except TokenRejectedError:
-            batches.append(batch)  # with the renewed token, and marked anew
+        except TokenRenewedError:
+            batches.append(batch)
         except RejectedError:
             # The whole was refused for a part of it: halves find the part.
             middle = len(batch) // 2
@@ -86,7 +81,7 @@ def _write_batch(turn: Turn, batch: _Batch) -> None:
 
     Raises:
         RejectedError: HubSpot refused it whole, and it has parts.
-        TokenRejectedError: Nothing was written, and the token is a new one now.
+        TokenRenewedError: Nothing was written, and the token is a new one now.
     """
     turn.hubspot.wait_for_request_slot()
     marked = turn.mark([Mark(each.call, each.contact_id, each.phone_number) for each, _ in batch])
@@ -95,8 +90,6 @@ def _write_batch(turn: Turn, batch: _Batch) -> None:
         return
     try:
         answer = turn.hubspot.create_notes([note for _, note in batch])
-    except TokenRejectedError:
-        raise
     except RejectedError as error:
         if len(batch) > 1:
             raise

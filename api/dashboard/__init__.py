@@ -5,6 +5,7 @@ from pathlib import Path
 from flask import Blueprint, Response, render_template, send_from_directory
 
 from api.errors import MissingEntryError
+from api.landing import MESSAGES
 from api.services import services
 
 FOLDER = Path(__file__).parent
@@ -16,7 +17,8 @@ blueprint = Blueprint("dashboard", __name__, template_folder=".")
 @blueprint.get("/")
 def show_page() -> Response:
     origins = " ".join(services().settings.allowed_origins)
-    response = Response(render_template("page.html", origins=origins), mimetype="text/html")
+    page = render_template("page.html", origins=origins, failures=MESSAGES)
+    response = Response(page, mimetype="text/html")
     response.headers["Content-Security-Policy"] = (
         "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self';"
         f" base-uri 'none'; form-action 'none'; frame-ancestors {origins}"

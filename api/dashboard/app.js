@@ -147,10 +147,13 @@ async function disconnect() {
 }
 
 const isHubSpotOutcome = (data) => data?.source === "callsync" && "hubspot" in data;
+const readMeta = (name) => document.querySelector(`meta[name="${name}"]`).content;
 
-function showOutcome({ hubspot, message }) {
+/** The message is our own for the code: an address may say anything. */
+function showOutcome({ hubspot, code }) {
+  const failures = JSON.parse(readMeta("failures"));
   if (hubspot === "connected") notify("HubSpot is connected.");
-  else notify(message ?? "HubSpot could not be connected.", true);
+  else notify(failures[code] ?? "HubSpot could not be connected.", true);
 }
 
 /** What the address says when the browser returns from HubSpot; null otherwise. */
@@ -169,8 +172,7 @@ function takeOutcome() {
 
 /** Tells the page that opened this pop-up, on whichever allowed origin it is, and closes. */
 function tellOpener(outcome) {
-  const origins = document.querySelector('meta[name="allowed-origins"]').content.split(" ");
-  for (const origin of origins) window.opener.postMessage(outcome, origin);
+  for (const origin of readMeta("allowed-origins").split(" ")) window.opener.postMessage(outcome, origin);
   window.close();
 }
 

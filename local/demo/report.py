@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from rich import box
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -13,13 +14,14 @@ COLOURS = {"success": "green", "skipped": "yellow", "error": "red", "pending": "
 
 def print_sync_log(console: Console, verdicts: Sequence[Verdict]) -> None:
     """Print the sync log, one call a row, in the order in which the calls ended."""
-    table = Table(title="Sync log", title_justify="left")
+    table = Table(title="Sync log", title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for heading in ("Call", "What happened", "Number", "Status", "Tries"):
-        table.add_column(heading, overflow="fold")
+        # In a narrow terminal the story is what wraps.
+        table.add_column(heading, no_wrap=heading != "What happened")
     for verdict in verdicts:
         log = verdict.log
         status = log["status"] if log else "missing"
-        reason = f" {log['error_code']}" if log and log["error_code"] else ""
+        reason = f"\n{log['error_code']}" if log and log["error_code"] else ""
         colour = COLOURS.get(status, "red")
         table.add_row(
             verdict.call.call_id,

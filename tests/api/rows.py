@@ -1,0 +1,86 @@
+"""Sync logs and connections as rows, in any state that workers may leave them in."""
+
+import secrets
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import text, update
+
+from shared.connections import Grant, connect
+from shared.crypto import TokenCipher
+from shared.db import Database
+from shared.ids import new_log_id
+from shared.models import Attempt, Call, SyncLog
+from tests.api.asking import ENCRYPTION_KEY, Asker
+
+REASONS = {
+    "error": {"error_code": "network_error", "error_message": "The connection broke."},
+    "skipped": {"error_code": "contact_not_found", "error_message": "Nobody has the number."},
+}
+
+
+def add_log(
+    database: Database,
+    asker: Asker,
+    *,
+    status: str = "pending",
+    minutes_ago: float = 0,
+    has_payload: bool = True,
+    **columns: Any,
+) -> str:
+    """Add an entry that ended as `status`, the way workers end it; returns its id."""
+    log_id = new_log_id()
+    with database.begin() as session:
+        session.add(
+            SyncLog(
+                id=log_id,
+                **asker.tenant,
+                call_id=f"call_{secrets.token_hex(6)}",
+                created_at=datetime.now(UTC) - timedelta(minutes=minutes_ago),
+            )
+        )
+        session.flush()
+        if has_payload:
+            session.add(Call(log_id=log_id, payload={"call_id": "call"}))
+        outcome: dict[str, Any] = {"status": status, **REASONS.get(status, {})}
+        if status != "pending":
+            outcome["next_attempt_at"] = None
+        if status == "success":
+            outcome |= {"hub_id": 1, "contact_id": "7", "engagement_id": secrets.token_hex(6)}
+        session.execute(update(SyncLog).filter_by(id=log_id).values(outcome | columns))
+    return log_id
+
+
+def add_attempt(database: Database, log_id: str, **columns: Any) -> None:
+    with database.begin() as session:
+        session.add(
+            Attempt(
+                log_id=log_id,
+                started_at=datetime.now(UTC),
+                duration_ms=120,
+                **{"outcome": "error", **columns},
+            )
+        )
+
+
+def add_connection(database: Database, asker: Asker, *, hub_id: int = 1) -> str:
+    """Connect the user to an account without HubSpot; returns the connection's id."""
+    cipher = TokenCipher([ENCRYPTION_KEY])
+
+    def encrypt(plaintext: str, row_id: str, field: str) -> str:
+        return cipher.encrypt(plaintext, row_id=row_id, field=field)
+
+    grant = Grant("access", "na1-refresh", 1800, hub_id, "app-eu1.hubspot.com", ("oauth",))
+    with database.begin() as session:
+        return connect(session, **asker.tenant, grant=grant, encrypt=encrypt)
+
+
+def pause(database: Database, hub_id: int, *, seconds: float, reason: str) -> None:
+    with database.begin() as session:
+        session.execute(
+            text(
+                "INSERT INTO hubspot_accounts (hub_id, paused_until, pause_reason)"
+                " VALUES (:hub_id, now() + make_interval(secs => :seconds), :reason)"
+            ),
+            {"hub_id": hub_id, "seconds": seconds, "reason": reason},
+        )

@@ -1,0 +1,172 @@
+"""Status, settings and disconnecting."""
+
+import secrets
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+from sqlalchemy import update
+
+from local.hubspot.client import SandboxControl
+from shared.db import Database
+from shared.models import Connection, Revocation, SyncLog
+from tests.api.asking import Asker, WakeRecorder
+from tests.api.rows import add_connection, add_log, pause
+
+DISCONNECTED = {"success": True, "message": "HubSpot disconnected successfully"}
+
+
+def test_status_before_anything_is_connected(asker: Asker) -> None:
+    assert asker.status() == {
+        "success": True,
+        "connected": False,
+        "state": "disconnected",
+        "hubId": None,
+        "tokenExpiresAt": None,
+        "connectedAt": None,
+        "lastSyncAt": None,
+        "pausedUntil": None,
+        "pauseReason": None,
+        "counts": {"pending": 0, "success": 0, "error": 0, "skipped": 0},
+    }
+
+
+def test_status_of_a_connection(database: Database, asker: Asker) -> None:
+    add_connection(database, asker, hub_id=62515)
+    status, now = asker.status(), datetime.now(UTC).timestamp() * 1000
+    assert (status["connected"], status["state"], status["hubId"]) == (True, "connected", "62515")
+    assert status["tokenExpiresAt"] == pytest.approx(now + 1_800_000, abs=60_000)
+    assert status["connectedAt"] == pytest.approx(now, abs=60_000)
+
+
+def test_revoked_connection_has_to_be_reconnected(database: Database, asker: Asker) -> None:
+    connection_id = add_connection(database, asker)
+    with database.begin() as session:
+        session.execute(
+            update(Connection).filter_by(id=connection_id).values(state="reconnect_required")
+        )
+    status = asker.status()
+    assert (status["connected"], status["state"]) == (False, "reconnect_required")
+    assert status["hubId"] == "1"
+
+
+def test_status_counts_the_last_day_and_what_waits_now(database: Database, asker: Asker) -> None:
+    add_log(database, asker, status="pending", minutes_ago=3 * 24 * 60)
+    add_log(database, asker, status="success")
+    add_log(database, asker, status="success", minutes_ago=60)
+    add_log(database, asker, status="error")
+    add_log(database, asker, status="skipped")
+    add_log(database, asker, status="skipped", minutes_ago=25 * 60)
+    status = asker.status()
+    assert status["counts"] == {"pending": 1, "success": 2, "error": 1, "skipped": 1}
+
+
+def test_call_synced_by_a_late_retry_is_the_last_sync(database: Database, asker: Asker) -> None:
+    add_log(database, asker, status="success", updated_at=datetime(2026, 1, 1, tzinfo=UTC))
+    retried_at = datetime(2026, 1, 2, tzinfo=UTC)
+    add_log(database, asker, status="success", minutes_ago=600, updated_at=retried_at)
+    assert asker.status()["lastSyncAt"] == retried_at.timestamp() * 1000
+
+
+def test_pause_of_the_account_is_shown_until_it_is_over(database: Database, asker: Asker) -> None:
+    hub_id = secrets.randbelow(10**9)
+    add_connection(database, asker, hub_id=hub_id)
+    pause(database, hub_id, seconds=60, reason="HubSpot's daily limit is used up.")
+    status = asker.status()
+    assert status["pauseReason"] == "HubSpot's daily limit is used up."
+    assert status["pausedUntil"] > datetime.now(UTC).timestamp() * 1000
+
+
+def test_pause_that_is_over_is_not_shown(database: Database, asker: Asker) -> None:
+    hub_id = secrets.randbelow(10**9)
+    add_connection(database, asker, hub_id=hub_id)
+    pause(database, hub_id, seconds=-1, reason="over")
+    status = asker.status()
+    assert (status["pausedUntil"], status["pauseReason"]) == (None, None)
+
+
+def test_environment_gives_the_default_settings(asker: Asker) -> None:
+    assert asker.get("settings") == {"default_region": "US", "match_policy": "most_recent"}
+
+
+def test_settings_are_changed_one_by_one_and_reset_by_null(asker: Asker) -> None:
+    changed = asker.ask("PATCH", "settings", json={"default_region": " gb "})
+    assert changed.json == {"default_region": "GB", "match_policy": "most_recent"}
+    asker.ask("PATCH", "settings", json={"match_policy": "skip"})
+    assert asker.get("settings") == {"default_region": "GB", "match_policy": "skip"}
+    asker.ask("PATCH", "settings", json={"default_region": None})
+    assert asker.get("settings") == {"default_region": "US", "match_policy": "skip"}
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"default_region": "XX"}, "default_region"),
+        ({"default_region": 1}, "default_region"),
+        ({"match_policy": "newest"}, "match_policy"),
+        ([], "body"),
+    ],
+)
+def test_wrong_settings_are_refused(asker: Asker, change: Any, field: str) -> None:
+    answer = asker.ask("PATCH", "settings", json=change)
+    assert answer.status_code == 400
+    assert answer.json["error"]["fields"][0]["field"] == field
+
+
+def test_disconnecting_twice_is_as_good_as_once(database: Database, asker: Asker) -> None:
+    connection_id = add_connection(database, asker, hub_id=secrets.randbelow(10**9))
+    first, second = asker.ask("DELETE", "disconnect"), asker.ask("DELETE", "disconnect")
+    assert (first.status_code, first.json) == (200, DISCONNECTED)
+    assert (second.status_code, second.json) == (200, DISCONNECTED)
+    assert asker.status()["state"] == "disconnected"
+    with database.begin() as session:
+        listed = session.query(Revocation).filter_by(bound_to=connection_id).count()
+    assert listed == 1
+
+
+def test_disconnecting_what_never_was_connected_succeeds(asker: Asker) -> None:
+    assert asker.ask("DELETE", "disconnect").json == DISCONNECTED
+
+
+def test_disconnecting_asks_nothing_of_hubspot(
+    database: Database, asker: Asker, sandbox: SandboxControl
+) -> None:
+    add_connection(database, asker)
+    asker.ask("DELETE", "disconnect")
+    assert sandbox.requests() == []
+
+
+def test_calls_that_waited_are_woken_when_the_same_account_returns(
+    database: Database, asker: Asker, sandbox: SandboxControl, waker: WakeRecorder
+) -> None:
+    hub_id = sandbox.add_account()
+    asker.visit(sandbox.approve(asker.initiate(), hub_id))
+    asker.ask("DELETE", "disconnect")
+    log_id = asker.send_call(phone_number="+12025550123")
+    assert len(waker.woken) == 1
+
+    asker.visit(sandbox.approve(asker.initiate(), hub_id))
+    assert len(waker.woken) == 2
+    with database.begin() as session:
+        assert session.get_one(SyncLog, log_id).status == "pending"
+
+
+def test_calls_that_waited_are_not_synced_to_another_account(
+    asker: Asker, sandbox: SandboxControl
+) -> None:
+    asker.visit(sandbox.approve(asker.initiate(), sandbox.add_account()))
+    log_id = asker.send_call(phone_number="+12025550123")
+    asker.visit(sandbox.approve(asker.initiate(), sandbox.add_account()))
+    entry = asker.get(f"sync-logs/{log_id}")["log"]
+    assert (entry["status"], entry["error_code"]) == ("skipped", "not_connected")
+
+
+def test_incoming_call_wakes_its_connection(
+    database: Database, client: FlaskClient, waker: WakeRecorder
+) -> None:
+    asker, neighbour = Asker(client), Asker(client)
+    connection_id = add_connection(database, asker)
+    add_connection(database, neighbour)
+    asker.send_call()
+    assert waker.woken == [connection_id]
