@@ -1,7 +1,7 @@
 """`callsync …`: what people do with the service from a terminal; each command has its module."""
 
 import sys
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 
 import click
 
@@ -14,8 +14,16 @@ from commands.stack import demo, up
 from commands.token import token
 
 
+def find_version() -> str:
+    """The installed version; a checkout need not be installed."""
+    try:
+        return version("hubspot-call-sync")
+    except PackageNotFoundError:
+        return "(not installed)"
+
+
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.version_option(version("hubspot-call-sync"), prog_name="callsync")
+@click.version_option(find_version(), prog_name="callsync")
 def main() -> None:
     """Write every finished phone call onto the caller's HubSpot timeline, exactly once.
 

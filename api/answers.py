@@ -10,7 +10,7 @@ from flask import Response
 from pydantic import BaseModel, ConfigDict, PlainSerializer, WithJsonSchema
 from pydantic.alias_generators import to_camel
 
-from shared.reasons import Reason, Status
+from shared.reasons import Status
 from shared.settings import MatchPolicy
 
 ConnectionState = Literal["connected", "disconnected", "reconnect_required"]
@@ -92,7 +92,7 @@ class LogEntry(Answer):
     contact_id: str | None
     engagement_id: str | None
     status: Status
-    error_code: Reason | None
+    error_code: str | None
     error_message: str | None
     phone_number: str | None
     attempts: int

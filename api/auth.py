@@ -12,11 +12,6 @@ from shared.settings import ApiSettings
 
 LEEWAY_S: Final = 10
 KEYS_TIMEOUT_S: Final = 3
-SYMMETRIC: Final = ["HS256"]
-ASYMMETRIC: Final = [
-    *(f"{kind}{size}" for kind in ("RS", "PS", "ES") for size in (256, 384, 512)),
-    "EdDSA",
-]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,16 +29,56 @@ class _Claims(BaseModel):
     workspace_id: Identifier
 
 
+class SharedSecret:
+    """The key of tokens that are signed with JWT_SECRET."""
+
+    algorithms = ("HS256",)
+
+    def __init__(self, secret: str) -> None:
+        self._secret = secret
+
+    def find(self, token: str) -> str:
+        del token
+        return self._secret
+
+
+class PublishedKeys:
+    """The keys of tokens that an identity provider signs and whose public half it publishes."""
+
+    algorithms = (
+        *(f"{kind}{size}" for kind in ("RS", "PS", "ES") for size in (256, 384, 512)),
+        "EdDSA",
+    )
+
+    def __init__(self, url: str) -> None:
+        self._client = jwt.PyJWKClient(url, timeout=KEYS_TIMEOUT_S)
+
+    def find(self, token: str) -> jwt.PyJWK:
+        """Return the key that the token names.
+
+        Raises:
+            TryLaterError: The provider's keys cannot be fetched.
+            jwt.PyJWTError: It has no such key.
+        """
+        key_id = str(jwt.get_unverified_header(token).get("kid"))
+        try:
+            return self._client.get_signing_key(key_id)
+        # ValueError: the provider's answer is not JSON
+        except (jwt.PyJWKClientConnectionError, jwt.PyJWKSetError, ValueError) as error:
+            raise TryLaterError("The keys that tokens are checked with cannot be read.") from error
+
+
 class Authenticator:
-    """Checks tokens: HS256 with the shared secret, or public keys from the provider's JWKS."""
+    """Checks tokens with the one kind of key that is configured."""
 
     def __init__(self, settings: ApiSettings) -> None:
-        self._secret = settings.jwt_secret
-        self._keys = (
-            jwt.PyJWKClient(settings.jwt_jwks_url, timeout=KEYS_TIMEOUT_S)
-            if settings.jwt_jwks_url
-            else None
-        )
+        self._keys: SharedSecret | PublishedKeys
+        if settings.jwt_jwks_url is not None:
+            self._keys = PublishedKeys(settings.jwt_jwks_url)
+        elif settings.jwt_secret is not None:
+            self._keys = SharedSecret(settings.jwt_secret.get_secret_value())
+        else:
+            raise ValueError("neither JWT_SECRET nor JWT_JWKS_URL is set")
         self._audience = settings.jwt_audience
         self._issuer = settings.jwt_issuer
 
@@ -73,11 +108,10 @@ class Authenticator:
         return Tenant(claims.sub, claims.workspace_id)
 
     def _decode(self, token: str) -> dict[str, Any]:
-        key = self._find_key(token)
         return jwt.decode(
             token,
-            key,
-            algorithms=ASYMMETRIC if self._keys else SYMMETRIC,
+            self._keys.find(token),
+            algorithms=self._keys.algorithms,
             audience=self._audience,
             issuer=self._issuer,
             leeway=LEEWAY_S,
@@ -86,13 +120,3 @@ class Authenticator:
                 "verify_aud": self._audience is not None,
             },
         )
-
-    def _find_key(self, token: str) -> jwt.PyJWK | str:
-        if self._keys is None:
-            return self._secret.get_secret_value() if self._secret else ""
-        key_id = str(jwt.get_unverified_header(token).get("kid"))
-        try:
-            return self._keys.get_signing_key(key_id)
-        # ValueError: the provider's answer is not JSON
-        except (jwt.PyJWKClientConnectionError, jwt.PyJWKSetError, ValueError) as error:
-            raise TryLaterError("The keys that tokens are checked with cannot be read.") from error

@@ -9,11 +9,12 @@ from typing import Annotated, Any, Final, TypeVar
 
 from flask import request
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, ValidationError
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from api.errors import InvalidRequestError, UnsupportedEncodingError, name_fields
+from shared.call_details import MAX_NESTING
 
 MAX_BODY_BYTES: Final = 1024 * 1024
-MAX_NESTING: Final = 20
 MAX_ID_CHARACTERS: Final = 255
 # Three ids and a phone number share an index entry, which holds 2,704 bytes.
 MAX_ID_BYTES: Final = 512
@@ -31,7 +32,15 @@ def read_body() -> bytes:
     """The raw body of the request; more than `MAX_BODY_BYTES` is answered with 413."""
     if request.headers.get("Content-Encoding", "identity").lower() != "identity":
         raise UnsupportedEncodingError("Send the body uncompressed, without Content-Encoding.")
-    return request.get_data(cache=False)
+    announced = request.content_length
+    if announced is not None and announced > MAX_BODY_BYTES:
+        raise RequestEntityTooLarge
+    body = request.get_data(cache=False)
+    if len(body) > MAX_BODY_BYTES:
+        raise RequestEntityTooLarge
+    if announced not in {None, len(body)}:
+        raise InvalidRequestError.of("body", "ends before its Content-Length")
+    return body
 
 
 def read_model(model: type[ModelT]) -> ModelT:
@@ -96,9 +105,9 @@ def _require_identifier(text: str) -> str:
 
 def _require_storable_json(value: Any, nesting: int = 0) -> Any:
     """Check what `dict[str, Any]` leaves unchecked."""
-    if nesting > MAX_NESTING:
-        raise ValueError(f"must not be nested deeper than {MAX_NESTING} levels")
     match value:
+        case dict() | list() if nesting == MAX_NESTING:
+            raise ValueError(f"must not be nested deeper than {MAX_NESTING} levels")
         case str():
             _require_storable(value)
         case float() if not math.isfinite(value):

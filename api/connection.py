@@ -1,5 +1,6 @@
 """The tenant's connection: its status, its settings and its end."""
 
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Annotated, cast
 
@@ -17,13 +18,12 @@ from api.answers import (
 )
 from api.bodies import read_model
 from api.services import services
-from api.tenants import current_tenant, guard
+from api.tenants import current_tenant, find_own_connection, guard
 from shared.connections import (
     CONNECTED,
     DISCONNECTED,
     disconnect,
     ensure_connection,
-    find_connection,
 )
 from shared.models import Account, Connection
 from shared.phone import validate_region
@@ -49,9 +49,7 @@ class SettingsChange(BaseModel):
 def show_status() -> Response:
     tenant = current_tenant()
     with services().database.begin() as session:
-        connection = find_connection(
-            session, user_id=tenant.user_id, workspace_id=tenant.workspace_id
-        )
+        connection = find_own_connection(session)
         counted = count_calls(session, user_id=tenant.user_id, workspace_id=tenant.workspace_id)
         status = ConnectionStatus(
             last_sync_at=counted.last_sync_at,
@@ -70,11 +68,8 @@ def show_status() -> Response:
 
 @blueprint.get("/settings")
 def show_settings() -> Response:
-    tenant = current_tenant()
     with services().database.begin() as session:
-        connection = find_connection(
-            session, user_id=tenant.user_id, workspace_id=tenant.workspace_id
-        )
+        connection = find_own_connection(session)
     return answer(_describe_settings(connection))
 
 
@@ -98,7 +93,7 @@ def end_connection() -> Response:
     tenant = current_tenant()
     with services().database.begin() as session:
         has_ended = disconnect(session, user_id=tenant.user_id, workspace_id=tenant.workspace_id)
-    log.info("hubspot_disconnected", was_connected=has_ended)
+    log.info("hubspot_disconnected", was_connected=has_ended, **asdict(tenant))
     return answer(Disconnected())
 
 

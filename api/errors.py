@@ -133,8 +133,6 @@ def handle_errors(app: Flask) -> None:
     def answer_http_error(error: HTTPException) -> Response:
         response = error.get_response()
         status = response.status_code
-        if status < HTTPStatus.BAD_REQUEST:  # a redirect to the address as it should be
-            return Response(response=response.get_data(), status=status, headers=response.headers)
         code, message = MESSAGES.get(status, ("http_error", HTTPStatus(status).phrase))
         headers = {
             name: value

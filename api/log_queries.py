@@ -162,6 +162,6 @@ def _spellings(phone: str, region: str) -> tuple[str, ...]:
     """A number as it may be stored: as it came, and in E.164."""
     text = f"+{phone[1:]}" if phone.startswith(" ") else phone
     try:
-        return tuple({text, parse_phone(text, region).e164})
+        return tuple(dict.fromkeys((text, parse_phone(text, region).e164)))
     except PhoneError:
         return (text,)

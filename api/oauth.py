@@ -4,6 +4,7 @@ import base64
 import hashlib
 import re
 import secrets
+from dataclasses import asdict
 from typing import Final
 
 import structlog
@@ -52,7 +53,7 @@ def start_authorization() -> Response:
     response = answer(AuthorizationStarted(auth_url=url))
     if browser_key:
         _set_browser_key(response, settings, browser_key)
-    log.info("oauth_started", binding=settings.oauth_binding)
+    log.info("oauth_started", binding=settings.oauth_binding, **asdict(tenant))
     return response
 
 

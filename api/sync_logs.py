@@ -1,5 +1,6 @@
 """The sync log as the dashboard sees it, and retries by hand."""
 
+from dataclasses import asdict
 from typing import Final
 
 import structlog
@@ -12,8 +13,8 @@ from api.bodies import read_model
 from api.errors import MissingEntryError
 from api.log_queries import RetryOrder, read_query, write_cursor
 from api.services import services
-from api.tenants import current_tenant, guard
-from shared.connections import CONNECTED, find_connection
+from api.tenants import current_tenant, find_own_connection, guard
+from shared.connections import CONNECTED
 from shared.models import Connection, SyncLog
 from shared.replays import requeue_batch, requeue_calls
 from shared.sync_logs import (
@@ -39,7 +40,7 @@ def list_logs() -> Response:
     tenant, query = current_tenant(), read_query(request.args)
     offset = query.offset or 0
     with services().database.begin() as session:
-        wanted = query.filter(tenant, region=_region(session, tenant) if query.phone else "")
+        wanted = query.filter(tenant, region=_region(session) if query.phone else "")
         found = find_logs(session, wanted, limit=query.limit, offset=offset, after=query.cursor)
         total = count_logs(session, wanted)
     return answer(
@@ -60,7 +61,7 @@ def show_log(log_id: str) -> Response:
     with services().database.begin() as session:
         entry = _require_log(session, log_id, tenant)
         attempts = find_attempts(session, log_id)
-        connection = _find_connection(session, tenant)
+        connection = find_own_connection(session)
     return answer(
         LogDetail(
             log=LogEntry.model_validate(entry),
@@ -75,7 +76,7 @@ def retry_log(log_id: str) -> Response:
     tenant = current_tenant()
     with services().database.begin() as session:
         _require_log(session, log_id, tenant)
-    return _answer_replay(tenant, _replay_ids([log_id], tenant), asked=1)
+    return _answer_replay(_replay_ids([log_id], tenant), asked=1)
 
 
 @blueprint.post("/retry")
@@ -83,7 +84,7 @@ def retry_logs() -> Response:
     tenant, order = current_tenant(), read_model(RetryOrder)
     if order.ids is not None:
         ids = list(dict.fromkeys(order.ids))
-        return _answer_replay(tenant, _replay_ids(ids, tenant), asked=len(ids))
+        return _answer_replay(_replay_ids(ids, tenant), asked=len(ids))
     met = requeued = 0
     position: Position | None = None
     while met < MOST_REPLAYED:
@@ -94,7 +95,7 @@ def retry_logs() -> Response:
         position = batch.next_position
         if position is None:
             break
-    return _answer_replay(tenant, requeued, asked=met)
+    return _answer_replay(requeued, asked=met)
 
 
 def _replay_ids(ids: list[str], tenant: Tenant) -> int:
@@ -102,17 +103,18 @@ def _replay_ids(ids: list[str], tenant: Tenant) -> int:
         return requeue_calls(session, ids, user_id=tenant.user_id, workspace_id=tenant.workspace_id)
 
 
-def _answer_replay(tenant: Tenant, requeued: int, *, asked: int) -> Response:
+def _answer_replay(requeued: int, *, asked: int) -> Response:
     with services().database.begin() as session:
-        connection = _find_connection(session, tenant)
+        connection = find_own_connection(session)
     if requeued and connection is not None and connection.state == CONNECTED:
         services().waker.wake(connection.id)
-    log.info("calls_requeued", requeued=requeued, ignored=asked - requeued)
+    log.info(
+        "calls_requeued",
+        requeued=requeued,
+        ignored=asked - requeued,
+        **asdict(current_tenant()),
+    )
     return answer(Requeued(requeued=requeued, ignored=asked - requeued), 202)
-
-
-def _find_connection(session: Session, tenant: Tenant) -> Connection | None:
-    return find_connection(session, user_id=tenant.user_id, workspace_id=tenant.workspace_id)
 
 
 def _require_log(session: Session, log_id: str, tenant: Tenant) -> SyncLog:
@@ -124,8 +126,8 @@ def _require_log(session: Session, log_id: str, tenant: Tenant) -> SyncLog:
     return found
 
 
-def _region(session: Session, tenant: Tenant) -> str:
-    connection = _find_connection(session, tenant)
+def _region(session: Session) -> str:
+    connection = find_own_connection(session)
     region = connection.default_region if connection is not None else None
     return region or services().settings.default_region
 

@@ -3,9 +3,12 @@
 from typing import cast
 
 from flask import Blueprint, g, request
+from sqlalchemy.orm import Session
 
 from api.auth import Tenant
 from api.services import services
+from shared.connections import find_connection
+from shared.models import Connection
 
 
 def guard(blueprint: Blueprint) -> None:
@@ -20,3 +23,9 @@ def guard(blueprint: Blueprint) -> None:
 def current_tenant() -> Tenant:
     """Whom the current request's token names."""
     return cast("Tenant", g.tenant)
+
+
+def find_own_connection(session: Session) -> Connection | None:
+    """The connection of whom the current request's token names, live or not."""
+    tenant = current_tenant()
+    return find_connection(session, user_id=tenant.user_id, workspace_id=tenant.workspace_id)

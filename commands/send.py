@@ -1,6 +1,5 @@
 """`callsync send`: one signed test call to a running service."""
 
-import os
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 

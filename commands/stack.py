@@ -4,6 +4,7 @@
 installation of the service does not have.
 """
 
+import os
 import sys
 
 import click
@@ -32,6 +33,7 @@ def up(*, workers: int, latency_ms: int) -> None:
     from local.processes import StartError  # noqa: PLC0415 - see the module's docstring
     from local.run import keep_running  # noqa: PLC0415
 
+    _bypass_proxies()
     try:
         keep_running(make_console(), workers=workers, latency_ms=latency_ms)
     except StartError as error:
@@ -49,8 +51,15 @@ def demo() -> None:
     from local.producer import WebhookRefusedError  # noqa: PLC0415
     from local.visitor import VisitError  # noqa: PLC0415
 
+    _bypass_proxies()
     try:
         is_as_expected = run_demo(make_console())
     except (StartError, VisitError, WebhookRefusedError, requests.RequestException) as error:
         raise click.ClickException(str(error)) from error
     sys.exit(0 if is_as_expected else 1)
+
+
+def _bypass_proxies() -> None:
+    """Reach this machine's own addresses directly, whatever proxy the environment names."""
+    known = os.environ.get("NO_PROXY") or os.environ.get("no_proxy")
+    os.environ["NO_PROXY"] = os.environ["no_proxy"] = ",".join(filter(None, [known, "127.0.0.1"]))

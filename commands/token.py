@@ -6,8 +6,8 @@ from typing import Final
 
 import click
 
-from commands.terminal import readable_settings_errors
 from local.visitor import sign_in
+from shared.environment import SettingsError, read_settings
 from shared.settings import ApiSettings
 
 LONGEST_HOURS: Final = 24 * 30
@@ -25,20 +25,25 @@ LONGEST_HOURS: Final = 24 * 30
 )
 def token(*, user_id: str, workspace_id: str, hours: float) -> None:
     """Print a dashboard token (JWT) for development, signed with JWT_SECRET."""
-    with readable_settings_errors():
-        settings = ApiSettings.load(os.environ)
-    if settings.jwt_secret is None:
+    reading = read_settings(ApiSettings, os.environ)
+    # The other settings are not needed here.
+    if problems := [each for each in reading.problems if each.name.startswith("JWT_")]:
+        raise click.ClickException(str(SettingsError(problems)))
+    found = reading.values
+    if found["jwt_secret"] is None:
         raise click.ClickException(
-            "JWT_JWKS_URL is set: tokens come from that identity provider, which alone can sign"
-            " them. For development, set JWT_SECRET instead."
+            "JWT_JWKS_URL is set: its identity provider alone can sign tokens. For development,"
+            " set JWT_SECRET instead."
+            if found["jwt_jwks_url"]
+            else "JWT_SECRET is missing: it is what the service checks tokens with."
         )
     click.echo(
         sign_in(
-            settings.jwt_secret.get_secret_value(),
+            found["jwt_secret"].get_secret_value(),
             user_id=user_id,
             workspace_id=workspace_id,
             lasts=timedelta(hours=hours),
-            audience=settings.jwt_audience,
-            issuer=settings.jwt_issuer,
+            audience=found["jwt_audience"],
+            issuer=found["jwt_issuer"],
         )
     )

@@ -1,8 +1,11 @@
 """Keeps the whole service running on this machine for a person to look around in."""
 
 import os
+import shlex
+import sys
 import time
 from datetime import timedelta
+from pathlib import Path
 
 from rich.console import Console
 
@@ -80,9 +83,12 @@ def _print_addresses(console: Console, stack: Stack) -> None:
 
 def _sending_command(stack: Stack) -> str:
     # A secret from the environment is known there, and is nobody else's business.
-    secret = "" if os.environ.get("WEBHOOK_SECRETS") else f" --secret {stack.env['WEBHOOK_SECRETS']}"
+    secret = (
+        "" if os.environ.get("WEBHOOK_SECRETS") else f" --secret {stack.env['WEBHOOK_SECRETS']}"
+    )
+    program = os.path.relpath(Path(sys.executable).with_name("callsync"))
     return (
-        f"callsync send --api-url {stack.api_url}{secret}"
+        f"{shlex.quote(program)} send --api-url {stack.api_url}{secret}"
         f" --user {USER_ID} --workspace {WORKSPACE_ID} --phone {KNOWN_NUMBER}"
     )
 

@@ -34,7 +34,7 @@ _QUEUE = text("""
           LIMIT :most) AS queue
 """)
 _CLAIMS = text("SELECT count(*) FROM hubspot_sync_logs WHERE claimed_by IS NOT NULL")
-_CONNECTIONS = text("SELECT state, count(*) FROM hubspot_oauth_tokens GROUP BY state")
+_CONNECTIONS = text("SELECT state, count(*) AS total FROM hubspot_oauth_tokens GROUP BY state")
 
 
 def read_backlog(session: Session) -> Backlog:
@@ -45,5 +45,5 @@ def read_backlog(session: Session) -> Backlog:
         due=due,
         claimed=session.execute(_CLAIMS).scalar_one(),
         oldest_due_seconds=waited,
-        connections={state: count for state, count in session.execute(_CONNECTIONS)},
+        connections={row.state: row.total for row in session.execute(_CONNECTIONS)},
     )

@@ -27,7 +27,7 @@ class CallCounts:
 
 
 _TALLY = text("""
-    SELECT status, greatest(sum(calls), 0)::bigint FROM hubspot_sync_tallies
+    SELECT status, greatest(sum(calls), 0)::bigint AS total FROM hubspot_sync_tallies
     WHERE user_id = :user_id AND workspace_id = :workspace_id
       AND hour > date_trunc('hour', now(), 'UTC') - interval '24 hours'
     GROUP BY status
@@ -52,7 +52,7 @@ _LAST_SYNC = text("""
 def count_calls(session: Session, *, user_id: str, workspace_id: str) -> CallCounts:
     """Count the calls of a user and workspace."""
     tenant = {"user_id": user_id, "workspace_id": workspace_id}
-    tallies: dict[str, int] = {status: calls for status, calls in session.execute(_TALLY, tenant)}
+    tallies: dict[str, int] = {row.status: row.total for row in session.execute(_TALLY, tenant)}
     return CallCounts(
         pending=session.execute(_COUNT_PENDING, {**tenant, "most": MOST_PENDING}).scalar_one(),
         success=tallies.get("success", 0),

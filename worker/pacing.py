@@ -32,7 +32,7 @@ class OutOfBudgetError(Exception):
 
 
 class TokenRenewedError(Exception):
-    """HubSpot refused the old token and did nothing; there is a new one now: mark and send again."""
+    """HubSpot refused the old token and did nothing; there is a new one: mark and send again."""
 
 
 class PacedHubSpot:

@@ -78,20 +78,24 @@ def read_back(hubspot: PacedHubSpot, calls: Sequence[ClaimedCall]) -> dict[str, 
             ).get(call.id)
         if found is not None:
             findings[call.id] = Found(found[0], tuple(found[1:]))
-        elif contact_id in answer.unknown or may_write_again(call):
-            findings[call.id] = _ask_for_contact(hubspot, call, contact_id)
+        elif contact_id in answer.unknown:
+            findings[call.id] = _ask_for_contact(hubspot, call, contact_id, otherwise=Unknown())
+        elif may_write_again(call):
+            findings[call.id] = _ask_for_contact(hubspot, call, contact_id, otherwise=Missed())
         else:
             findings[call.id] = Missed()
     return findings
 
 
-def _ask_for_contact(hubspot: PacedHubSpot, call: ClaimedCall, contact_id: str) -> Finding:
+def _ask_for_contact(
+    hubspot: PacedHubSpot, call: ClaimedCall, contact_id: str, *, otherwise: Finding
+) -> Finding:
     # An empty answer may mean a merge: before writing again, and after a 404, the contact itself
-    # is read.
+    # is read. That it exists says nothing of its notes.
     contact = hubspot.read_contact(contact_id)
     if contact is None:
         return ContactGone() if may_write_again(call) else Unknown()
-    return Missed() if contact.id == contact_id else Unknown(contact.id)
+    return otherwise if contact.id == contact_id else Unknown(contact.id)
 
 
 def _read_all(hubspot: PacedHubSpot, note_ids: Collection[str]) -> list[Note]:

@@ -56,6 +56,8 @@ def _settle(resources: Resources, due: RevocationDue) -> bool:
                 log.warning("revocation_failed", hub_id=due.hub_id, error=type(error).__name__)
                 return False
             log.error("revocation_given_up", hub_id=due.hub_id, error=type(error).__name__)  # noqa: TRY400 - a line for operators
+            forget_revocation(session, due.id)
+            return False
         forget_revocation(session, due.id)
     log.info("grant_revoked", hub_id=due.hub_id)
     return True

@@ -102,9 +102,13 @@ class Turn:
             wait=wait_exponential_jitter(multiplier=0.2, max=2),
             reraise=True,
         )
-        persistent(self._record_once, outcomes)
+        recorded = persistent(self._record_once, outcomes)
         for outcome in outcomes:
             self.open.pop(outcome.id, None)
+            if outcome.id not in recorded:
+                # Whoever took the call over decides; a second note is on its list by now.
+                log.warning("outcome_dropped", log_id=outcome.id, note_id=outcome.engagement_id)
+                continue
             log.info(
                 "call_recorded",
                 log_id=outcome.id,
@@ -116,9 +120,9 @@ class Turn:
                 correlation_id=outcome.correlation_id,
             )
 
-    def _record_once(self, outcomes: Sequence[Outcome]) -> None:
+    def _record_once(self, outcomes: Sequence[Outcome]) -> frozenset[str]:
         with self.resources.database.begin() as session:
-            record_outcomes(session, outcomes, started_at=self.started_at)
+            return record_outcomes(session, outcomes, started_at=self.started_at)
 
     def give_back(self, *, delay: float = 0) -> None:
         """Return the calls that have no outcome, due again in `delay` seconds."""

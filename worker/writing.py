@@ -97,29 +97,30 @@ def _write_batch(turn: Turn, batch: _Batch) -> None:
     except HubSpotError as error:
         turn.fail([each.call for each, _ in batch], error, in_doubt=not error.definite)
     else:
-        turn.record(_outcomes(turn, {each.call.id: each for each, _ in batch}, answer))
+        _record(turn, {each.call.id: each for each, _ in batch}, answer)
 
 
-def _outcomes(
-    turn: Turn, batch: Mapping[str, MatchedCall], answer: CreateNotesAnswer
-) -> list[Outcome]:
+def _record(turn: Turn, batch: Mapping[str, MatchedCall], answer: CreateNotesAnswer) -> None:
     created = dict(answer.created)
     for note in answer.unmatched:
         ref = marker_ref(note.body)
         if ref is not None and ref in batch:
             created.setdefault(ref, note.id)
     outcomes = []
+    refused = []
     for log_id, matched in batch.items():
         if log_id in created:
             outcomes.append(turn.written(matched.call, created[log_id], matched.contact_id))
         elif log_id in answer.rejected:
-            outcomes.append(_refused(turn, matched, answer.rejected[log_id]))
+            refused.append((matched, answer.rejected[log_id]))
         else:
             unclear = UnavailableError("HubSpot's answer does not say whether it wrote the note")
             outcomes.append(
                 transitions.errored(matched.call, unclear, jitter=retry_jitter(), in_doubt=True)
             )
-    return outcomes
+    turn.record(outcomes)
+    # Not before the notes are recorded: each refusal costs a request.
+    turn.record([_refused(turn, matched, error) for matched, error in refused])
 
 
 def _refused(turn: Turn, matched: MatchedCall, error: RejectedError) -> Outcome:

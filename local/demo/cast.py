@@ -98,7 +98,11 @@ AFTER_EXPIRY: Final = DemoCall(
     "call_10", "token expired in mid-run", "+12025550178", "Renews a contract.", "Edsger Dijkstra"
 )
 IN_BURST: Final = DemoCall(
-    "call_11", "HubSpot answers 429 three times", "+12025550182", "Has a question.", "Barbara Liskov"
+    "call_11",
+    "HubSpot answers 429 three times",
+    "+12025550182",
+    "Has a question.",
+    "Barbara Liskov",
 )
 UNANSWERED: Final = DemoCall(
     "call_12", "HubSpot's answer was lost", "+12025550190", "Reports a problem.", "Radia Perlman"

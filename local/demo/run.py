@@ -16,7 +16,7 @@ from local.demo.show import Show, Stage
 from local.demo.verdicts import judge
 from local.environment import make_secrets
 from local.hubspot.client import SandboxControl
-from local.interrupts import uninterrupted
+from local.interrupts import interrupt_on_terminate, uninterrupted
 from local.producer import Producer
 from local.stack import Stack
 from local.visitor import Visitor, sign_in
@@ -35,6 +35,7 @@ def run_demo(console: Console) -> bool:
         StartError: The service could not be started.
         VisitError, WebhookRefusedError, requests.RequestException: It failed in the middle.
     """
+    interrupt_on_terminate()
     started_at = time.monotonic()
     with _running_stack(console) as stack, _stage_on(stack) as stage:
         show = Show(console, stage)
@@ -81,7 +82,9 @@ def _own_environment() -> Iterator[dict[str, str]]:
 
     An empty variable counts as absent, so that no setting of the user's changes the outcome.
     """
-    names = {name.upper() for group in (ApiSettings, WorkerSettings) for name in list_settings(group)}
+    names = {
+        name.upper() for group in (ApiSettings, WorkerSettings) for name in list_settings(group)
+    }
     env = dict.fromkeys(names - PLACES, "") | make_secrets()
     if server_url := os.environ.get("DATABASE_URL"):
         with fresh_database(server_url) as url:
@@ -97,8 +100,9 @@ def _stage_on(stack: Stack) -> Iterator[Stage]:
     token = sign_in(
         stack.env["JWT_SECRET"], user_id=user_id, workspace_id=workspace_id, lasts=LASTS
     )
-    with SandboxControl(stack.env["HUBSPOT_API_URL"]) as sandbox, Visitor(
-        stack.api_url, token
-    ) as visitor:
+    with (
+        SandboxControl(stack.env["HUBSPOT_API_URL"]) as sandbox,
+        Visitor(stack.api_url, token) as visitor,
+    ):
         producer = Producer(stack.api_url, stack.env["WEBHOOK_SECRETS"])
         yield Stage(producer, visitor, sandbox, user_id, workspace_id)

@@ -205,7 +205,7 @@ class Show:
         seconds: float = SETTLE_SECONDS,
     ) -> None:
         deadline = time.monotonic() + seconds
-        with self._console.status("waiting …"):
+        with self._console.status(f"waiting: {what} …"):
             while True:
                 logs = self.logs()
                 waiting = [
@@ -216,7 +216,9 @@ class Show:
                 if not waiting:
                     return
                 if time.monotonic() > deadline:
-                    self.surprises.append(f"not {what} within {seconds:.0f} s: {', '.join(waiting)}")
+                    self.surprises.append(
+                        f"not {what} within {seconds:.0f} s: {', '.join(waiting)}"
+                    )
                     return
                 time.sleep(POLL_SECONDS)
 
@@ -229,4 +231,4 @@ class Show:
 
 
 def _is_final(log: Log) -> bool:
-    return log["status"] != Status.PENDING
+    return bool(log["status"] != Status.PENDING)

@@ -15,11 +15,14 @@ from flask.testing import FlaskClient
 from standardwebhooks import Webhook
 from werkzeug.test import TestResponse
 
+from shared.db import Database
+
 PUBLIC_URL: Final = "https://calls.example.com"
 DASHBOARD_URL: Final = "https://app.example.com/calls?tab=hubspot"
 CLIENT_ID: Final = "client-id"
 CLIENT_SECRET: Final = "client-secret"
 ENCRYPTION_KEY: Final = b"k" * 32
+NO_POSTGRES: Final = Database("postgresql+psycopg://nobody@127.0.0.1:1/none")
 JWT_SECRET: Final = "a shared secret of at least 32 bytes"
 PLATFORM_SECRET: Final = "whsec_" + base64.b64encode(b"p" * 32).decode()
 OLD_SECRET: Final = "whsec_" + base64.b64encode(b"o" * 32).decode()
@@ -136,7 +139,7 @@ class Asker:
         """Deliver a call of the user's; returns the log id."""
         answer = post_webhook(self.client, call_ended(**self.tenant, **data))
         assert answer.status_code == 202, answer.text
-        return str(answer.json["id"])
+        return str(read(answer)["id"])
 
     def initiate(self, **query: str) -> str:
         """Start connecting; returns HubSpot's URL."""
@@ -149,6 +152,11 @@ class Asker:
 
     def status(self) -> Mapping[str, Any]:
         return dict(self.get("status"))
+
+
+def read(answer: TestResponse) -> Any:
+    """The JSON of an answer, whatever its status."""
+    return answer.json
 
 
 def landing(answer: TestResponse) -> dict[str, str]:

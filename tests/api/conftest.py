@@ -4,6 +4,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from api.app import create_app
+from api.services import Waker
 from local.hubspot.app import create_app as create_sandbox
 from local.hubspot.client import SandboxControl
 from local.hubspot.config import OAuthApp, SandboxConfig
@@ -42,7 +43,11 @@ def make_client(
 ) -> ClientFactory:
     """Makes the API's clients under changed settings."""
 
-    def make(**changes: str) -> FlaskClient:
+    own_database, recorder = database, waker
+
+    def make(
+        *, database: Database = own_database, waker: Waker | None = recorder, **changes: str
+    ) -> FlaskClient:
         settings = ApiSettings.load(
             environment(
                 DATABASE_URL=postgres_url,

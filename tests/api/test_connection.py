@@ -11,7 +11,7 @@ from sqlalchemy import update
 from local.hubspot.client import SandboxControl
 from shared.db import Database
 from shared.models import Connection, Revocation, SyncLog
-from tests.api.asking import Asker, WakeRecorder
+from tests.api.asking import Asker, WakeRecorder, read
 from tests.api.rows import add_connection, add_log, pause
 
 DISCONNECTED = {"success": True, "message": "HubSpot disconnected successfully"}
@@ -111,7 +111,7 @@ def test_settings_are_changed_one_by_one_and_reset_by_null(asker: Asker) -> None
 def test_wrong_settings_are_refused(asker: Asker, change: Any, field: str) -> None:
     answer = asker.ask("PATCH", "settings", json=change)
     assert answer.status_code == 400
-    assert answer.json["error"]["fields"][0]["field"] == field
+    assert read(answer)["error"]["fields"][0]["field"] == field
 
 
 def test_disconnecting_twice_is_as_good_as_once(database: Database, asker: Asker) -> None:

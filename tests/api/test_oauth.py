@@ -11,7 +11,15 @@ from shared.connections import find_connection
 from shared.crypto import TokenCipher
 from shared.db import Database
 from shared.models import Connection, OAuthState, PendingGrant
-from tests.api.asking import DASHBOARD_URL, ENCRYPTION_KEY, PUBLIC_URL, Asker, WakeRecorder, landing
+from tests.api.asking import (
+    DASHBOARD_URL,
+    ENCRYPTION_KEY,
+    PUBLIC_URL,
+    Asker,
+    WakeRecorder,
+    landing,
+    read,
+)
 from tests.api.conftest import ClientFactory
 
 CALLBACK = f"{PUBLIC_URL}/api/hubspot/oauth/callback"
@@ -108,7 +116,7 @@ def test_browser_returns_to_the_page_that_asked(
 def test_return_to_elsewhere_is_refused(asker: Asker, return_to: str) -> None:
     answer = asker.ask("GET", "oauth/initiate", query_string={"return_to": return_to})
     assert answer.status_code == 400
-    assert answer.json["error"]["fields"][0]["field"] == "return_to"
+    assert read(answer)["error"]["fields"][0]["field"] == "return_to"
 
 
 def test_denial_is_told_in_our_words(asker: Asker, sandbox: SandboxControl) -> None:

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import text
 
 from shared.db import Database
-from tests.api.asking import Asker
+from tests.api.asking import Asker, read
 from tests.api.rows import add_attempt, add_connection, add_log
 
 NEVER = "hs_" + "0" * 32
@@ -93,7 +93,7 @@ def test_plus_sign_that_was_not_escaped_is_understood(database: Database, asker:
         created_at=datetime(2026, 3, 1, 12, tzinfo=UTC),
     )
     answer = asker.ask("GET", "sync-logs?phone=+442079460018&from=2026-03-01T13:00:00+01:00")
-    assert [entry["id"] for entry in answer.json["logs"]] == [log_id]
+    assert [entry["id"] for entry in read(answer)["logs"]] == [log_id]
 
 
 @pytest.mark.parametrize(
@@ -196,7 +196,7 @@ def cursor_of(plain: str) -> str:
 def test_bad_parameter_is_named(asker: Asker, query: str, field: str) -> None:
     answer = asker.ask("GET", f"sync-logs?{quote(query, safe='=&%')}")
     assert answer.status_code == 400
-    assert [each["field"] for each in answer.json["error"]["fields"]] == [field]
+    assert [each["field"] for each in read(answer)["error"]["fields"]] == [field]
 
 
 def test_empty_and_unknown_parameters_are_as_good_as_absent(
@@ -249,4 +249,4 @@ def test_contact_of_an_account_connected_before_is_linked_on_hubspots_own_host(
 def test_entry_that_is_not_there(asker: Asker, log_id: str) -> None:
     for method, path in [("GET", f"sync-logs/{log_id}"), ("POST", f"sync-logs/{log_id}/retry")]:
         answer = asker.ask(method, path)
-        assert (answer.status_code, answer.json["error"]["code"]) == (404, "not_found")
+        assert (answer.status_code, read(answer)["error"]["code"]) == (404, "not_found")

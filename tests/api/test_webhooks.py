@@ -6,7 +6,10 @@ from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
+from api.call_ended import EndedCall
 from shared.db import Database
 from shared.models import Call, SyncLog
 from tests.api.asking import (
@@ -17,6 +20,7 @@ from tests.api.asking import (
     WakeRecorder,
     call_ended,
     post_webhook,
+    read,
     signed_headers,
 )
 
@@ -60,10 +64,10 @@ def test_call_delivered_twice_is_the_same_call(database: Database, asker: Asker)
     first = post_webhook(asker.client, call_ended(**asker.tenant, call_id="c", summary="one"))
     second = post_webhook(asker.client, call_ended(**asker.tenant, call_id="c", summary="two"))
 
-    assert first.json["duplicate"] is False
+    assert read(first)["duplicate"] is False
     assert second.status_code == 202
-    assert second.json == {"success": True, "id": first.json["id"], "duplicate": True}
-    assert stored_payload(database, first.json["id"])["summary"] == "one"
+    assert second.json == {"success": True, "id": read(first)["id"], "duplicate": True}
+    assert stored_payload(database, read(first)["id"])["summary"] == "one"
 
 
 def test_same_call_id_of_another_user_is_another_call(client: FlaskClient) -> None:
@@ -89,7 +93,7 @@ def test_secret_of_a_workspace_signs_for_that_workspace_only(client: FlaskClient
 
     assert own.status_code == 202
     assert foreign.status_code == 403
-    assert foreign.json["error"]["code"] == "wrong_workspace"
+    assert read(foreign)["error"]["code"] == "wrong_workspace"
 
 
 @pytest.mark.parametrize("minutes", [-6, 6])
@@ -97,7 +101,7 @@ def test_signature_of_another_time_is_refused(client: FlaskClient, minutes: int)
     body = json.dumps(call_ended()).encode()
     at = datetime.now(UTC) + timedelta(minutes=minutes)
     answer = client.post(URL, data=body, headers=signed_headers(body, at=at))
-    assert (answer.status_code, answer.json["error"]["code"]) == (401, "invalid_signature")
+    assert (answer.status_code, read(answer)["error"]["code"]) == (401, "invalid_signature")
 
 
 def test_clock_that_is_four_minutes_off_is_tolerated(client: FlaskClient) -> None:
@@ -159,7 +163,7 @@ def test_body_that_is_not_our_json_is_told_why(
 ) -> None:
     answer = post_webhook(client, body)
     assert answer.status_code == 400
-    assert [each["field"] for each in answer.json["error"]["fields"]] == [field]
+    assert [each["field"] for each in read(answer)["error"]["fields"]] == [field]
 
 
 @pytest.mark.parametrize(
@@ -193,20 +197,32 @@ def test_body_that_is_not_our_json_is_told_why(
 def test_wrong_field_is_named(client: FlaskClient, data: dict[str, Any], field: str) -> None:
     answer = post_webhook(client, call_ended(**data))
     assert answer.status_code == 400
-    assert [each["field"] for each in answer.json["error"]["fields"]] == [field]
+    assert [each["field"] for each in read(answer)["error"]["fields"]] == [field]
 
 
 def test_every_wrong_field_is_named_at_once(client: FlaskClient) -> None:
     answer = post_webhook(client, {"type": "call.ended", "data": {"call_id": 1, "direction": 2}})
-    named = {each["field"] for each in answer.json["error"]["fields"]}
+    named = {each["field"] for each in read(answer)["error"]["fields"]}
     assert named == {"data.call_id", "data.user_id", "data.workspace_id", "data.direction"}
 
 
-@pytest.mark.parametrize("value", [1e400, [[[[[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]]]]]])
+def nested(levels: int) -> Any:
+    value: Any = 1
+    for _ in range(levels - 1):
+        value = [value]
+    return {"x": value}
+
+
+def test_structured_data_is_kept_to_its_last_level(database: Database, asker: Asker) -> None:
+    log_id = asker.send_call(structured_data=nested(20))
+    assert stored_payload(database, log_id)["structured_data"] == nested(20)
+
+
+@pytest.mark.parametrize("value", [nested(21), {"x": 1e400}])
 def test_structured_data_that_cannot_be_kept_is_refused(client: FlaskClient, value: object) -> None:
-    event = json.dumps(call_ended(structured_data={"x": value}))
+    event = json.dumps(call_ended(structured_data=value))
     answer = post_webhook(client, event.replace("Infinity", "1e400").encode())
-    assert answer.json["error"]["fields"][0]["field"] == "data.structured_data"
+    assert read(answer)["error"]["fields"][0]["field"] == "data.structured_data"
 
 
 def test_largest_ids_are_stored(asker: Asker, database: Database) -> None:
@@ -253,7 +269,7 @@ def test_other_types_are_acknowledged_and_ignored(client: FlaskClient) -> None:
 
 def test_body_over_the_cap_is_refused_before_it_is_checked(client: FlaskClient) -> None:
     answer = client.post(URL, data=b"x" * (1024 * 1024 + 1))
-    assert (answer.status_code, answer.json["error"]["code"]) == (413, "payload_too_large")
+    assert (answer.status_code, read(answer)["error"]["code"]) == (413, "payload_too_large")
 
 
 def test_body_of_exactly_the_cap_is_accepted(asker: Asker) -> None:
@@ -266,3 +282,26 @@ def test_body_of_exactly_the_cap_is_accepted(asker: Asker) -> None:
 def test_compressed_body_is_refused(client: FlaskClient) -> None:
     answer = client.post(URL, data=b"{}", headers={"Content-Encoding": "gzip"})
     assert answer.status_code == 415
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters()),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(st.characters()), inner),
+    max_leaves=8,
+)
+
+
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    data=st.fixed_dictionaries(
+        {}, optional={name: JSON | st.text() for name in EndedCall.model_fields}
+    )
+)
+def test_no_body_breaks_intake(client: FlaskClient, data: dict[str, Any]) -> None:
+    event = call_ended(**data)
+    for name in ("call_id", "user_id", "workspace_id"):
+        if len(str(event["data"][name])) % 2:
+            event["data"][name] = "fine"
+    assert post_webhook(client, event).status_code in {202, 400}

@@ -1,4 +1,4 @@
-"""Time that passes when a test says so: everything that Postgres, Redis and the sandbox know ages."""
+"""Time that passes when a test says so: all that Postgres, Redis and the sandbox know ages."""
 
 import time
 from datetime import timedelta

@@ -1,16 +1,21 @@
 import base64
-import dataclasses
+import os
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 from sqlalchemy import text
 
+from local import services
+from local.databases import PROJECT
 from local.engines import Engine, start_valkey
 from local.hubspot.app import create_app
 from local.hubspot.client import SandboxControl
 from local.hubspot.config import OAuthApp
 from local.hubspot.server import run_in_thread
+from local.processes import Command, Process
 from shared.models import Base
 from shared.settings import WorkerSettings
 from tests.pipeline.clock import Clock
@@ -128,9 +133,7 @@ def interrupted(worker: Resources) -> Iterator[Interrupted]:
     interruptions: list[Interruption] = []
     with ExitStack() as stack:
 
-        def make(
-            path: str, action: Callable[[], object], *, is_after: bool = False
-        ) -> Resources:
+        def make(path: str, action: Callable[[], object], *, is_after: bool = False) -> Resources:
             interruption = Interruption(path, action, is_after=is_after)
             interruptions.append(interruption)
             struck = with_adapter(worker, interruption)
@@ -139,3 +142,35 @@ def interrupted(worker: Resources) -> Iterator[Interrupted]:
 
         yield make
     assert all(each.happened for each in interruptions)
+
+
+StartWorker = Callable[[], Process]
+
+
+@pytest.fixture(scope="module")
+def start_worker(
+    environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[StartWorker]:
+    logs = tmp_path_factory.mktemp("workers")
+    with ExitStack() as stack:
+
+        def start() -> Process:
+            number = len(list(logs.iterdir())) + 1
+            process = start_process(number, environment, logs)
+            stack.callback(process.stop)
+            process.wait_until_ready()
+            return process
+
+        yield start
+
+
+def start_process(number: int, environment: dict[str, str], logs: Path) -> Process:
+    service = services.worker(number, environment["REDIS_URL"])
+    command = Command(
+        name=service.name,
+        arguments=[sys.executable, "-m", *service.arguments],
+        log=logs / f"{service.name}.log",
+        environment=os.environ | environment,
+        directory=PROJECT,
+    )
+    return Process(command, lambda: "worker_started" in command.log.read_text())

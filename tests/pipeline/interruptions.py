@@ -11,6 +11,7 @@ from worker.resources import Resources
 
 SEARCH = "/contacts/search"
 CREATE = "/notes/batch/create"
+READ_BACK = "/contacts/notes/batch/read"
 
 
 class WorkerKilledError(BaseException):
@@ -37,8 +38,11 @@ class Interruption(HTTPAdapter):
             self._happen()
         response = super().send(request, **how)
         if is_struck and self._is_after:
-            response.close()
-            self._happen()
+            try:
+                self._happen()
+            except WorkerKilledError:
+                response.close()
+                raise
         return response
 
     def _happen(self) -> None:

@@ -89,7 +89,7 @@ def test_token_that_hubspot_refuses_early_is_renewed_and_the_request_repeated(
     workspace.work()
 
     assert count_refreshes(workspace) == 1
-    assert [each.status for each in workspace.requests(endpoint)][0] == 401
+    assert [each.status for each in workspace.requests(endpoint)] in ([401, 200], [401, 201])
     assert workspace.outcomes() == [("success", None)]
     assert len(workspace.notes()) == 1
 
@@ -100,9 +100,7 @@ def test_token_refused_although_it_is_new_is_retried_later(
 ) -> None:
     workspace.add_contact()
     log_id = workspace.accept()
-    workspace.sandbox.add_fault(
-        endpoint, "status", status=401, category="INVALID_AUTHENTICATION"
-    )
+    workspace.sandbox.add_fault(endpoint, "status", status=401, category="INVALID_AUTHENTICATION")
 
     workspace.work()
 

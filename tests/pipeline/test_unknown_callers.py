@@ -121,9 +121,7 @@ def test_few_raw_look_ups_wait_for_others(workspace: Workspace) -> None:
 def test_account_without_calculated_properties_is_searched_by_raw_ones_from_then_on(
     workspace: Workspace,
 ) -> None:
-    hidden = [
-        f"hs_searchable_calculated_{kind}_number" for kind in ("phone", "mobile")
-    ]
+    hidden = [f"hs_searchable_calculated_{kind}_number" for kind in ("phone", "mobile")]
     workspace.connect(workspace.sandbox.add_account(hidden_properties=hidden))
     workspace.add_contact(PHONE)
     workspace.add_contact("+12025550124")

@@ -16,8 +16,12 @@ from shared.accounts import AccountState, load_account
 from shared.call_details import CallDetails
 from shared.calls import store_call
 from shared.connections import Grant
-from shared.models import Attempt, Call, Connection, SyncLog
+from shared.hubspot.client import HubSpotClient
+from shared.hubspot.models import NewNote
+from shared.models import Attempt, Call, Connection, Revocation, SyncLog
+from shared.replays import requeue_calls
 from worker.housekeeping import keep_house
+from worker.notes import render_note
 from worker.resources import Resources
 from worker.sweep import sweep
 from worker.sync import TurnEnd, sync_connection
@@ -108,6 +112,34 @@ class Workspace:
         with self.worker.database.begin() as session:
             session.execute(delete(Call).where(Call.log_id == log_id))
 
+    def replay(self, log_id: str) -> None:
+        """Ask for another attempt, as a person does in the dashboard."""
+        with self.worker.database.begin() as session:
+            assert requeue_calls(
+                session, [log_id], user_id=self.user_id, workspace_id=self.workspace_id
+            )
+
+    def write_note(self, log_id: str, contact_id: str) -> str:
+        """Write a call's note beside the worker: what a create that hung does when it commits."""
+        note = NewNote(
+            trace_id=log_id,
+            contact_id=contact_id,
+            timestamp_ms=1_790_000_000_000,
+            body=render_note(CallDetails(call_id=self.log(log_id).call_id), log_id=log_id),
+        )
+        return self._hubspot().create_notes([note]).created[log_id]
+
+    def write_text(self, contact_id: str, body: str) -> None:
+        """Write a note as people do, in their own words."""
+        self._hubspot().create_notes([NewNote("a-person", contact_id, 1_790_000_000_000, body)])
+
+    def _hubspot(self) -> HubSpotClient:
+        return HubSpotClient(
+            self.worker.tokens.access_token(self.connection_id).value,
+            api_url=self.worker.settings.hubspot_api_url,
+            session=self.worker.http,
+        )
+
     def turn(self, worker: Resources | None = None) -> TurnEnd:
         return sync_connection(worker or self.worker, self.connection_id)
 
@@ -128,17 +160,24 @@ class Workspace:
     def keep_house(self) -> dict[str, int]:
         return keep_house(self.worker)
 
+    def waiting_revocations(self) -> int:
+        """Grants whose tokens are kept until HubSpot is told."""
+        with self.worker.database.begin() as session:
+            return len(session.scalars(select(Revocation)).all())
+
     def log(self, log_id: str) -> SyncLog:
         with self.worker.database.begin() as session:
             return session.get_one(SyncLog, log_id)
 
+    def logs(self) -> list[SyncLog]:
+        """The log of every call, oldest first."""
+        with self.worker.database.begin() as session:
+            wanted = select(SyncLog).filter_by(user_id=self.user_id).order_by(SyncLog.id)
+            return list(session.scalars(wanted))
+
     def outcomes(self) -> list[tuple[str, str | None]]:
         """Status and error code of every call, oldest first."""
-        with self.worker.database.begin() as session:
-            logs = session.scalars(
-                select(SyncLog).filter_by(user_id=self.user_id).order_by(SyncLog.id)
-            )
-            return [(each.status, each.error_code) for each in logs]
+        return [(each.status, each.error_code) for each in self.logs()]
 
     def attempts(self, log_id: str) -> list[Attempt]:
         with self.worker.database.begin() as session:

@@ -1,0 +1,102 @@
+"""`callsync doctor`: says what is misconfigured and how to fix it."""
+
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+import click
+from rich.console import Console
+from rich.text import Text
+
+from commands import findings
+from commands.findings import Finding
+from commands.terminal import make_console
+from shared.environment import read_settings
+from shared.hubspot.oauth import HubSpotOAuth
+from shared.hubspot.transport import build_session
+from shared.setting_values import sqlalchemy_url
+from shared.settings import ApiSettings, find_problems
+
+MARKS: Final = {
+    "fine": ("✓", "green"),
+    "fault": ("✗", "bold red"),
+    "warning": ("!", "yellow"),
+    "info": ("·", "dim"),
+}
+
+
+@click.command()
+@click.option("--offline", is_flag=True, help="Check the settings only; ask no server.")
+def doctor(*, offline: bool) -> None:
+    """Say what is misconfigured and how to fix it. Secrets are never shown.
+
+    Exits with 1 if something is wrong.
+    """
+    console = make_console()
+    faults = 0
+    for finding in _examine(os.environ, offline=offline):
+        _show(console, finding)
+        faults += finding.kind == "fault"
+    _show(
+        console,
+        Finding("fault", f"Faults found: {faults}.")
+        if faults
+        else Finding("fine", "Everything that was checked is in order."),
+    )
+    sys.exit(1 if faults else 0)
+
+
+def _examine(environ: Mapping[str, str], *, offline: bool) -> Iterator[Finding]:
+    problems = find_problems(environ)
+    for each in problems:
+        yield Finding("fault", f"{each.name}: {each.problem}", each.cure)
+    if not problems:
+        yield Finding("fine", "All settings are there and well formed.")
+        yield from _describe(ApiSettings.load(environ))
+    if not offline:
+        yield from _examine_servers(read_settings(ApiSettings, environ).values)
+
+
+def _describe(settings: ApiSettings) -> Iterator[Finding]:
+    """What a person has to know beyond right and wrong."""
+    yield Finding("info", f"Your HubSpot app must list this redirect URL: {settings.redirect_uri}")
+    explained = {
+        "cookie": "the browser that starts connecting must be the one that ends it",
+        "confirm": "a page asks before an account is connected",
+    }
+    binding = settings.oauth_binding
+    yield Finding("info", f"OAuth is bound by {binding}: {explained[binding]}.")
+
+
+def _examine_servers(values: Mapping[str, Any]) -> Iterator[Finding]:
+    """Ask every server whose address is well formed, whatever else is wrong."""
+    if "database_url" in values:
+        url = sqlalchemy_url(values["database_url"].get_secret_value())
+        yield from findings.examine_postgres(url)
+    if "redis_url" in values:
+        yield from findings.examine_redis(values["redis_url"].get_secret_value())
+    if "hubspot_api_url" not in values:
+        return
+    reachable = findings.examine_hubspot(values["hubspot_api_url"])
+    yield reachable
+    if reachable.kind == "fine" and {"hubspot_client_id", "hubspot_client_secret"} <= values.keys():
+        with build_session(1) as session:
+            yield findings.examine_credentials(
+                HubSpotOAuth(
+                    client_id=values["hubspot_client_id"],
+                    client_secret=values["hubspot_client_secret"].get_secret_value(),
+                    api_url=values["hubspot_api_url"],
+                    app_url="",
+                    redirect_uri="",
+                    scopes=(),
+                    session=session,
+                )
+            )
+
+
+def _show(console: Console, finding: Finding) -> None:
+    mark, style = MARKS[finding.kind]
+    console.print(Text(f"{mark} ", style=style) + Text(finding.text), soft_wrap=True)
+    if finding.cure:
+        console.print(Text(f"  → {finding.cure}"), soft_wrap=True)

@@ -1,0 +1,171 @@
+"""What `callsync doctor` can find: one function for each thing that a deployment needs."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final, Literal
+
+import requests
+from alembic.script import ScriptDirectory
+from kombu.exceptions import OperationalError as BrokerError
+from redis import RedisError, ResponseError
+from sqlalchemy import URL, text
+from sqlalchemy.exc import OperationalError, ProgrammingError
+
+from api.health import REQUIRED_REVISION
+from commands.terminal import first_line
+from shared.db import Database
+from shared.hubspot.errors import ConfigurationError, HubSpotError
+from shared.hubspot.oauth import HubSpotOAuth
+from shared.queue import connect_redis, make_celery
+
+MIGRATIONS: Final = Path(__file__).parents[1] / "alembic"
+# Webhooks and dashboard tokens are refused when clocks differ by minutes; this is well before.
+MOST_SKEW_S: Final = 30.0
+TIMEOUT_S: Final = 5.0
+PING_TIMEOUT_S: Final = 1.5
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at, in words for a newcomer; a fault has its cure.
+
+    `kind`: it is fine, it is a fault, it may become one, or it is worth knowing.
+    """
+
+    kind: Literal["fine", "fault", "warning", "info"]
+    text: str
+    cure: str = ""
+
+
+def examine_postgres(url: URL) -> Iterator[Finding]:
+    """Whether Postgres answers, its clock is ours, and its schema is this build's."""
+    database = Database(url)
+    try:
+        with database.begin() as session:
+            version = session.execute(text("SHOW server_version")).scalar_one()
+            asked_at = datetime.now(UTC)
+            told = session.execute(text("SELECT clock_timestamp()")).scalar_one()
+            skew = max((told - datetime.now(UTC), asked_at - told)).total_seconds()
+        yield Finding("fine", f"Postgres {version.split()[0]} answers.")
+        yield judge_clock(skew)
+        yield judge_schema(_find_revision(database))
+    except OperationalError as error:
+        yield Finding(
+            "fault",
+            f"Postgres does not answer: {first_line(error)}",
+            "start it, or correct DATABASE_URL",
+        )
+    finally:
+        database.dispose()
+
+
+def examine_redis(url: str) -> Iterator[Finding]:
+    """Whether Redis answers and keeps what it is given, and whether a worker listens there."""
+    with connect_redis(url) as redis:
+        try:
+            redis.ping()
+        except RedisError as error:
+            yield Finding(
+                "fault",
+                f"Redis does not answer ({error}): calls are accepted, but wait.",
+                "start it, or correct REDIS_URL",
+            )
+            return
+        yield Finding("fine", "Redis answers.")
+        try:
+            policy = redis.config_get("maxmemory-policy").get("maxmemory-policy", "")
+        except ResponseError:  # hosted servers often forbid the question
+            policy = ""
+    if policy not in {"", "noeviction"}:
+        yield Finding(
+            "warning",
+            f"Redis may evict wake-ups and limits when it is full (maxmemory-policy {policy}).",
+            "set maxmemory-policy to noeviction",
+        )
+    yield _find_workers(url)
+
+
+def examine_hubspot(api_url: str) -> Finding:
+    """Whether HubSpot's API can be reached at all; any answer will do."""
+    try:
+        requests.get(api_url, timeout=TIMEOUT_S)
+    except requests.RequestException as error:
+        return Finding(
+            "fault",
+            f"HubSpot's API cannot be reached at {api_url} ({type(error).__name__}).",
+            "let this machine make HTTPS requests to it; HTTPS_PROXY is respected",
+        )
+    return Finding("fine", f"HubSpot's API can be reached at {api_url}.")
+
+
+def examine_credentials(oauth: HubSpotOAuth) -> Finding:
+    """Whether HubSpot knows the app's client id and secret: asks it about a token of nobody's."""
+    try:
+        oauth.introspect("not-a-token")
+    except ConfigurationError as error:
+        return Finding(
+            "fault",
+            f"HubSpot refuses the client id or secret: {error.message}",
+            "copy HUBSPOT_CLIENT_ID and HUBSPOT_CLIENT_SECRET anew from your app's Auth tab",
+        )
+    except HubSpotError as error:
+        return Finding(
+            "warning",
+            f"HubSpot did not say whether the client id and secret are right: {error.message}",
+            "run this again later",
+        )
+    return Finding("fine", "HubSpot accepts the client id and secret.")
+
+
+def judge_clock(skew_seconds: float) -> Finding:
+    """Whether two machines' clocks are near enough."""
+    if skew_seconds > MOST_SKEW_S:
+        return Finding(
+            "fault",
+            f"The clocks of this machine and Postgres differ by {skew_seconds:.0f} s: tokens would"
+            " be refreshed at the wrong time, and webhooks refused.",
+            "synchronise both machines' clocks (NTP)",
+        )
+    return Finding("fine", "The clocks of this machine and Postgres agree.")
+
+
+def _find_revision(database: Database) -> str:
+    """The schema's revision, empty before the first migration."""
+    try:
+        with database.begin() as session:
+            query = text("SELECT version_num FROM alembic_version")
+            return str(session.execute(query).scalar_one_or_none() or "")
+    except ProgrammingError:  # the table does not exist yet
+        return ""
+
+
+def judge_schema(revision: str) -> Finding:
+    """Whether the database is at the newest revision; an empty one was never migrated."""
+    newest = REQUIRED_REVISION
+    if MIGRATIONS.is_dir():  # an installed service may not have them
+        newest = ScriptDirectory(str(MIGRATIONS)).get_current_head() or newest
+    if revision < newest:
+        return Finding(
+            "fault",
+            f"The database's schema is at revision {revision or 'none'}, this build's at {newest}.",
+            "run: alembic upgrade head",
+        )
+    return Finding("fine", f"The database's schema is up to date (revision {revision}).")
+
+
+def _find_workers(redis_url: str) -> Finding:
+    with make_celery(redis_url) as app:
+        try:
+            answers = app.control.ping(timeout=PING_TIMEOUT_S)
+        except BrokerError:
+            answers = []
+    if not answers:
+        return Finding(
+            "fault",
+            "No worker answers: calls are accepted, but wait.",
+            "start one: celery -A worker.app worker",
+        )
+    names = ", ".join(sorted(name for answer in answers for name in answer))
+    return Finding("fine", f"Workers at work: {names}.")

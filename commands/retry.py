@@ -1,0 +1,126 @@
+"""`callsync retry`: replays failed and skipped calls by filter, of all workspaces if wanted."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any, Final
+
+import click
+from pydantic import TypeAdapter, ValidationError
+from sqlalchemy import select, tuple_
+from sqlalchemy.orm import Session
+
+from api.log_queries import Moment
+from commands.terminal import open_database
+from shared.db import Database
+from shared.models import SyncLog
+from shared.reasons import Reason
+from shared.replays import RETRYABLE, requeue_batch
+from shared.sync_logs import LogFilter, Position
+
+ROWS_A_TRANSACTION: Final = 1000
+_MOMENTS: Final[TypeAdapter[datetime]] = TypeAdapter(Moment)
+
+
+class MomentType(click.ParamType[datetime]):
+    """A time as the API takes it: RFC 3339 or epoch milliseconds."""
+
+    name = "time"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> datetime:
+        try:
+            return _MOMENTS.validate_python(value)
+        except ValidationError:
+            self.fail("must be like 2026-11-22T10:00:00Z, or epoch milliseconds", param, ctx)
+
+
+@click.command()
+@click.option("--user", "user_id", help="Only calls of this user.")
+@click.option("--workspace", "workspace_id", help="Only calls of this workspace.")
+@click.option("--status", type=click.Choice(RETRYABLE), help="Only calls that ended so.")
+@click.option(
+    "--error-code",
+    type=click.Choice([str(reason) for reason in Reason]),
+    metavar="CODE",
+    help="Only calls with this code, rate_limited say.",
+)
+@click.option("--from", "since", type=MomentType(), help="Only calls received from then on.")
+@click.option("--to", "until", type=MomentType(), help="Only calls received before then.")
+@click.option("--dry-run", is_flag=True, help="Only say how many it would be.")
+def retry(
+    *,
+    user_id: str | None,
+    workspace_id: str | None,
+    status: str | None,
+    error_code: str | None,
+    since: datetime | None,
+    until: datetime | None,
+    dry_run: bool,
+) -> None:
+    """Try failed and skipped calls again.
+
+    Workers take them up within seconds. A note that exists is never written again: calls whose
+    write is in doubt are looked up in HubSpot first. At least one of --status, --error-code,
+    --from and --to must be given.
+    """
+    if not (status or error_code or since or until):
+        raise click.UsageError("Give at least one of --status, --error-code, --from and --to.")
+    requeued = 0
+    with open_database() as database:
+        for tenant in _find_tenants(database, user_id, workspace_id):
+            wanted = LogFilter(
+                user_id=tenant[0],
+                workspace_id=tenant[1],
+                statuses=(status,) if status else RETRYABLE,
+                error_code=error_code,
+                since=since,
+                until=until,
+            )
+            requeued += _requeue(database, wanted, is_rehearsal=dry_run)
+    click.echo(f"Calls that {'would' if dry_run else 'will'} be tried again: {requeued}.")
+
+
+def _find_tenants(
+    database: Database, user_id: str | None, workspace_id: str | None
+) -> Iterator[tuple[str, str]]:
+    """Every user and workspace with calls, found by hopping along an index."""
+    tenant: tuple[str, str] | None = None
+    while True:
+        with database.begin() as session:
+            tenant = _next_tenant(session, tenant, user_id, workspace_id)
+        if tenant is None:
+            return
+        yield tenant
+
+
+def _next_tenant(
+    session: Session,
+    after: tuple[str, str] | None,
+    user_id: str | None,
+    workspace_id: str | None,
+) -> tuple[str, str] | None:
+    columns = (SyncLog.user_id, SyncLog.workspace_id)
+    query = select(*columns).order_by(*columns).limit(1)
+    if after is not None:
+        query = query.where(tuple_(*columns) > tuple_(*after))
+    if user_id is not None:
+        query = query.where(SyncLog.user_id == user_id)
+    if workspace_id is not None:
+        query = query.where(SyncLog.workspace_id == workspace_id)
+    row = session.execute(query).one_or_none()
+    return None if row is None else (row[0], row[1])
+
+
+def _requeue(database: Database, wanted: LogFilter, *, is_rehearsal: bool) -> int:
+    requeued = 0
+    position: Position | None = None
+    while True:
+        with database.begin() as session:
+            batch = requeue_batch(session, wanted, size=ROWS_A_TRANSACTION, after=position)
+            if is_rehearsal:
+                session.rollback()
+        requeued += batch.requeued
+        position = batch.next_position
+        if position is None:
+            return requeued

@@ -1,0 +1,110 @@
+"""The doctor names every fault with its cure, and never a secret."""
+
+import pytest
+
+from commands.findings import judge_clock
+from local.databases import fresh_database
+from shared.queue import connect_redis
+from tests.cli.conftest import Invoke
+from tests.settings.environment import make_environ
+
+NO_WORKER = "✗ No worker answers: calls are accepted, but wait."
+
+
+def faults(output: str) -> list[str]:
+    return [line for line in output.splitlines() if line.startswith("✗")]
+
+
+def test_service_without_a_worker_has_that_fault_alone(invoke: Invoke) -> None:
+    result = invoke("doctor")
+
+    assert result.exit_code == 1
+    assert faults(result.stdout) == [NO_WORKER, "✗ Faults found: 1."]
+    assert "  → start one: celery -A worker.app worker" in result.stdout
+    for fine in ("All settings", "Postgres", "The database's schema", "Redis", "HubSpot accepts"):
+        assert f"✓ {fine}" in result.stdout
+    assert "https://calls.example.com/api/hubspot/oauth/callback" in result.stdout
+    assert "OAuth is bound by cookie" in result.stdout
+
+
+def test_offline_asks_no_server(invoke: Invoke) -> None:
+    away = {"DATABASE_URL": "postgresql://127.0.0.1:1/x", "REDIS_URL": "redis://127.0.0.1:1/0"}
+
+    result = invoke("doctor", "--offline", **away)
+
+    assert result.exit_code == 0
+    assert "Postgres" not in result.stdout
+
+
+def test_every_missing_setting_is_named_with_its_cure(invoke: Invoke) -> None:
+    nothing: dict[str, str | None] = dict.fromkeys(make_environ())
+
+    result = invoke("doctor", "--offline", **nothing)
+
+    assert result.exit_code == 1
+    for name in nothing:
+        assert name in result.stdout
+    assert result.stdout.count("  → ") == len(nothing)
+
+
+def test_no_secret_is_shown(invoke: Invoke) -> None:
+    result = invoke(
+        "doctor",
+        DATABASE_URL="postgresql://u:hunter2@127.0.0.1:1/x",
+        REDIS_URL="redis://:hunter2@127.0.0.1:1/0",
+        HUBSPOT_CLIENT_SECRET="hunter2",
+        TOKEN_ENCRYPTION_KEYS="hunter2",
+        WEBHOOK_SECRETS="hunter2",
+        JWT_SECRET="hunter2",
+    )
+
+    assert result.exit_code == 1
+    assert "hunter2" not in result.output
+
+
+def test_servers_that_are_away_are_named(invoke: Invoke) -> None:
+    result = invoke(
+        "doctor",
+        DATABASE_URL="postgresql://127.0.0.1:1/x",
+        REDIS_URL="redis://127.0.0.1:1/0",
+        HUBSPOT_API_URL="http://127.0.0.1:1",
+    )
+
+    assert [" ".join(line.split()[1:4]) for line in faults(result.stdout)[:-1]] == [
+        "Postgres does not",
+        "Redis does not",
+        "HubSpot's API cannot",
+    ]
+
+
+def test_database_that_was_never_migrated_is_told_what_to_run(
+    invoke: Invoke, postgres_server_url: str
+) -> None:
+    with fresh_database(postgres_server_url) as url:
+        result = invoke("doctor", DATABASE_URL=url)
+
+    assert "✗ The database's schema is at revision none" in result.stdout
+    assert "  → run: alembic upgrade head" in result.stdout
+
+
+def test_wrong_client_secret_is_found_by_asking_hubspot(invoke: Invoke) -> None:
+    result = invoke("doctor", HUBSPOT_CLIENT_SECRET="another")
+
+    assert "✗ HubSpot refuses the client id or secret" in result.stdout
+
+
+def test_redis_that_may_evict_is_a_warning(invoke: Invoke, valkey_url: str) -> None:
+    with connect_redis(valkey_url) as redis:
+        redis.config_set("maxmemory-policy", "allkeys-lru")
+        try:
+            result = invoke("doctor")
+        finally:
+            redis.config_set("maxmemory-policy", "noeviction")
+
+    assert "! Redis may evict wake-ups" in result.stdout
+    assert faults(result.stdout) == [NO_WORKER, "✗ Faults found: 1."]
+
+
+@pytest.mark.parametrize(("seconds", "kind"), [(-0.1, "fine"), (2, "fine"), (40, "fault")])
+def test_clocks_that_differ_by_much_are_a_fault(seconds: float, kind: str) -> None:
+    assert judge_clock(seconds).kind == kind

@@ -1,0 +1,198 @@
+"""Historical calls come in once, behind the live ones; bad rows are named and stop nobody."""
+
+from pathlib import Path
+from typing import Final
+
+import pytest
+from sqlalchemy import select
+
+from commands.backfill import ROWS_A_TRANSACTION
+from shared.calls import BACKFILL_LANE
+from shared.db import Database
+from shared.models import Call, SyncLog
+from tests.cli.conftest import Invoke
+
+HEADER: Final = "call_id,user_id,workspace_id,phone_number,duration_seconds,started_at,summary\n"
+GOOD: Final = "call_1,user_1,ws_1,+1 202 555 0123,180,2026-01-02T03:04:05Z,All fine\n"
+OPTIONS: Final = ("--user", "user_1", "--workspace", "ws_1")
+
+
+@pytest.fixture
+def csv_file(tmp_path: Path) -> Path:
+    return tmp_path / "calls.csv"
+
+
+def stored_calls(database: Database) -> dict[str, SyncLog]:
+    with database.begin() as session:
+        return {log.call_id: log for log in session.scalars(select(SyncLog))}
+
+
+def test_row_becomes_a_call_that_waits_behind_the_live_ones(
+    invoke: Invoke, empty_database: Database, csv_file: Path
+) -> None:
+    csv_file.write_text(HEADER + GOOD)
+
+    result = invoke("import", csv_file)
+
+    assert result.exit_code == 0
+    assert result.stdout == "1 accepted, 0 already known, 0 rejected.\n"
+    log = stored_calls(empty_database)["call_1"]
+    assert (log.user_id, log.workspace_id) == ("user_1", "ws_1")
+    assert (log.status, log.lane, log.phone_number) == ("pending", BACKFILL_LANE, "+12025550123")
+    with empty_database.begin() as session:
+        payload = session.get_one(Call, log.id).payload
+    assert payload == {
+        "call_id": "call_1",
+        "phone_number": "+1 202 555 0123",
+        "duration_seconds": 180.0,
+        "started_at": "2026-01-02T03:04:05+00:00",
+        "summary": "All fine",
+    }
+
+
+def test_importing_again_imports_nothing_twice(
+    invoke: Invoke, empty_database: Database, csv_file: Path
+) -> None:
+    csv_file.write_text(HEADER + GOOD)
+    invoke("import", csv_file)
+    csv_file.write_text(HEADER + GOOD + GOOD.replace("call_1", "call_2"))
+
+    result = invoke("import", csv_file)
+
+    assert result.stdout == "1 accepted, 1 already known, 0 rejected.\n"
+    assert stored_calls(empty_database).keys() == {"call_1", "call_2"}
+
+
+def test_bad_rows_are_named_by_line_and_field_and_do_not_stop_the_others(
+    invoke: Invoke, empty_database: Database, csv_file: Path
+) -> None:
+    csv_file.write_text(
+        HEADER
+        + ",user_1,ws_1,,,,no id\n"
+        + 'call_2,user_1,ws_1,,a while,yesterday,"two\nlines"\n'
+        + GOOD
+        + "call_3,user_1,ws_1,,,,one,too many\n"
+        + GOOD.replace("call_1", "call_4")
+    )
+
+    result = invoke("import", csv_file)
+
+    assert result.exit_code == 1
+    assert result.stdout == "2 accepted, 0 already known, 3 rejected.\n"
+    named = [" ".join(line.split()[:3]) for line in result.stderr.splitlines()]
+    assert named == [
+        "line 2: call_id",
+        "line 3: started_at",
+        "line 3: duration_seconds",
+        "line 6: row",
+    ]
+    assert "like 2026-11-22T10:00:00Z" in result.stderr
+    assert stored_calls(empty_database).keys() == {"call_1", "call_4"}
+
+
+def test_byte_order_mark_quoted_newlines_and_json_cells_are_read(
+    invoke: Invoke, empty_database: Database, csv_file: Path
+) -> None:
+    csv_file.write_bytes(
+        b"\xef\xbb\xbfcall_id,summary,structured_data,transcript\r\n"
+        b'call_1,"Line one\nLine two","{""intent"": ""demo""}",'
+        b'"[{""role"": ""user"", ""text"": ""Hi""}]"\r\n'
+    )
+
+    result = invoke("import", csv_file, *OPTIONS)
+
+    assert result.exit_code == 0, result.stderr
+    with empty_database.begin() as session:
+        payload = session.scalars(select(Call.payload)).one()
+    assert payload["summary"] == "Line one\nLine two"
+    assert payload["structured_data"] == {"intent": "demo"}
+    assert payload["transcript"] == [{"role": "user", "text": "Hi"}]
+
+
+def test_options_name_the_user_of_rows_that_name_none(
+    invoke: Invoke, empty_database: Database, csv_file: Path
+) -> None:
+    csv_file.write_text("call_id,user_id\ncall_1,\ncall_2,user_2\n")
+
+    assert invoke("import", csv_file, *OPTIONS).exit_code == 0
+
+    users = {call_id: log.user_id for call_id, log in stored_calls(empty_database).items()}
+    assert users == {"call_1": "user_1", "call_2": "user_2"}
+
+
+def test_bytes_that_are_not_utf_8_cost_their_row_only(
+    invoke: Invoke, empty_database: Database, csv_file: Path
+) -> None:
+    csv_file.write_bytes(b"call_id,summary\ncall_1,caf\xe9\ncall_2,coffee\n")
+
+    result = invoke("import", csv_file, *OPTIONS)
+
+    assert result.exit_code == 1
+    assert "line 2: summary is not UTF-8" in result.stderr
+    assert stored_calls(empty_database).keys() == {"call_2"}
+
+
+def test_quote_that_never_ends_is_reported_and_keeps_what_came_before(
+    invoke: Invoke, empty_database: Database, csv_file: Path
+) -> None:
+    csv_file.write_text(HEADER + GOOD + 'call_2,user_1,ws_1,,,,"no end\n')
+
+    result = invoke("import", csv_file)
+
+    assert result.exit_code == 1
+    assert "line 3: row is not CSV" in result.stderr
+    assert stored_calls(empty_database).keys() == {"call_1"}
+
+
+def test_columns_that_are_no_fields_are_named(invoke: Invoke, csv_file: Path) -> None:
+    csv_file.write_text("call_id,phone_nmber\n")
+
+    result = invoke("import", csv_file, *OPTIONS)
+
+    assert result.exit_code == 0
+    assert "no fields of a call: phone_nmber" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("", "The file is empty"),
+        ("call_id;user_id;workspace_id\n", "lacks call_id, user_id, workspace_id"),
+        ("call_id,user_id\n", "lacks workspace_id"),
+        ("call_id,user_id,workspace_id,user_id\n", "names user_id more than once"),
+    ],
+)
+def test_header_that_cannot_be_used_is_explained_in_one_line(
+    invoke: Invoke, csv_file: Path, content: str, words: str
+) -> None:
+    csv_file.write_text(content)
+
+    result = invoke("import", csv_file)
+
+    assert result.exit_code == 1
+    assert words in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_file_longer_than_a_transaction_comes_in_whole(
+    invoke: Invoke, empty_database: Database, csv_file: Path
+) -> None:
+    calls = 2 * ROWS_A_TRANSACTION + 1
+    rows = (GOOD.replace("call_1", f"call_{number}") for number in range(calls))
+    csv_file.write_text(HEADER + "".join(rows))
+
+    result = invoke("import", csv_file)
+
+    assert result.stdout == f"{calls} accepted, 0 already known, 0 rejected.\n"
+    assert len(stored_calls(empty_database)) == calls
+
+
+def test_postgres_that_is_away_is_one_readable_line(invoke: Invoke, csv_file: Path) -> None:
+    csv_file.write_text(HEADER + GOOD)
+
+    result = invoke("import", csv_file, DATABASE_URL="postgresql://u:hunter2@127.0.0.1:1/x")
+
+    assert result.exit_code == 1
+    assert result.stderr.startswith("Error: Postgres failed: ")
+    assert len(result.stderr.splitlines()) == 1
+    assert "hunter2" not in result.output

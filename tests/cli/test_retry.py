@@ -1,0 +1,82 @@
+"""Replays by filter reach exactly the calls that are meant, in every workspace or in one."""
+
+from collections.abc import Collection
+
+import pytest
+from sqlalchemy import select, update
+
+from shared.calls import store_call
+from shared.db import Database
+from shared.models import SyncLog
+from tests.cli.conftest import Invoke
+
+
+def store(database: Database, user_id: str, call_id: str, **outcome: str) -> None:
+    with database.begin() as session:
+        stored = store_call(
+            session,
+            user_id=user_id,
+            workspace_id="ws_1",
+            call_id=call_id,
+            phone_number=None,
+            payload={"call_id": call_id},
+        )
+        ended = {"next_attempt_at": None, **outcome}
+        session.execute(update(SyncLog).where(SyncLog.id == stored.log_id).values(**ended))
+
+
+@pytest.fixture
+def failed_calls(empty_database: Database) -> Database:
+    store(empty_database, "user_1", "limited", status="error", error_code="rate_limited")
+    store(empty_database, "user_1", "refused", status="error", error_code="rejected_by_hubspot")
+    store(empty_database, "user_2", "limited_too", status="error", error_code="rate_limited")
+    store(empty_database, "user_2", "unknown", status="skipped", error_code="contact_not_found")
+    return empty_database
+
+
+def pending(database: Database) -> Collection[str]:
+    with database.begin() as session:
+        return set(session.scalars(select(SyncLog.call_id).filter_by(status="pending")))
+
+
+@pytest.mark.parametrize(
+    ("filters", "replayed"),
+    [
+        (["--status", "error"], {"limited", "refused", "limited_too"}),
+        (["--status", "skipped"], {"unknown"}),
+        (["--error-code", "rate_limited"], {"limited", "limited_too"}),
+        (["--error-code", "rate_limited", "--user", "user_2"], {"limited_too"}),
+        (["--status", "error", "--workspace", "ws_2"], set()),
+        (["--from", "2000-01-01T00:00:00Z"], {"limited", "refused", "limited_too", "unknown"}),
+        (["--to", "946684800000"], set()),
+    ],
+)
+def test_calls_that_the_filter_means_are_pending_again(
+    invoke: Invoke, failed_calls: Database, filters: list[str], replayed: set[str]
+) -> None:
+    result = invoke("retry", *filters)
+
+    assert result.stdout == f"Calls that will be tried again: {len(replayed)}.\n"
+    assert pending(failed_calls) == replayed
+
+
+def test_dry_run_counts_and_changes_nothing(invoke: Invoke, failed_calls: Database) -> None:
+    result = invoke("retry", "--status", "error", "--dry-run")
+
+    assert result.stdout == "Calls that would be tried again: 3.\n"
+    assert pending(failed_calls) == set()
+
+
+def test_retry_of_everything_must_be_asked_for(invoke: Invoke, failed_calls: Database) -> None:
+    result = invoke("retry")
+
+    assert result.exit_code == 2
+    assert "at least one of --status" in result.stderr
+    assert pending(failed_calls) == set()
+
+
+def test_time_that_is_none_is_explained(invoke: Invoke) -> None:
+    result = invoke("retry", "--from", "yesterday")
+
+    assert result.exit_code == 2
+    assert "must be like 2026-11-22T10:00:00Z" in result.stderr

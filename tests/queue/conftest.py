@@ -1,0 +1,37 @@
+from collections.abc import Callable
+
+import pytest
+from redis import Redis
+from sqlalchemy import text
+
+from shared.db import Database
+from shared.models import Base
+from shared.queue import connect_redis
+from tests.queue.tenants import Tenant
+
+
+@pytest.fixture
+def empty_database(database: Database) -> Database:
+    with database.begin() as session:
+        session.execute(text(f"TRUNCATE {', '.join(Base.metadata.tables)}"))
+    return database
+
+
+MakeTenant = Callable[[str], Tenant]
+
+
+@pytest.fixture
+def make_tenant(empty_database: Database) -> MakeTenant:
+    return lambda user_id: Tenant(empty_database, user_id)
+
+
+@pytest.fixture
+def tenant(empty_database: Database) -> Tenant:
+    return Tenant(empty_database)
+
+
+@pytest.fixture
+def redis(valkey_url: str) -> Redis:
+    client = connect_redis(valkey_url)
+    client.flushdb()
+    return client

@@ -1,0 +1,94 @@
+"""A call is stored once, however often and however simultaneously it is delivered."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+from typing import Any
+
+import pytest
+from sqlalchemy import func, select
+
+from shared.calls import BACKFILL_LANE, StoredCall, store_call
+from shared.db import Database
+from shared.models import Call, SyncLog
+from shared.setting_values import sqlalchemy_url
+from tests.queue.conftest import MakeTenant
+from tests.queue.tenants import Tenant
+
+COPIES = 50
+
+
+@pytest.fixture
+def wide_database(postgres_url: str) -> Iterator[Database]:
+    """One whose copies need not wait for each other."""
+    database = Database(sqlalchemy_url(postgres_url), pool_size=COPIES)
+    yield database
+    database.dispose()
+
+
+def deliver(database: Database, call_id: str = "call_1", **fields: Any) -> StoredCall:
+    usual: dict[str, Any] = {
+        "user_id": "user_1",
+        "workspace_id": "ws_1",
+        "phone_number": None,
+        "payload": {"summary": "first"},
+    }
+    with database.begin() as session:
+        return store_call(session, call_id=call_id, **usual | fields)
+
+
+def test_call_delivered_at_the_same_time_becomes_one_row(
+    tenant: Tenant, wide_database: Database
+) -> None:
+    barrier = Barrier(COPIES)
+
+    def deliver_copy(number: int) -> StoredCall:
+        barrier.wait()
+        return deliver(wide_database, payload={"copy": number})
+
+    with ThreadPoolExecutor(COPIES) as pool:
+        stored = list(pool.map(deliver_copy, range(COPIES)))
+
+    assert len({each.log_id for each in stored}) == 1
+    assert sum(not each.is_duplicate for each in stored) == 1
+    with tenant.database.begin() as session:
+        assert session.scalar(select(func.count()).select_from(SyncLog)) == 1
+        assert session.scalar(select(func.count()).select_from(Call)) == 1
+
+
+def test_second_delivery_gets_the_first_id_and_changes_nothing(tenant: Tenant) -> None:
+    first = deliver(tenant.database)
+    again = deliver(tenant.database, payload={"summary": "second"}, phone_number="+1", lane=3)
+
+    assert again == StoredCall(first.log_id, is_duplicate=True, connection_id=None)
+    assert tenant.log(first.log_id).phone_number is None
+    assert tenant.log(first.log_id).lane == 0
+    with tenant.database.begin() as session:
+        assert session.scalars(select(Call.payload)).one() == {"summary": "first"}
+
+
+def test_same_call_id_of_another_user_or_workspace_is_another_call(tenant: Tenant) -> None:
+    ids = {
+        deliver(tenant.database).log_id,
+        deliver(tenant.database, user_id="user_2").log_id,
+        deliver(tenant.database, workspace_id="ws_2").log_id,
+    }
+    assert len(ids) == 3
+
+
+def test_stored_call_is_pending_and_due_at_once(tenant: Tenant) -> None:
+    stored = deliver(tenant.database, lane=BACKFILL_LANE)
+    log = tenant.log(stored.log_id)
+    assert (log.status, log.attempts, log.fence, log.lane) == ("pending", 0, 0, BACKFILL_LANE)
+    assert tenant.due_in(log.id) <= 0
+
+
+def test_only_a_live_connection_is_named_to_be_woken(
+    tenant: Tenant, make_tenant: MakeTenant
+) -> None:
+    make_tenant("user_2").connect()
+    assert deliver(tenant.database, "call_1").connection_id is None
+    connection = tenant.connect()
+    assert deliver(tenant.database, "call_2").connection_id == connection.id
+    tenant.disconnect()
+    assert deliver(tenant.database, "call_3").connection_id is None

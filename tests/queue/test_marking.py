@@ -1,0 +1,77 @@
+"""The mark: no POST may start without it, and it is refused to whoever lost the right to write."""
+
+from typing import Any
+
+import pytest
+from sqlalchemy import func
+
+from shared.claims import LEASE_LEFT_TO_WRITE_S, LEASE_S
+from tests.queue.tenants import HUB, Tenant, ago, grant, written
+
+
+def test_mark_says_where_a_note_may_be_and_renews_the_lease(tenant: Tenant) -> None:
+    tenant.connect()
+    (log_id,) = tenant.store(read_back_misses=1)
+    calls = tenant.claim()
+    tenant.change([log_id], claimed_until=ago(-16))
+    assert tenant.mark(calls) == {log_id}
+
+    log = tenant.log(log_id)
+    assert (log.hub_id, log.contact_id, log.phone_number) == (HUB, "7", "+12025550123")
+    assert log.read_back_misses == 0
+    assert log.last_write_at is not None
+    assert log.claimed_until is not None
+    lease_left = (log.claimed_until - log.last_write_at).total_seconds()
+    assert LEASE_LEFT_TO_WRITE_S < lease_left <= LEASE_S
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"claimed_until": func.now()},
+        {"claimed_by": None, "claimed_until": None, "claim_size": None},
+        {"fence": 2},
+    ],
+    ids=["expired", "released", "claimed by another"],
+)
+def test_mark_is_refused_to_a_lost_claim(tenant: Tenant, changes: dict[str, Any]) -> None:
+    tenant.connect()
+    lost, held = tenant.store(2)
+    calls = tenant.claim()
+    tenant.change([lost], **changes)
+    assert tenant.mark(calls) == {held}
+    assert tenant.log(lost).last_write_at is None
+
+
+def test_mark_is_refused_after_a_disconnect(tenant: Tenant) -> None:
+    connection = tenant.connect()
+    tenant.store()
+    calls = tenant.claim()
+    tenant.disconnect()
+    assert tenant.mark(calls, generation=connection.generation, hub_id=HUB) == frozenset()
+
+
+def test_mark_is_refused_when_somebody_connected_since_the_claim(tenant: Tenant) -> None:
+    connection = tenant.connect()
+    tenant.store()
+    calls = tenant.claim()
+    tenant.connect()
+    assert tenant.mark(calls, generation=connection.generation) == frozenset()
+    assert len(tenant.mark(calls)) == 1
+
+
+def test_call_that_has_its_note_is_not_marked(tenant: Tenant) -> None:
+    tenant.connect()
+    (log_id,) = tenant.store()
+    (stale,) = tenant.claim()
+    tenant.record(written(stale))
+    assert tenant.mark([stale]) == frozenset()
+    assert tenant.log(log_id).status == "success"
+
+
+def test_claims_lost_to_another_account_are_not_marked(tenant: Tenant) -> None:
+    tenant.connect()
+    tenant.store()
+    calls = tenant.claim()
+    tenant.connect(grant(202))
+    assert tenant.mark(calls) == frozenset()

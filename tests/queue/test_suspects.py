@@ -1,0 +1,104 @@
+"""Calls whose worker died: claimed in ever smaller batches until the one at fault is alone."""
+
+from shared.claims import claim_due_calls
+from tests.queue.conftest import MakeTenant
+from tests.queue.tenants import Tenant, ago, skipped
+
+
+def test_live_claims_are_not_returned(tenant: Tenant) -> None:
+    tenant.store(2)
+    tenant.claim(1)
+    lost = tenant.claim(1)
+    tenant.change([lost[0].id], claimed_until=ago(1))
+    assert tenant.return_expired() == (1, [])
+    assert tenant.log(lost[0].id).claimed_by is None
+
+
+def test_lost_batch_is_claimed_again_by_halves(tenant: Tenant) -> None:
+    tenant.store(9)
+    tenant.lose(tenant.claim())
+    sizes = []
+    while calls := tenant.claim():
+        sizes.append(len(calls))
+        tenant.record(*[skipped(call) for call in calls])
+    assert sizes == [4, 4, 1]
+
+
+def test_suspects_are_claimed_apart_from_calls_beyond_suspicion(tenant: Tenant) -> None:
+    tenant.store(4)
+    suspects = tenant.claim()
+    tenant.lose(suspects)
+    fresh = tenant.store(3)
+    first, second, third = tenant.claim(), tenant.claim(), tenant.claim()
+    assert {call.id for call in first} < {call.id for call in suspects}
+    assert len(first) == 2
+    # While suspects are held, the others go on without them.
+    assert {call.id for call in second} == set(fresh)
+    assert third == []
+
+
+def test_two_claims_of_suspects_never_overlap(tenant: Tenant, make_tenant: MakeTenant) -> None:
+    other = make_tenant("user_2")
+    for each in (tenant, other):
+        each.store(2)
+        each.lose(each.claim())
+    with tenant.database.begin() as one, tenant.database.begin() as two:
+        held = claim_due_calls(one, **tenant.identity, claim_id="turn_1", most=9)
+        assert len(held) == 1
+        assert claim_due_calls(two, **other.identity, claim_id="turn_2", most=9) == []
+    # Committed, and still held.
+    assert other.claim() == []
+    tenant.record(skipped(held[0]))
+    assert len(other.claim()) == 1
+
+
+def test_call_at_fault_is_poison_after_three_crashes_alone_and_its_neighbours_are_not(
+    tenant: Tenant,
+) -> None:
+    ids = tenant.store(10)
+    fatal = ids[6]
+    poisonous: list[str] = []
+    crashes = 0
+    while calls := tenant.claim():
+        if fatal in {call.id for call in calls}:
+            crashes += 1
+            poisonous += tenant.lose(calls)
+        else:
+            tenant.record(*[skipped(call) for call in calls])
+
+    assert poisonous == [fatal]
+    assert crashes == 6  # among 10, 5 and 2, then three times alone
+    log = tenant.log(fatal)
+    assert (log.status, log.error_code, log.next_attempt_at) == ("error", "poison", None)
+    assert log.suspect_size is None
+    innocents = tenant.logs([log_id for log_id in ids if log_id != fatal])
+    assert {(log.status, log.suspect_size, log.solo_crashes) for log in innocents} == {
+        ("skipped", None, 0)
+    }
+
+
+def test_result_acquits_a_suspect(tenant: Tenant) -> None:
+    (log_id,) = tenant.store()
+    for _ in range(3):
+        assert tenant.lose(tenant.claim()) == []
+    assert tenant.log(log_id).solo_crashes == 2
+    tenant.record(skipped(tenant.claim()[0], next_in=0))
+    log = tenant.log(log_id)
+    assert (log.suspect_size, log.solo_crashes) == (None, 0)
+    assert tenant.lose(tenant.claim()) == []
+
+
+def test_suspect_that_is_put_off_stays_one(tenant: Tenant) -> None:
+    tenant.store(8)
+    tenant.lose(tenant.claim())
+    tenant.release(tenant.claim())
+    assert len(tenant.claim()) == 4
+
+
+def test_poison_keeps_the_mark_of_a_write_in_doubt(tenant: Tenant) -> None:
+    (log_id,) = tenant.store(hub_id=101, contact_id="7", last_write_at=ago(60))
+    poisonous: list[str] = []
+    while calls := tenant.claim():
+        poisonous += tenant.lose(calls)
+    assert poisonous == [log_id]
+    assert tenant.log(log_id).last_write_at is not None

@@ -1,0 +1,11 @@
+import pytest
+
+from shared.db import Database
+from tests.rotation.vault import Vault
+
+
+@pytest.fixture
+def vault(database: Database) -> Vault:
+    vault = Vault(database)
+    vault.clear()
+    return vault
