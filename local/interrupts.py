@@ -3,7 +3,6 @@
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
-from types import FrameType
 
 
 @contextmanager
@@ -18,10 +17,10 @@ def uninterrupted() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def interrupt_on_terminate() -> None:
-    """Make SIGTERM end this process as Ctrl-C does, so that what it started is stopped too."""
+def heed_interrupts() -> None:
+    """Make Ctrl-C and SIGTERM end this process by KeyboardInterrupt, so that it can tidy up.
 
-    def interrupt(_number: int, _frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    signal.signal(signal.SIGTERM, interrupt)
+    Also where a shell started it in the background, which means with Ctrl-C ignored.
+    """
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)

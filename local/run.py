@@ -10,7 +10,7 @@ from pathlib import Path
 from rich.console import Console
 
 from local.hubspot.client import SandboxControl
-from local.interrupts import interrupt_on_terminate, uninterrupted
+from local.interrupts import heed_interrupts, uninterrupted
 from local.processes import StartError
 from local.stack import Stack
 from local.visitor import sign_in
@@ -34,7 +34,7 @@ def keep_running(console: Console, *, workers: int, latency_ms: int) -> None:
     Raises:
         StartError: Something could not be started, or ended by itself.
     """
-    interrupt_on_terminate()
+    heed_interrupts()
     stack = Stack(workers=workers, flower=True, latency_ms=latency_ms)
     try:
         stack.start(lambda text: console.print(f"[dim]{text}[/]", highlight=False))

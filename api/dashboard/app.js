@@ -12,6 +12,7 @@ const OUTCOMES = { pending: "waiting", success: "synced", skipped: "skipped", er
 
 const find = (id) => document.getElementById(id);
 let nextCursor = null;
+let isPollFailing = false;
 
 function takeToken() {
   const given = new URLSearchParams(location.hash.slice(1)).get("token");
@@ -39,11 +40,15 @@ function notify(message, isError = false) {
   notice.hidden = !message;
 }
 
+// What fetch throws when no answer comes is a TypeError.
+const describe = (error) =>
+  error instanceof TypeError ? "The service cannot be reached." : error.message;
+
 async function attempt(action) {
   try {
     await action();
   } catch (error) {
-    notify(error instanceof TypeError ? "The service cannot be reached." : error.message, true);
+    notify(describe(error), true);
   }
 }
 
@@ -178,23 +183,26 @@ function tellOpener(outcome) {
 
 async function refresh() {
   await Promise.all([showStatus(), showLogs()]);
+  notify("");
 }
 
-function start() {
-  const outcome = takeOutcome();
-  if (outcome && window.opener) {
-    tellOpener(outcome);
-    return;
+/** Keeps the status fresh; what it has to complain about goes away by itself. */
+async function poll() {
+  if (document.hidden || !takeToken()) return;
+  try {
+    await showStatus();
+    if (isPollFailing) notify("");
+    isPollFailing = false;
+  } catch (error) {
+    isPollFailing = true;
+    notify(describe(error), true);
   }
-  if (outcome) showOutcome(outcome);
-  if (!takeToken()) {
-    notify("Open this page with a link that signs you in.", true);
-    return;
-  }
+}
+
+function listen() {
   window.addEventListener("message", (event) => {
     if (event.origin !== location.origin || !isHubSpotOutcome(event.data)) return;
-    showOutcome(event.data);
-    attempt(refresh);
+    attempt(refresh).then(() => showOutcome(event.data));
   });
   window.addEventListener("hashchange", () => takeToken() && attempt(refresh));
   find("refresh").addEventListener("click", () => attempt(refresh));
@@ -202,8 +210,19 @@ function start() {
   find("more").addEventListener("click", () => attempt(() => showLogs(nextCursor)));
   find("connect").addEventListener("click", () => attempt(connect));
   find("disconnect").addEventListener("click", () => attempt(disconnect));
-  setInterval(() => document.hidden || attempt(showStatus), POLL_MS);
-  attempt(refresh);
+  setInterval(poll, POLL_MS);
+}
+
+async function start() {
+  const outcome = takeOutcome();
+  if (outcome && window.opener) {
+    tellOpener(outcome);
+    return;
+  }
+  listen();
+  if (takeToken()) await attempt(refresh);
+  else notify("Open this page with a link that signs you in.", true);
+  if (outcome) showOutcome(outcome);
 }
 
 start();

@@ -16,7 +16,7 @@ from local.demo.show import Show, Stage
 from local.demo.verdicts import judge
 from local.environment import make_secrets
 from local.hubspot.client import SandboxControl
-from local.interrupts import interrupt_on_terminate, uninterrupted
+from local.interrupts import heed_interrupts, uninterrupted
 from local.producer import Producer
 from local.stack import Stack
 from local.visitor import Visitor, sign_in
@@ -35,7 +35,7 @@ def run_demo(console: Console) -> bool:
         StartError: The service could not be started.
         VisitError, WebhookRefusedError, requests.RequestException: It failed in the middle.
     """
-    interrupt_on_terminate()
+    heed_interrupts()
     started_at = time.monotonic()
     with _running_stack(console) as stack, _stage_on(stack) as stage:
         show = Show(console, stage)

@@ -6,11 +6,11 @@ from typing import Any
 
 from sqlalchemy import text, update
 
-from shared.connections import Grant, connect
+from shared.connections import Grant, connect, find_connection
 from shared.crypto import TokenCipher
 from shared.db import Database
 from shared.ids import new_log_id
-from shared.models import Attempt, Call, SyncLog
+from shared.models import Attempt, Call, Connection, SyncLog
 from tests.api.asking import ENCRYPTION_KEY, Asker
 
 REASONS = {
@@ -84,3 +84,10 @@ def pause(database: Database, hub_id: int, *, seconds: float, reason: str) -> No
             ),
             {"hub_id": hub_id, "seconds": seconds, "reason": reason},
         )
+
+
+def connection_of(database: Database, asker: Asker) -> Connection:
+    with database.begin() as session:
+        found = find_connection(session, **asker.tenant)
+    assert found is not None
+    return found

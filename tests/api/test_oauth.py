@@ -7,10 +7,9 @@ import pytest
 from flask.testing import FlaskClient
 
 from local.hubspot.client import SandboxControl
-from shared.connections import find_connection
 from shared.crypto import TokenCipher
 from shared.db import Database
-from shared.models import Connection, OAuthState, PendingGrant
+from shared.models import OAuthState, PendingGrant
 from tests.api.asking import (
     DASHBOARD_URL,
     ENCRYPTION_KEY,
@@ -21,6 +20,7 @@ from tests.api.asking import (
     read,
 )
 from tests.api.conftest import ClientFactory
+from tests.api.rows import connection_of
 
 CALLBACK = f"{PUBLIC_URL}/api/hubspot/oauth/callback"
 
@@ -28,13 +28,6 @@ CALLBACK = f"{PUBLIC_URL}/api/hubspot/oauth/callback"
 @pytest.fixture
 def hub_id(sandbox: SandboxControl) -> int:
     return sandbox.add_account(ui_domain="app-eu1.hubspot.com")
-
-
-def connection_of(database: Database, asker: Asker) -> Connection:
-    with database.begin() as session:
-        found = find_connection(session, **asker.tenant)
-    assert found is not None
-    return found
 
 
 def test_consent_connects_the_account(
@@ -219,44 +212,6 @@ def test_cookie_is_out_of_reach_of_scripts_and_sibling_sites(asker: Asker) -> No
     for attribute in ("Secure", "HttpOnly", "SameSite=Lax", "Path=/"):
         assert attribute in cookie
     assert "Domain" not in cookie
-
-
-def test_two_users_of_one_workspace_connect_apart(
-    client: FlaskClient, sandbox: SandboxControl, hub_id: int
-) -> None:
-    one = Asker(client)
-    other = Asker(client, workspace_id=one.workspace_id)
-    one.visit(sandbox.approve(one.initiate(), hub_id))
-    assert one.status()["connected"] is True
-    assert other.status()["connected"] is False
-
-    other_hub = sandbox.add_account()
-    other.visit(sandbox.approve(other.initiate(), other_hub))
-    assert one.status()["hubId"] == str(hub_id)
-    assert other.status()["hubId"] == str(other_hub)
-
-
-def test_one_account_serves_two_workspaces(
-    client: FlaskClient, sandbox: SandboxControl, hub_id: int
-) -> None:
-    one, other = Asker(client), Asker(client)
-    for asker in (one, other):
-        asker.visit(sandbox.approve(asker.initiate(), hub_id))
-    one.ask("DELETE", "disconnect")
-    assert one.status()["connected"] is False
-    assert other.status()["connected"] is True
-
-
-def test_reconnecting_replaces_the_tokens(
-    asker: Asker, sandbox: SandboxControl, hub_id: int, database: Database
-) -> None:
-    asker.visit(sandbox.approve(asker.initiate(), hub_id))
-    before = connection_of(database, asker)
-    asker.visit(sandbox.approve(asker.initiate(), hub_id))
-    after = connection_of(database, asker)
-    assert after.id == before.id
-    assert after.generation > before.generation
-    assert after.access_token != before.access_token
 
 
 def test_missing_scopes_connect_nothing(

@@ -21,7 +21,7 @@ def store(database: Database, user_id: str, call_id: str, **outcome: str) -> Non
             phone_number=None,
             payload={"call_id": call_id},
         )
-        ended = {"next_attempt_at": None, **outcome}
+        ended = {"next_attempt_at": None, "error_message": "It failed.", **outcome}
         session.execute(update(SyncLog).where(SyncLog.id == stored.log_id).values(**ended))
 
 

@@ -84,8 +84,7 @@ def test_contact_deleted_after_the_search_is_matched_anew(
     assert workspace.log(log_id).status == "pending"
     assert workspace.log(log_id).last_write_at is None
 
-    workspace.advance(5)
-    workspace.work()
+    workspace.work_after(5)
     assert workspace.log(log_id).contact_id == older_id
     assert len(workspace.notes(older_id)) == 1
 
@@ -103,8 +102,7 @@ def test_contact_merged_after_the_search_is_matched_anew(
         )
 
     workspace.work(interrupted(CREATE, merge_contacts))
-    workspace.advance(5)
-    workspace.work()
+    workspace.work_after(5)
 
     assert workspace.log(log_id).contact_id == survivor_id
     assert len(workspace.notes(survivor_id)) == 1
@@ -119,8 +117,7 @@ def test_known_caller_whose_contact_was_deleted_is_searched_again(workspace: Wor
 
     log_id = workspace.accept()
     workspace.work()
-    workspace.advance(5)
-    workspace.work()
+    workspace.work_after(5)
 
     assert workspace.log(log_id).contact_id == contact_id
     assert len(workspace.notes(contact_id)) == 1

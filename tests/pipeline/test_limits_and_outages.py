@@ -1,6 +1,6 @@
 """HubSpot asks for patience, or fails: calls wait as long as told, and none is lost."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -29,43 +29,45 @@ def test_search_limit_slows_searches_and_burns_no_attempt(workspace: Workspace) 
     assert search_rate(workspace) == pytest.approx(SEARCH_PER_S * SEARCH_BACK_OFF, rel=0.01)
     assert workspace.account().paused_for == 0
 
-    workspace.advance(4)
-    workspace.work()
+    workspace.work_after(4)
     assert workspace.outcomes() == [("success", None)]
     assert len(workspace.attempts(log_id)) == 1
 
 
+class Patience(NamedTuple):
+    """HubSpot's ways to ask for it, and what is made of them."""
+
+    kind: str
+    args: dict[str, Any]
+    seconds: float
+    code: str
+
+
 @pytest.mark.parametrize(
-    ("kind", "args", "paused_for", "code"),
+    "asked",
     [
-        ("rate_limited", {"policyName": "TEN_SECONDLY_ROLLING"}, 10, "rate_limited"),
-        ("rate_limited", {"policyName": "DAILY"}, 900, "rate_limited"),
-        ("locked", {}, 2, "hubspot_unavailable"),
-        ("migrating", {"retry_after": 7200}, 7200, "hubspot_unavailable"),
+        Patience("rate_limited", {"policyName": "TEN_SECONDLY_ROLLING"}, 10, "rate_limited"),
+        Patience("rate_limited", {"policyName": "DAILY"}, 900, "rate_limited"),
+        Patience("locked", {}, 2, "hubspot_unavailable"),
+        Patience("migrating", {"retry_after": 7200}, 7200, "hubspot_unavailable"),
     ],
 )
 @pytest.mark.parametrize("endpoint", ["contacts.search", "notes.batch_create"])
 def test_account_is_left_alone_as_long_as_hubspot_says(
-    workspace: Workspace,
-    endpoint: str,
-    kind: str,
-    args: dict[str, Any],
-    paused_for: float,
-    code: str,
+    workspace: Workspace, endpoint: str, asked: Patience
 ) -> None:
     contact_id = workspace.add_contact()
     log_id = workspace.accept()
-    workspace.sandbox.add_fault(endpoint, kind, times=1, **args)
+    workspace.sandbox.add_fault(endpoint, asked.kind, times=1, **asked.args)
 
     assert workspace.work() == TurnEnd.PAUSED
 
     log = workspace.log(log_id)
-    assert (log.status, log.error_code, log.attempts) == ("pending", code, 0)
+    assert (log.status, log.error_code, log.attempts) == ("pending", asked.code, 0)
     assert log.last_write_at is None
-    assert workspace.account().paused_for == pytest.approx(paused_for, abs=1)
+    assert workspace.account().paused_for == pytest.approx(asked.seconds, abs=1)
 
-    workspace.advance(paused_for * 1.1 + 1)
-    workspace.work()
+    workspace.work_after(asked.seconds * 1.1 + 1)
     assert workspace.outcomes() == [("success", None)]
     assert len(workspace.notes(contact_id)) == 1
 
@@ -94,8 +96,7 @@ def test_failed_search_is_repeated_later_and_nothing_is_lost(
     assert (log.status, log.error_code, log.attempts) == ("pending", code, 1)
     assert workspace.due_in(log_id) == pytest.approx(3.75, abs=1.5)
 
-    workspace.advance(5)
-    workspace.work()
+    workspace.work_after(5)
     assert workspace.outcomes() == [("success", None)]
     assert [each.outcome for each in workspace.attempts(log_id)] == ["pending", "success"]
 
@@ -110,8 +111,7 @@ def test_search_that_is_not_answered_in_time_is_repeated_later(workspace: Worksp
         workspace.work(impatient)
 
     assert workspace.log(log_id).error_code == "network_error"
-    workspace.advance(5)
-    workspace.work()
+    workspace.work_after(5)
     assert workspace.outcomes() == [("success", None)]
 
 
@@ -122,8 +122,7 @@ def test_call_that_fails_for_a_day_ends_as_an_error(workspace: Workspace) -> Non
     workspace.work()
     assert workspace.log(log_id).status == "pending"
 
-    workspace.advance(24 * 3600)
-    workspace.work()
+    workspace.work_after(24 * 3600)
 
     log = workspace.log(log_id)
     assert (log.status, log.error_code) == ("error", "hubspot_unavailable")

@@ -10,8 +10,7 @@ from worker.transitions import LOOK_AGAIN_S, RAW_LOOKUP_WAIT_S
 def look_up_completely(workspace: Workspace) -> None:
     """Both halves of a look-up: in the calculated properties, then in the raw ones."""
     workspace.work()
-    workspace.advance(RAW_LOOKUP_WAIT_S)
-    workspace.work()
+    workspace.work_after(RAW_LOOKUP_WAIT_S)
 
 
 def test_unknown_caller_gets_a_second_look_before_being_skipped(workspace: Workspace) -> None:
@@ -74,8 +73,7 @@ def test_contact_that_hubspot_has_not_indexed_yet_is_found_at_the_second_look(
 
     look_up_completely(workspace)
     assert workspace.log(log_id).status == "pending"
-    workspace.advance(30)
-    workspace.work()
+    workspace.work_after(30)
 
     assert workspace.log(log_id).status == "success"
     assert len(workspace.notes(contact_id)) == 1
@@ -92,8 +90,7 @@ def test_number_that_hubspot_cannot_calculate_with_is_found_as_people_typed_it(
     workspace.work()
     assert workspace.log(log_id).raw_lookup
     assert workspace.due_in(log_id) == pytest.approx(RAW_LOOKUP_WAIT_S, abs=1)
-    workspace.advance(RAW_LOOKUP_WAIT_S)
-    workspace.work()
+    workspace.work_after(RAW_LOOKUP_WAIT_S)
 
     assert workspace.log(log_id).status == "success"
     assert len(workspace.notes(contact_id)) == 1

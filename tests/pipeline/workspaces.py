@@ -150,6 +150,11 @@ class Workspace:
                 return end
         raise AssertionError("the turns do not come to an end")
 
+    def work_after(self, seconds: float) -> TurnEnd:
+        """Let time pass, and work."""
+        self.advance(seconds)
+        return self.work()
+
     def finish(self) -> None:
         """Let everything that is scheduled within a quarter of an hour happen, sweeps included."""
         for _ in range(15):
@@ -215,6 +220,16 @@ class Workspace:
     def inputs(self, endpoint: str) -> list[int | None]:
         """How many inputs each batch had that an endpoint got."""
         return [each.inputs for each in self.requests(endpoint)]
+
+
+def assert_written_once(workspace: Workspace, log_id: str, contact_id: str) -> None:
+    """The call succeeded, and its note is the only one of the account."""
+    (note,) = workspace.notes()
+    log = workspace.log(log_id)
+    assert (log.status, log.error_code) == ("success", None)
+    assert (log.contact_id, log.engagement_id) == (contact_id, note.id)
+    assert note.contact_ids == (contact_id,)
+    assert log.last_write_at is None
 
 
 def note_ids(notes: Iterable[SandboxRecord]) -> list[str]:

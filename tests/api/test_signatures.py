@@ -1,0 +1,80 @@
+"""Who may send webhooks: signatures, secrets and clocks."""
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from flask.testing import FlaskClient
+
+from tests.api.asking import (
+    OLD_SECRET,
+    PLATFORM_SECRET,
+    WORKSPACE_SECRET,
+    call_ended,
+    post_webhook,
+    read,
+    signed_headers,
+)
+
+URL = "/api/webhooks/call-ended"
+
+
+@pytest.mark.parametrize("secret", [PLATFORM_SECRET, OLD_SECRET])
+def test_any_platform_secret_may_sign_for_any_workspace(client: FlaskClient, secret: str) -> None:
+    assert post_webhook(client, call_ended(), secret=secret).status_code == 202
+
+
+def test_secret_of_a_workspace_signs_for_that_workspace_only(client: FlaskClient) -> None:
+    own = post_webhook(client, call_ended(workspace_id="ws_own"), secret=WORKSPACE_SECRET)
+    foreign = post_webhook(client, call_ended(workspace_id="ws_1"), secret=WORKSPACE_SECRET)
+
+    assert own.status_code == 202
+    assert foreign.status_code == 403
+    assert read(foreign)["error"]["code"] == "wrong_workspace"
+
+
+@pytest.mark.parametrize("minutes", [-6, 6])
+def test_signature_of_another_time_is_refused(client: FlaskClient, minutes: int) -> None:
+    body = json.dumps(call_ended()).encode()
+    at = datetime.now(UTC) + timedelta(minutes=minutes)
+    answer = client.post(URL, data=body, headers=signed_headers(body, at=at))
+    assert (answer.status_code, read(answer)["error"]["code"]) == (401, "invalid_signature")
+
+
+def test_clock_that_is_four_minutes_off_is_tolerated(client: FlaskClient) -> None:
+    body = json.dumps(call_ended()).encode()
+    at = datetime.now(UTC) - timedelta(minutes=4)
+    assert client.post(URL, data=body, headers=signed_headers(body, at=at)).status_code == 202
+
+
+def test_body_changed_by_one_blank_is_refused(client: FlaskClient) -> None:
+    body = json.dumps(call_ended()).encode()
+    answer = client.post(URL, data=body + b" ", headers=signed_headers(body))
+    assert answer.status_code == 401
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"webhook-signature": "v1"},
+        {"webhook-signature": "v1,"},
+        {"webhook-signature": "v1,%%%"},
+        {"webhook-signature": "v1,\xe9"},
+        {"webhook-signature": ",,,, v1,x"},
+        {"webhook-timestamp": "nan"},
+        {"webhook-timestamp": "inf"},
+        {"webhook-timestamp": "9" * 400},
+        {"webhook-timestamp": "soon"},
+        {"webhook-id": ""},
+    ],
+)
+def test_hostile_headers_are_refused(client: FlaskClient, headers: dict[str, str]) -> None:
+    body = json.dumps(call_ended()).encode()
+    sent = {**signed_headers(body), **headers} if headers else {}
+    assert client.post(URL, data=body, headers=sent).status_code == 401
+
+
+def test_body_that_is_no_utf8_cannot_be_signed(client: FlaskClient) -> None:
+    headers = signed_headers(b"{}")
+    assert client.post(URL, data=b"\xff\xfe{\x00", headers=headers).status_code == 401
