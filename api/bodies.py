@@ -48,12 +48,12 @@ def read_model(model: type[ModelT]) -> ModelT:
     return parse_model(model, parse_object(read_body()))
 
 
-def parse_model(model: type[ModelT], value: dict[str, Any], *, under: str = "") -> ModelT:
-    """Check an object; `under` is the path of what it was found in."""
+def parse_model(model: type[ModelT], value: dict[str, Any]) -> ModelT:
+    """Check an object; raises InvalidRequestError naming every wrong field."""
     try:
         return model.model_validate(value)
     except ValidationError as error:
-        raise InvalidRequestError(name_fields(error, under=under)) from error
+        raise InvalidRequestError(name_fields(error)) from error
 
 
 def parse_object(body: bytes) -> dict[str, Any]:

@@ -111,11 +111,11 @@ class TryLaterError(ApiError):
         super().__init__(message, code=code, headers={"Retry-After": str(RETRY_AFTER_S)})
 
 
-def name_fields(error: ValidationError, *, under: str = "") -> list[FieldError]:
+def name_fields(error: ValidationError) -> list[FieldError]:
     """Turn pydantic's findings into fields and messages; the values themselves are left out."""
     return [
         FieldError(
-            ".".join(map(str, (*filter(None, [under]), *found["loc"]))) or "body",
+            ".".join(map(str, found["loc"])) or "body",
             found["msg"].removeprefix("Value error, "),
         )
         for found in error.errors(include_url=False, include_context=False, include_input=False)

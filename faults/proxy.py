@@ -53,8 +53,8 @@ class Link:
             with suppress(OSError):
                 if is_reset:
                     end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
-                else:
-                    end.shutdown(socket.SHUT_RDWR)
+                # Whoever waits in recv() must be woken, or the socket stays open behind close().
+                end.shutdown(socket.SHUT_RD if is_reset else socket.SHUT_RDWR)
             with suppress(OSError):
                 end.close()
 
@@ -66,10 +66,11 @@ class Proxy:
         port: where it listens.
         delay_s: what each piece waits before it goes on.
         bytes_per_s: how fast each direction of a connection is; None for full speed.
-        traps: what watches the bytes.
+        traps: what watches the bytes until the proxy is healed.
     """
 
-    def __init__(self, upstream_port: int) -> None:
+    def __init__(self, upstream_port: int, listener: Trap | None = None) -> None:
+        """Begin to listen; `listener` watches the bytes as long as the proxy lives."""
         self.upstream_port = upstream_port
         self.delay_s = 0.0
         self.bytes_per_s: int | None = None
@@ -77,8 +78,9 @@ class Proxy:
         self._mode = Mode.PASS
         self._links: set[Link] = set()
         self._lock = threading.Lock()
-        self._listener = socket.create_server(("127.0.0.1", 0), backlog=256)
-        self.port: int = self._listener.getsockname()[1]
+        self._always = () if listener is None else (listener,)
+        self._door = socket.create_server(("127.0.0.1", 0), backlog=256)
+        self.port: int = self._door.getsockname()[1]
         threading.Thread(target=self._accept, name="proxy", daemon=True).start()
 
     def __enter__(self) -> Self:
@@ -120,8 +122,8 @@ class Proxy:
     def close(self) -> None:
         """Listen no more and cut everything."""
         with suppress(OSError):
-            self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
+            self._door.shutdown(socket.SHUT_RDWR)
+        self._door.close()
         self.cut()
 
     def _copy(self) -> list[Link]:
@@ -131,7 +133,7 @@ class Proxy:
     def _accept(self) -> None:
         while True:
             try:
-                client, (_, client_port) = self._listener.accept()
+                client, (_, client_port) = self._door.accept()
             except OSError:
                 return
             if self._mode == Mode.REFUSE:
@@ -175,7 +177,7 @@ class Proxy:
             self._links.discard(link)
 
     def _may_pass(self, link: Link, data: bytes, *, is_request: bool) -> bool:
-        for trap in tuple(self.traps):
+        for trap in (*self._always, *self.traps):
             look = trap.sees_request if is_request else trap.sees_answer
             if not look(link, data):
                 return False

@@ -14,18 +14,15 @@ class StepTrap:
     """Springs once, on one connection; what a trap does is hold the bytes, then cut.
 
     `sprung_by` is the connection that was caught, None before. `is_after` says that the server has
-    done what it was asked and only its answer is held. With `holds` off the connection is cut at
-    once; otherwise it is held until `release`.
+    done what it was asked and only its answer is held, until `release`.
     """
 
-    def __init__(self, *, is_after: bool, holds: bool = True) -> None:
+    def __init__(self, *, is_after: bool) -> None:
         self.sprung_by: Link | None = None
         self._is_after = is_after
         self._sprung = threading.Event()
         self._released = threading.Event()
         self._lock = threading.Lock()
-        if not holds:
-            self._released.set()
 
     def wait(self, timeout_s: float) -> Link:
         """Wait until somebody is caught; raises TimeoutError."""
@@ -52,8 +49,8 @@ class StepTrap:
 class RequestTrap(StepTrap):
     """Springs on an HTTP request that contains `text`, before or after the server has served it."""
 
-    def __init__(self, text: str, *, is_after: bool = False, holds: bool = True) -> None:
-        super().__init__(is_after=is_after, holds=holds)
+    def __init__(self, text: str, *, is_after: bool = False) -> None:
+        super().__init__(is_after=is_after)
         self._text = text.encode()
         self._asked: set[Link] = set()
 
@@ -78,10 +75,8 @@ class CommitTrap(StepTrap):
     Before: the server never hears of it. After: it has committed, and nobody is told.
     """
 
-    def __init__(
-        self, conversations: Conversations, sql: str, *, is_after: bool, holds: bool = True
-    ) -> None:
-        super().__init__(is_after=is_after, holds=holds)
+    def __init__(self, conversations: Conversations, sql: str, *, is_after: bool) -> None:
+        super().__init__(is_after=is_after)
         self._conversations = conversations
         self._sql = sql
         self._committing: set[Link] = set()

@@ -1,5 +1,6 @@
 """The Celery application as its standard commands find it: worker, beat and Flower."""
 
+import os
 import sys
 from typing import Any
 
@@ -33,6 +34,12 @@ app.conf.beat_schedule = {
     }
 }
 add_tasks(app)
+
+# Flower, started by its standard command, reads these after it has loaded this module.
+if _settings.flower_basic_auth is None:
+    os.environ.setdefault("FLOWER_ADDRESS", "127.0.0.1")  # nobody is asked for a password
+else:
+    os.environ["FLOWER_BASIC_AUTH"] = _settings.flower_basic_auth.get_secret_value()
 
 _sweeps: list[Sweep] = []
 

@@ -191,7 +191,9 @@ def test_document_speaks_as_the_api_does(document: Any) -> None:
 
 def test_docs_need_nothing_from_elsewhere(client: FlaskClient) -> None:
     page = client.get("/docs")
-    assert "script-src 'self';" in page.headers["Content-Security-Policy"]
+    policy = page.headers["Content-Security-Policy"]
+    assert "script-src 'self'; style-src 'self';" in policy
+    assert "unsafe" not in policy
     for asset in ("swagger-ui.css", "swagger-ui-bundle.js", "docs.js"):
         assert f"docs/{asset}" in page.text
         with client.get(f"/docs/{asset}") as file:

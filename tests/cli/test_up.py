@@ -4,6 +4,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -14,9 +15,10 @@ import requests
 
 from local.databases import PROJECT
 from tests.cli.conftest import Invoke
-from tests.local.waiting import wait_for, wait_until_ended
+from tests.local.waiting import wait_until_ended
 
-TIMEOUT_S = 10
+TIMEOUT_S = 20
+START_TIMEOUT_S = 60
 
 
 @pytest.fixture
@@ -38,7 +40,11 @@ def running(environment: dict[str, str], tmp_path: Path) -> Iterator[subprocess.
 
 def read_addresses(process: subprocess.Popen[bytes], output: Path) -> dict[str, str]:
     """What it prints, once it has started: each address by the words before it."""
-    wait_for(lambda: process.poll() is not None or "Ctrl-C stops" in output.read_text())
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while "Ctrl-C stops" not in output.read_text():
+        assert process.poll() is None, output.read_text()
+        assert time.monotonic() < deadline, output.read_text()
+        time.sleep(0.1)
     return dict(re.findall(r"^(.*\S)\s+(http\S+)", output.read_text(), re.MULTILINE))
 
 

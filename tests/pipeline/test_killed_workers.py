@@ -1,8 +1,10 @@
 """A worker may die or freeze anywhere in a turn, and a call still has one note in the end."""
 
 import pytest
+from redis import RedisError
 from sqlalchemy import text
 
+from local.engines import Engine
 from shared.claims import CRASHES_ALONE_MAKING_POISON, LEASE_S
 from tests.pipeline.conftest import Interrupted
 from tests.pipeline.interruptions import CREATE, SEARCH, WorkerKilledError, die
@@ -142,6 +144,22 @@ def test_worker_that_froze_before_its_mark_writes_nothing(
 
     assert workspace.log(log_id).status == "success"
     assert len(workspace.notes(contact_id)) == 1
+
+
+def test_redis_lost_in_the_middle_of_a_turn_makes_no_call_suspect(
+    workspace: Workspace, interrupted: Interrupted, valkey: Engine
+) -> None:
+    workspace.add_contact()
+    log_id = workspace.accept()
+
+    with pytest.raises(RedisError):
+        workspace.turn(interrupted(SEARCH, valkey.kill, is_after=True))
+    valkey.restart()
+
+    assert workspace.log(log_id).suspect_size is None
+    assert workspace.log(log_id).claimed_by is None
+    workspace.work_after(1)
+    assert workspace.log(log_id).status == "success"
 
 
 def test_call_that_cannot_be_rendered_ends_as_poison_and_its_neighbours_succeed(

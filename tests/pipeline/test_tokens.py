@@ -4,6 +4,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from shared.limits import TOKENS_BURST
+from shared.tokens import lock_token
 from tests.pipeline.workspaces import Workspace
 from worker.sync import TurnEnd
 from worker.tokens import LONGEST_MARGIN_S
@@ -46,6 +48,36 @@ def test_many_turns_of_one_connection_refresh_its_token_once(workspace: Workspac
     assert count_refreshes(workspace) == 1
     assert workspace.outcomes() == [("success", None)] * 350
     assert len(workspace.notes()) == 350
+
+
+def test_turn_that_finds_its_token_being_refreshed_puts_the_calls_off_for_a_second(
+    workspace: Workspace,
+) -> None:
+    log_id = workspace.accept()
+    workspace.advance(LIFETIME_S)
+
+    with workspace.worker.database.begin() as another_worker:
+        lock_token(another_worker, workspace.connection_id)
+        workspace.work()
+
+    assert count_refreshes(workspace) == 0
+    assert workspace.log(log_id).attempts == 0
+    assert workspace.due_in(log_id) == pytest.approx(1, abs=0.9)
+
+
+def test_token_that_was_refreshed_while_a_worker_waited_is_not_refreshed_again(
+    workspace: Workspace,
+) -> None:
+    workspace.advance(LIFETIME_S)
+    # Both workers have seen the old token by the time that the first may refresh it.
+    for _ in range(TOKENS_BURST):
+        workspace.worker.limits.reserve_token_request(longest_wait=0)
+
+    with ThreadPoolExecutor(2) as pool:
+        tokens = list(pool.map(workspace.worker.tokens.access_token, [workspace.connection_id] * 2))
+
+    assert count_refreshes(workspace) == 1
+    assert tokens[0] == tokens[1]
 
 
 def test_refresh_token_that_hubspot_replaces_is_kept(workspace: Workspace) -> None:

@@ -80,6 +80,23 @@ def test_note_is_written_again_after_two_misses_of_which_the_last_is_late(
     assert len(workspace.requests("notes.batch_create")) == 2
 
 
+def test_two_early_misses_are_not_enough_to_write_again(workspace: Workspace) -> None:
+    contact_id = workspace.add_contact()
+    log_id = workspace.accept()
+    workspace.sandbox.add_fault("notes.batch_create", "reset_before", times=1)
+    workspace.work()
+    workspace.work_after(FIRST_READ_BACK_S)
+    assert workspace.log(log_id).read_back_misses == 1
+
+    workspace.make_due(log_id)
+    workspace.work()
+
+    assert workspace.log(log_id).read_back_misses == 2
+    assert len(workspace.requests("notes.batch_create")) == 1
+    workspace.work_after(LATE_COMMIT_S)
+    assert_written_once(workspace, log_id, contact_id)
+
+
 def test_one_late_miss_is_not_enough_to_write_again(workspace: Workspace) -> None:
     contact_id = workspace.add_contact()
     log_id = workspace.accept()

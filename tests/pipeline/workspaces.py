@@ -7,7 +7,7 @@ from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
 from uuid import uuid4
 
-from sqlalchemy import delete, select, text
+from sqlalchemy import delete, func, select, text, update
 
 from local.hubspot.client import SandboxControl, SandboxRecord
 from local.hubspot.world import LoggedRequest
@@ -111,6 +111,12 @@ class Workspace:
     def delete_payload(self, log_id: str) -> None:
         with self.worker.database.begin() as session:
             session.execute(delete(Call).where(Call.log_id == log_id))
+
+    def make_due(self, log_id: str) -> None:
+        """Bring the next attempt forward, whatever was scheduled."""
+        with self.worker.database.begin() as session:
+            due = update(SyncLog).where(SyncLog.id == log_id)
+            session.execute(due.values(next_attempt_at=func.now()))
 
     def replay(self, log_id: str) -> None:
         """Ask for another attempt, as a person does in the dashboard."""

@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import func
 
 from shared.claims import LEASE_LEFT_TO_WRITE_S, LEASE_S
+from shared.connections import require_reconnect
 from tests.queue.tenants import HUB, Tenant, ago, grant, written
 
 
@@ -49,6 +50,17 @@ def test_mark_is_refused_after_a_disconnect(tenant: Tenant) -> None:
     calls = tenant.claim()
     tenant.disconnect()
     assert tenant.mark(calls, generation=connection.generation, hub_id=HUB) == frozenset()
+
+
+def test_mark_is_refused_once_hubspot_has_refused_the_grant(tenant: Tenant) -> None:
+    connection = tenant.connect()
+    tenant.store()
+    calls = tenant.claim()
+    with tenant.database.begin() as session:
+        assert require_reconnect(
+            session, connection.id, token_version=connection.token_version, reason="x"
+        )
+    assert tenant.mark(calls) == frozenset()
 
 
 def test_mark_is_refused_when_somebody_connected_since_the_claim(tenant: Tenant) -> None:
