@@ -37,7 +37,7 @@ def obtain_grant(work: Services, authorization: Authorization, code: str) -> Gra
     try:
         token = work.oauth.exchange_code(code, code_verifier=authorization.code_verifier)
         if token.hub_id is None or not token.scopes:
-            token = _complete(token, work.oauth.introspect(token.access_token) or {})
+            token = _complete(token, _introspect(work, token.access_token))
     except AuthorizationCodeError as error:
         raise ConnectingError(Failure.EXPIRED_CODE) from error
     except ConfigurationError as error:
@@ -57,7 +57,9 @@ def obtain_grant(work: Services, authorization: Authorization, code: str) -> Gra
         ui_domain=_find_ui_domain(work, token.access_token),
         scopes=token.scopes,
     )
-    if missing := set(work.settings.hubspot_scopes) - set(grant.scopes):
+    # Scopes that nobody told are not missing: HubSpot's first 403 would say so.
+    missing = set(work.settings.hubspot_scopes) - set(grant.scopes) if grant.scopes else set()
+    if missing:
         log.warning("oauth_scopes_missing", hub_id=grant.hub_id, missing=sorted(missing))
         with work.database.begin() as session:
             secret = store_pending_grant(session, authorization, grant, work.encrypt)
@@ -82,12 +84,17 @@ def finish_connecting(work: Services, *, user_id: str, workspace_id: str, grant:
 
 def describe_account(work: Services, grant: Grant) -> str:
     """The account as a person knows it: its web domain if HubSpot tells, and its number."""
-    try:
-        facts = work.oauth.introspect(grant.access_token) or {}
-    except HubSpotError:
-        facts = {}
-    domain = text(facts.get("hub_domain"))
+    domain = text(_introspect(work, grant.access_token).get("hub_domain"))
     return f"{domain} ({grant.hub_id})" if domain else str(grant.hub_id)
+
+
+def _introspect(work: Services, access_token: str) -> JsonObject:
+    """What HubSpot says of a token; nothing if it does not answer."""
+    try:
+        return work.oauth.introspect(access_token) or {}
+    except HubSpotError as error:
+        log.warning("introspection_failed", status=error.status)
+        return {}
 
 
 def _complete(token: TokenGrant, facts: JsonObject) -> TokenGrant:

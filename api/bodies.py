@@ -89,10 +89,9 @@ def _refuse_constant(name: str) -> None:
     raise InvalidRequestError.of("body", f"holds {name}, which is not JSON; use null")
 
 
-def _require_storable(text: str) -> str:
-    if _UNSTORABLE.search(text):
-        raise ValueError("must not contain NUL characters or halves of surrogate pairs")
-    return text
+def _make_storable(text: str) -> str:
+    # A producer that cuts a text inside an emoji must not lose its call for it.
+    return _UNSTORABLE.sub("", text)
 
 
 def _require_identifier(text: str) -> str:
@@ -103,22 +102,19 @@ def _require_identifier(text: str) -> str:
     return text
 
 
-def _require_storable_json(value: Any, nesting: int = 0) -> Any:
+def _require_bounded(value: Any, nesting: int = 0) -> Any:
     """Check what `dict[str, Any]` leaves unchecked."""
     match value:
         case dict() | list() if nesting == MAX_NESTING:
             raise ValueError(f"must not be nested deeper than {MAX_NESTING} levels")
-        case str():
-            _require_storable(value)
         case float() if not math.isfinite(value):
             raise ValueError("must not contain numbers that are out of range")
         case dict():
-            for name, item in value.items():
-                _require_storable(name)
-                _require_storable_json(item, nesting + 1)
+            for item in value.values():
+                _require_bounded(item, nesting + 1)
         case list():
             for item in value:
-                _require_storable_json(item, nesting + 1)
+                _require_bounded(item, nesting + 1)
     return value
 
 
@@ -138,11 +134,11 @@ def _read_time(value: object) -> datetime:
     return parse_time(value)
 
 
-StorableText = Annotated[str, AfterValidator(_require_storable)]
+StorableText = Annotated[str, AfterValidator(_make_storable)]
 Identifier = Annotated[
     str,
     Field(min_length=1, max_length=MAX_ID_CHARACTERS),
     AfterValidator(_require_identifier),
 ]
-StorableObject = Annotated[dict[str, Any], AfterValidator(_require_storable_json)]
+BoundedObject = Annotated[dict[str, Any], AfterValidator(_require_bounded)]
 Time = Annotated[datetime, BeforeValidator(_read_time, json_schema_input_type=str)]

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.bodies import Identifier, StorableObject, StorableText, Time
+from api.bodies import Identifier, BoundedObject, StorableText, Time
 from shared.call_details import CallDetails, Utterance
 from shared.phone import InvalidNumberError, WithheldNumberError, parse_phone
 
@@ -47,7 +47,7 @@ class EndedCall(BaseModel):
     transcript: list[TranscriptTurn] | None = None
     agent_name: Annotated[StorableText, Field(max_length=MAX_NAME)] | None = None
     outcome: Annotated[StorableText, Field(max_length=MAX_NAME)] | None = None
-    structured_data: StorableObject | None = None
+    structured_data: BoundedObject | None = None
 
     @property
     def customer_number(self) -> str | None:

@@ -103,7 +103,8 @@ def _run(
         if not calls:
             return TurnEnd.NOTHING_DUE
         log.info("turn_started", calls=len(calls))
-        may_be_more = len(calls) == MOST_CALLS
+        # Suspects are claimed in part, so that fewer than asked for does not mean none are left.
+        may_be_more = len(calls) == MOST_CALLS or len(calls) < due
         if BUSY_CALLS <= len(calls) < MOST_CALLS:
             resources.limits.note_busy(account.hub_id)
         if may_be_more:

@@ -4,7 +4,7 @@ import pytest
 
 from tests.pipeline.conftest import Interrupted, MakeWorkspace
 from tests.pipeline.interruptions import READ_BACK
-from tests.pipeline.workspaces import Workspace, assert_written_once
+from tests.pipeline.workspaces import Workspace, assert_written_once, note_ids
 from worker.transitions import FIRST_READ_BACK_S, LATE_COMMIT_S
 
 
@@ -101,6 +101,21 @@ def test_calls_with_the_same_id_in_two_workspaces_adopt_their_own_notes(
     assert all(
         f"Ref: {log_id}<" in notes[id_] for log_id, id_ in zip(log_ids, adopted, strict=True)
     )
+
+
+def test_second_note_that_is_found_by_reading_back_is_archived(workspace: Workspace) -> None:
+    contact_id = workspace.add_contact()
+    log_id = workspace.accept()
+    workspace.sandbox.add_fault("notes.batch_create", "reset_after", times=1)
+    workspace.work()
+    workspace.write_note(log_id, contact_id)
+    first_id, _ = note_ids(workspace.notes(contact_id))
+
+    workspace.work_after(FIRST_READ_BACK_S)
+    workspace.keep_house()
+
+    assert workspace.log(log_id).engagement_id == first_id
+    assert_written_once(workspace, log_id, contact_id)
 
 
 def test_failure_to_read_back_keeps_the_doubt_and_leaves_other_calls_alone(

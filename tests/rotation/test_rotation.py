@@ -1,5 +1,6 @@
 """Every token ends under the first key, whoever else writes meanwhile; none changes or is lost."""
 
+import itertools
 import threading
 from contextlib import ExitStack
 from typing import Final
@@ -135,19 +136,26 @@ def test_row_that_is_held_all_the_time_is_named(vault: Vault) -> None:
 def test_racing_refreshes_lose_no_token(vault: Vault) -> None:
     ids = [vault.connect(f"user_{number}", OLD_FIRST) for number in range(6)]
     latest: dict[str, str] = {}
+    lost: list[str] = []
     enough = threading.Event()
 
     def refresh_over_and_over(mine: list[str], cipher: TokenCipher) -> None:
-        number = 0
-        while not enough.is_set():
+        """Refresh as the only worker that does, and see that the last token is still there."""
+        for number in itertools.count():
             for connection_id in mine:
-                number += 1
-                name = f"{connection_id} {number}"
+                if enough.is_set():
+                    return
                 with vault.database.begin() as session:
-                    if lock_token(session, connection_id) is None:
+                    stored = lock_token(session, connection_id)
+                    if stored is None:
                         continue
-                    store_fresh(session, connection_id, name, cipher)
-                latest[connection_id] = name
+                    found = cipher.decrypt(
+                        stored.access_token, row_id=connection_id, field="access_token"
+                    )
+                    if number and found != f"access {latest[connection_id]}":
+                        lost.append(latest[connection_id])
+                    latest[connection_id] = f"{connection_id} {number}"
+                    store_fresh(session, connection_id, latest[connection_id], cipher)
 
     # Half of the workers know the new key as the second only: their rows go stale again.
     refreshers = [
@@ -166,5 +174,6 @@ def test_racing_refreshes_lose_no_token(vault: Vault) -> None:
         refresher.join()
     rotate(vault, NEW_FIRST)
 
+    assert lost == []
     assert set(latest) == set(ids)
     assert vault.read(NEW_KEY) == tokens(*latest.values())

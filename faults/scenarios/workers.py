@@ -1,0 +1,127 @@
+"""Workers that die or freeze, at every step of a turn and at any time under load."""
+
+from typing import Final
+
+from faults.scenario import Scenario, scenario
+from faults.traps import StepTrap
+from faults.world import World
+
+CLAIM: Final = "claim_size = (SELECT count(*) FROM chosen)"
+MARK: Final = "last_write_at = clock_timestamp()"
+RECORD: Final = "engagement_id = o.engagement_id"
+SEARCH: Final = "/contacts/search"
+CREATE: Final = "/notes/batch/create"
+LEASE_S: Final = 25.0
+
+
+def catch(world: World, trap: StepTrap) -> str:
+    """Wait for a worker to be caught, and for the others to be done; returns its name."""
+    link = trap.wait(timeout_s=20)
+    world.wait_for(lambda: len({row["claimed_by"] for row in world.rows()} - {None}) <= 1)
+    return world.cluster.owner(link)
+
+
+def kill_at(world: World, trap: StepTrap) -> None:
+    """Kill whoever comes to a step, then let the lease run out."""
+    calls = world.tenant().calls(world.draws.randint(1, 12))
+    world.post(calls)
+    world.cluster.kill_worker(catch(world, trap))
+    world.mend()
+    world.skip(LEASE_S)
+    world.settle()
+
+
+@scenario()
+def killed_before_the_claim(world: World) -> None:
+    """A worker is killed before its claim is committed.
+
+    The calls stay pending and are synced by another worker within a second or two.
+    """
+    kill_at(world, world.trap_commit(CLAIM, is_after=False))
+
+
+@scenario()
+def killed_after_the_claim(world: World) -> None:
+    """A worker is killed when its claim has just been committed.
+
+    The calls stay pending until the lease has run out, then another worker syncs them.
+    """
+    kill_at(world, world.trap_commit(CLAIM, is_after=True))
+
+
+@scenario()
+def killed_during_the_search(world: World) -> None:
+    """A worker is killed while HubSpot searches for the callers.
+
+    The calls stay pending until the lease has run out, then another worker syncs them.
+    """
+    kill_at(world, world.trap_request(SEARCH, is_after=False))
+
+
+@scenario()
+def killed_before_the_mark(world: World) -> None:
+    """A worker is killed before its mark is committed.
+
+    The calls stay pending until the lease has run out, then another worker syncs them.
+    """
+    kill_at(world, world.trap_commit(MARK, is_after=False))
+
+
+@scenario()
+def killed_after_the_mark(world: World) -> None:
+    """A worker is killed between its mark and its create.
+
+    The calls stay pending for about two minutes: HubSpot is asked twice whether the notes are
+    there before they are written.
+    """
+    kill_at(world, world.trap_commit(MARK, is_after=True))
+
+
+@scenario()
+def killed_before_the_create(world: World) -> None:
+    """A worker is killed while its create is on the way to HubSpot.
+
+    The calls stay pending for about two minutes: HubSpot is asked twice whether the notes are
+    there before they are written.
+    """
+    kill_at(world, world.trap_request(CREATE, is_after=False))
+
+
+@scenario()
+def killed_after_the_create(world: World) -> None:
+    """A worker is killed when HubSpot has written the notes and before it hears of it.
+
+    The notes are there at once; the sync log says so when the lease has run out.
+    """
+    kill_at(world, world.trap_request(CREATE, is_after=True))
+
+
+@scenario()
+def killed_before_recording(world: World) -> None:
+    """A worker is killed before the commit of its outcomes.
+
+    The notes are there at once; the sync log says so when the lease has run out.
+    """
+    kill_at(world, world.trap_commit(RECORD, is_after=False))
+
+
+@scenario()
+def killed_after_recording(world: World) -> None:
+    """A worker is killed when its outcomes have just been committed.
+
+    Nothing.
+    """
+    kill_at(world, world.trap_commit(RECORD, is_after=True))
+
+
+SCENARIOS: Final[tuple[Scenario, ...]] = (
+    killed_before_the_claim,
+    killed_after_the_claim,
+    killed_during_the_search,
+    killed_before_the_mark,
+    killed_after_the_mark,
+    killed_before_the_create,
+    killed_after_the_create,
+    killed_before_recording,
+    killed_after_recording,
+)

@@ -1,0 +1,218 @@
+"""What a scenario plays with: a cluster, tenants, a producer, and time that can be skipped."""
+
+import random
+import time
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final, Self
+
+import psycopg
+from psycopg.rows import dict_row
+from redis import Redis
+
+from faults.checker import Evidence, Row, Verdict, judge
+from faults.cluster import Cluster
+from faults.history import Delivery, History, SentCall
+from faults.producer import RecordingProducer
+from faults.tenants import Tenant, identities
+from faults.traps import CommitTrap, RequestTrap, StepTrap
+from local.hubspot.client import SandboxControl
+from shared.queue import SYNC_QUEUE, make_celery
+from worker.tasks import HOUSEKEEPING_TASK
+
+POLL_S: Final = 0.05
+# A live claim is renewed every 5 s to 25 s from then; one with less left has lost its worker.
+LEASE_LEFT_OF_A_DEAD_CLAIM_S: Final = 14.0
+SOON_S: Final = 0.3
+
+_MOMENTS: Final = ("next_attempt_at", "last_write_at", "failing_since", "claimed_until")
+_FIND_IDLE: Final = """
+    SELECT count(*) FILTER (WHERE claimed_until > now() + make_interval(secs => %(dead)s)) AS held,
+           extract(epoch FROM max(claimed_until) - now())::float8 AS lease_left,
+           extract(epoch FROM min(greatest(l.next_attempt_at, a.paused_until)) FILTER
+               (WHERE claimed_by IS NULL) - now())::float8 AS due_in
+    FROM hubspot_sync_logs l
+    LEFT JOIN hubspot_oauth_tokens c USING (user_id, workspace_id)
+    LEFT JOIN hubspot_accounts a ON a.hub_id = c.hub_id
+    WHERE l.user_id = ANY(%(users)s) AND (l.status = 'pending' OR claimed_by IS NOT NULL)
+"""
+
+
+class World:
+    """One run of one scenario, on tenants of its own. Everything drawn comes from `draws`.
+
+    Attributes:
+        skipped_s: seconds that were skipped instead of waited for.
+    """
+
+    def __init__(self, cluster: Cluster, draws: random.Random) -> None:
+        self.cluster = cluster
+        self.draws = draws
+        self.history = History()
+        self.sandbox = SandboxControl(cluster.sandbox_url)
+        self.producer = RecordingProducer(
+            cluster.api_url, cluster.env["WEBHOOK_SECRETS"], self.history
+        )
+        self.database = psycopg.connect(
+            cluster.postgres.url, autocommit=True, row_factory=dict_row
+        )
+        self.redis: Redis = Redis.from_url(cluster.valkey.url)
+        self.skipped_s = 0.0
+        self._tenants: list[Tenant] = []
+        self._traps: list[StepTrap] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Mend everything and remove what the run has stored."""
+        self.mend()
+        self.execute("DELETE FROM hubspot_sync_logs WHERE user_id = ANY(%(users)s)")
+        self.execute("DELETE FROM hubspot_oauth_tokens WHERE user_id = ANY(%(users)s)")
+        for tenant in self._tenants:
+            tenant.visitor.__exit__()
+        self.producer.close()
+        self.database.close()
+        self.redis.close()
+        self.sandbox.__exit__()
+
+    def mend(self) -> None:
+        """Let everything pass and run again."""
+        while self._traps:
+            self._traps.pop().release()
+        self.cluster.api_doors.heal()
+        self.cluster.worker_doors.heal()
+        self.sandbox.clear_faults()
+        self.cluster.fill_up()
+
+    def trap_commit(self, sql: str, *, is_after: bool, at_intake: bool = False) -> CommitTrap:
+        """Set a trap at the commit of a transaction of a worker's, or of the API's."""
+        doors = self.cluster.api_doors if at_intake else self.cluster.worker_doors
+        trap = CommitTrap(doors.conversations, sql, is_after=is_after)
+        doors.postgres.traps.append(trap)
+        self._traps.append(trap)
+        return trap
+
+    def trap_request(self, path: str, *, is_after: bool) -> RequestTrap:
+        """Set a trap at a worker's request to HubSpot."""
+        trap = RequestTrap(path, is_after=is_after)
+        self.cluster.worker_doors.hubspot.traps.append(trap)
+        self._traps.append(trap)
+        return trap
+
+    def tenant(self, *, hub_id: int | None = None, is_connected: bool = True) -> Tenant:
+        """A new tenant, connected to a new account or to the one named."""
+        tenant = Tenant(self.cluster, self.sandbox, self.draws, hub_id=hub_id)
+        self._tenants.append(tenant)
+        if is_connected:
+            tenant.connect()
+        return tenant
+
+    def post(self, calls: Iterable[SentCall], *, at_once: int = 8) -> list[Delivery]:
+        """Post calls until each is acknowledged."""
+        return self.producer.insist_on_all(calls, at_once=at_once)
+
+    def keep_house(self) -> None:
+        """Ask a worker for its housekeeping, as beat does every minute."""
+        with make_celery(self.cluster.valkey.url) as app:
+            app.send_task(HOUSEKEEPING_TASK, queue=SYNC_QUEUE)
+
+    def wait_for(self, condition: Callable[[], bool], *, timeout_s: float = 30) -> float:
+        """Wait for something; returns the seconds it took. Raises TimeoutError."""
+        started = time.monotonic()
+        while not condition():
+            if time.monotonic() - started > timeout_s:
+                raise TimeoutError(f"{condition.__qualname__} did not come true")
+            time.sleep(POLL_S)
+        return time.monotonic() - started
+
+    def rows(self) -> list[Row]:
+        """The sync log of the run's tenants, oldest first."""
+        return self.execute(
+            "SELECT * FROM hubspot_sync_logs WHERE user_id = ANY(%(users)s) ORDER BY id"
+        )
+
+    def is_settled(self) -> bool:
+        """Whether every call has an outcome and nobody holds it."""
+        return all(row["status"] != "pending" and not row["claimed_by"] for row in self.rows())
+
+    def has_recorded(self, number: int) -> bool:
+        """Whether so many calls are synced."""
+        return sum(row["status"] == "success" for row in self.rows()) >= number
+
+    def recover(self, *, timeout_s: float) -> float:
+        """Wait until everything is settled, skipping no time; returns the seconds."""
+        return self.wait_for(self.is_settled, timeout_s=timeout_s)
+
+    def settle(self, *, timeout_s: float = 60) -> None:
+        """Come to the end of all that is scheduled, skipping the time in which nothing happens.
+
+        Raises TimeoutError.
+        """
+        deadline = time.monotonic() + timeout_s
+        while not self.is_settled():
+            if time.monotonic() > deadline:
+                waiting = [dict(row) for row in self.rows() if row["status"] == "pending"]
+                raise TimeoutError(f"{len(waiting)} calls are not settled, as {waiting[:1]}")
+            if (idle_s := self._idle_s()) > SOON_S:
+                self.skip(idle_s)
+            time.sleep(POLL_S)
+
+    def _idle_s(self) -> float:
+        """Seconds in which nothing happens but the end of dead workers' leases."""
+        found = self.execute(_FIND_IDLE, dead=LEASE_LEFT_OF_A_DEAD_CLAIM_S)[0]
+        if found["held"]:
+            return 0
+        waits = [each for each in (found["lease_left"], found["due_in"]) if each is not None]
+        return min(waits, default=0)
+
+    def skip(self, seconds: float) -> None:
+        """Make the run's calls and its accounts' pauses that much older. Nobody may be at work."""
+        changes = ", ".join(f"{name} = {name} - make_interval(secs => %(age)s)" for name in _MOMENTS)
+        self.execute(
+            f"UPDATE hubspot_sync_logs SET {changes} WHERE user_id = ANY(%(users)s)",  # noqa: S608 - our own names
+            age=seconds,
+        )
+        self.execute(
+            "UPDATE hubspot_accounts SET paused_until = paused_until - make_interval(secs => %(age)s)"
+            " WHERE hub_id = ANY(%(hubs)s)",
+            age=seconds,
+        )
+        for key in self.redis.scan_iter("callsync:swept:*"):  # else the sweep waits in real time
+            self.redis.delete(key)
+        self.skipped_s += seconds
+
+    def execute(self, statement: str, **parameters: Any) -> list[Row]:
+        """Run a statement about the run's tenants, straight on Postgres; returns its rows."""
+        if self.database.closed:
+            self.database = psycopg.connect(
+                self.cluster.postgres.url, autocommit=True, row_factory=dict_row
+            )
+        bound: Mapping[str, Any] = {
+            "users": identities(self._tenants),
+            "hubs": [tenant.hub_id for tenant in self._tenants],
+            **parameters,
+        }
+        cursor = self.database.execute(statement.encode(), bound)
+        return cursor.fetchall() if cursor.description else []
+
+    def judge(self) -> Verdict:
+        """Compare everything that was sent with everything that is there."""
+        rows = {
+            (row["user_id"], row["workspace_id"], row["call_id"]): row for row in self.rows()
+        }
+        hubs = {call.hub_id for call in self.history.sent.values()}
+        hubs |= {tenant.hub_id for tenant in self._tenants}
+        accounts = self.sandbox.state()["hubs"]
+        return judge(
+            self.history,
+            Evidence(
+                rows,
+                {log["id"]: log for tenant in self._tenants for log in tenant.shown_logs()},
+                {hub_id: self.sandbox.notes(hub_id) for hub_id in hubs},
+                {
+                    account["hub_id"]: sum(account["rate_limit_violations"].values())
+                    for account in accounts
+                    if account["hub_id"] in hubs
+                },
+            ),
+        )
