@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.bodies import Identifier, BoundedObject, StorableText, Time
+from api.bodies import BoundedObject, Identifier, StorableText, Time
 from shared.call_details import CallDetails, Utterance
 from shared.phone import InvalidNumberError, WithheldNumberError, parse_phone
 

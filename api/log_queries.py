@@ -9,7 +9,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 from werkzeug.datastructures import MultiDict
 
 from api.auth import Tenant
-from api.bodies import Identifier, StorableText, parse_model, parse_time
+from api.bodies import Identifier, parse_model, parse_time
 from shared.phone import PhoneError, parse_phone
 from shared.reasons import Reason, Status
 from shared.replays import RETRYABLE
@@ -92,7 +92,7 @@ class LogQuery(_Span):
 
     status: Status | None = None
     call_id: Identifier | None = None
-    phone: Annotated[StorableText, Field(max_length=250)] | None = None
+    phone: Identifier | None = None
     limit: Annotated[int, BeforeValidator(_read_count), Field(ge=1, le=MOST_PER_PAGE)] = 50
     offset: Annotated[int, BeforeValidator(_read_count), Field(ge=0, le=MOST_SKIPPED)] | None = (
         Field(default=None, description="not together with cursor; beyond 10,000 use cursor")
