@@ -28,7 +28,12 @@ Moment = Annotated[
 
 
 class Answer(BaseModel):
-    model_config = ConfigDict(serialize_by_alias=True, validate_by_name=True)
+    # What has a default is sent too, so the document may promise it.
+    model_config = ConfigDict(
+        serialize_by_alias=True,
+        validate_by_name=True,
+        json_schema_serialization_defaults_required=True,
+    )
 
 
 class Success(Answer):
@@ -157,13 +162,15 @@ class FieldProblem(Answer):
 
 
 class Problem(Answer):
+    model_config = ConfigDict(json_schema_serialization_defaults_required=False)
+
     code: str
     message: str
-    fields: list[FieldProblem] | None = None
+    fields: list[FieldProblem] = []
 
 
 class Failure(Answer):
-    """Every error; `fields` names what is wrong in a request."""
+    """Every error; `fields` names what is wrong in a request, and is left out elsewhere."""
 
     success: Literal[False] = False
     error: Problem

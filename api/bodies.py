@@ -8,7 +8,14 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, Final, TypeVar
 
 from flask import request
-from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    Field,
+    ValidationError,
+    WithJsonSchema,
+)
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from api.errors import InvalidRequestError, UnsupportedEncodingError, name_fields
@@ -141,4 +148,8 @@ Identifier = Annotated[
     AfterValidator(_require_identifier),
 ]
 BoundedObject = Annotated[dict[str, Any], AfterValidator(_require_bounded)]
-Time = Annotated[datetime, BeforeValidator(_read_time, json_schema_input_type=str)]
+Time = Annotated[
+    datetime,
+    BeforeValidator(_read_time),
+    WithJsonSchema({"type": "string", "format": "date-time"}, mode="validation"),
+]

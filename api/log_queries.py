@@ -93,8 +93,8 @@ class LogQuery(_Span):
     status: Status | None = None
     call_id: Identifier | None = None
     phone: Identifier | None = None
-    limit: Annotated[int, BeforeValidator(_read_count), Field(ge=1, le=MOST_PER_PAGE)] = 50
-    offset: Annotated[int, BeforeValidator(_read_count), Field(ge=0, le=MOST_SKIPPED)] | None = (
+    limit: Annotated[int, Field(ge=1, le=MOST_PER_PAGE), BeforeValidator(_read_count)] = 50
+    offset: Annotated[int, Field(ge=0, le=MOST_SKIPPED), BeforeValidator(_read_count)] | None = (
         Field(default=None, description="not together with cursor; beyond 10,000 use cursor")
     )
     cursor: Annotated[Position, BeforeValidator(read_cursor, json_schema_input_type=str)] | None = (

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import UnionType
 from typing import Literal
 
 from pydantic import BaseModel
@@ -18,21 +19,24 @@ Security = Literal["bearer", "signature"] | None
 class Operation:
     """One method of one path.
 
-    `answer` is the body of a success, None for pages and redirects; `failures` are the statuses
-    that are answered with the error envelope.
+    `answer` is the body of a success, one of several if it is a union, None for pages and
+    redirects; `failures` are the statuses that are answered with the error envelope. `parameters`
+    (of the query), `headers` and `form` say of each what it is.
     """
 
     method: str
     path: str
     tag: str
     summary: str
-    answer: type[BaseModel] | None = None
+    answer: type[BaseModel] | UnionType | None = None
     status: int = 200
     failures: tuple[int, ...] = ()
     security: Security = None
     body: type[BaseModel] | None = None
     query: type[BaseModel] | None = None
     parameters: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    form: Mapping[str, str] = field(default_factory=dict)
     media_type: str = "text/html"
 
 
@@ -44,11 +48,15 @@ OPERATIONS = (
         "/api/webhooks/call-ended",
         "webhooks",
         "Record a finished call; other types are acknowledged and ignored",
-        answers.CallAccepted,
+        answers.CallAccepted | answers.WebhookIgnored,
         status=202,
         failures=(400, 401, 403, 413, 415, 503),
         security="signature",
         body=CallEnded,
+        headers={
+            "webhook-id": "names the delivery; part of what is signed",
+            "webhook-timestamp": "epoch seconds, at most 5 minutes off; part of what is signed",
+        },
     ),
     Operation(
         "get",
@@ -74,6 +82,7 @@ OPERATIONS = (
         "connection",
         "The form that confirms a connection; redirects like the callback",
         status=302,
+        form={"grant": "from the page that asks", "decision": "connect, or else nothing is"},
     ),
     Operation(
         "get",

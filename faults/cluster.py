@@ -5,7 +5,7 @@ import secrets
 import shutil
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,12 +52,15 @@ class Cluster:
             the workers.
         api: the API's process.
         workers: the workers' processes by name.
+        deaths: workers that ended by themselves, in words.
     """
 
     def __init__(self, *, workers: int) -> None:
         self._workers_wanted = workers
         self._cleanup = ExitStack()
         self._made = 0
+        self.deaths: list[str] = []
+        self._ready: set[str] = set()
         self.workers: dict[str, Process] = {}
 
     def __enter__(self) -> Self:
@@ -99,18 +102,21 @@ class Cluster:
         sandbox = self._run(services.sandbox(self.sandbox_url, self._base, latency_ms=0))
         self._cleanup.callback(sandbox.stop)
         self._cleanup.callback(self._stop_processes)
-        self.api = self._run(
-            services.api(self.api_url), self._base | self._addresses(self.api_doors)
-        )
-        started = [self.start_worker() for _ in range(self._workers_wanted)]
-        for process in (sandbox, self.api, *(self.workers[name] for name in started)):
+        self.api = self._start_api()
+        self.fill_up()
+        for process in (sandbox, self.api):
             process.wait_until_ready()
+        self.wait_for_workers()
 
     def start_worker(self, changes: Mapping[str, str] | None = None) -> str:
         """Start one more worker, with other variables if given; returns its name at once."""
         self._made += 1
         service = services.worker(self._made, self.valkey.url)
-        self.workers[service.name] = self._run(service, self.env | dict(changes or {}))
+        log = self.state / f"{service.name}.log"
+        # A ping would go through Redis, which may be what is broken.
+        self.workers[service.name] = self._run(
+            service, self.env | dict(changes or {}), lambda: "worker_started" in log.read_text()
+        )
         return service.name
 
     def start_beat(self) -> Process:
@@ -128,9 +134,35 @@ class Cluster:
     def fill_up(self) -> None:
         """Start workers until there are as many as at the beginning; not waiting for them."""
         for name in [name for name, process in self.workers.items() if not process.is_running]:
-            del self.workers[name]
+            process = self.workers.pop(name)
+            process.stop()
+            self.deaths.append(f"{name} ended by itself:\n{process.log_tail()}")
         while len(self.workers) < self._workers_wanted:
             self.start_worker()
+
+    def roll(self, changes: Mapping[str, str]) -> None:
+        """Replace every process, one after the other, with these variables changed."""
+        self.env |= changes
+        self._base |= changes
+        for name in list(self.workers):
+            self.stop_worker(name)
+            self.wait_for_workers()
+        self.api.stop()
+        self.api = self._start_api()
+        self.api.wait_until_ready()
+
+    def _start_api(self) -> Process:
+        return self._run(
+            services.api(self.api_url), self._base | self._addresses(self.api_doors)
+        )
+
+    def wait_for_workers(self) -> None:
+        """Wait until as many workers as wanted take turns; raises StartError."""
+        self.fill_up()
+        for name, process in self.workers.items():
+            if name not in self._ready:
+                process.wait_until_ready()
+                self._ready.add(name)
 
     def owner(self, link: Link) -> str:
         """The worker whose connection this is; raises LookupError."""
@@ -161,7 +193,12 @@ class Cluster:
             "HUBSPOT_API_URL": f"http://127.0.0.1:{doors.hubspot.port}",
         }
 
-    def _run(self, service: Service, env: Mapping[str, str] | None = None) -> Process:
+    def _run(
+        self,
+        service: Service,
+        env: Mapping[str, str] | None = None,
+        answers: Callable[[], bool] | None = None,
+    ) -> Process:
         command = Command(
             name=service.name,
             arguments=[sys.executable, "-m", *service.arguments],
@@ -170,7 +207,7 @@ class Cluster:
             directory=PROJECT,
             remove_when_orphaned=self.state,
         )
-        return Process(command, service.answers)
+        return Process(command, answers or service.answers)
 
     def _stop_processes(self) -> None:
         for process in (*self.workers.values(), self.api):

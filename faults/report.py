@@ -45,7 +45,7 @@ def write_page(results: Iterable[Result], page: Path = PAGE) -> None:
 
 def _line(result: Result) -> str:
     scenario = result.scenario
-    story = f"{scenario.title}. *{scenario.seen_by_user}*"
+    story = f"{scenario.title}. *{scenario.seen}*"
     return f"| `{scenario.name}` | {story} | {' | '.join(_figures(result))} |"
 
 

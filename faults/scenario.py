@@ -16,35 +16,39 @@ class Scenario:
 
     Attributes:
         name: what it is called on the command line, `group.name`.
-        play: the fault itself; its docstring says what happens and what a user sees.
-        most_runs: how often it is played at most; for those that take minutes.
+        play: the fault itself.
+        title: what happens, in a sentence without its full stop.
+        seen: what a person sees meanwhile and afterwards.
+        most_runs: how often it is played at most; for those that take long.
         recovers_in_s: what the measured time to recover must stay below.
     """
 
     name: str
     play: Play
+    title: str
+    seen: str
     most_runs: int | None = None
     recovers_in_s: float | None = None
-
-    @property
-    def title(self) -> str:
-        """What happens, in a line."""
-        return inspect.getdoc(self.play).partition("\n")[0].rstrip(".")  # type: ignore[union-attr]
-
-    @property
-    def seen_by_user(self) -> str:
-        """What a person sees meanwhile and afterwards."""
-        text = inspect.getdoc(self.play).partition("\n\n")[2]  # type: ignore[union-attr]
-        return " ".join(text.split())
 
 
 def scenario(
     *, most_runs: int | None = None, recovers_in_s: float | None = None
 ) -> Callable[[Play], Scenario]:
-    """Make a scenario of a function; its name is the module's last part and the function's."""
+    """Make a scenario of a function named after it, in the module that is its group.
+
+    The first line of its docstring is the title, the rest what a user sees.
+    """
 
     def make(play: Play) -> Scenario:
         group = play.__module__.rpartition(".")[2]
-        return Scenario(f"{group}.{play.__name__}", play, most_runs, recovers_in_s)
+        title, _, seen = (inspect.getdoc(play) or "").partition("\n\n")
+        return Scenario(
+            f"{group}.{play.__name__}",
+            play,
+            title.rstrip("."),
+            " ".join(seen.split()),
+            most_runs,
+            recovers_in_s,
+        )
 
     return make

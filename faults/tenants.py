@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
 
+import requests
+
 from faults.cluster import Cluster
 from faults.history import SYNCED, Ending, SentCall
 from local.hubspot.client import SandboxControl
@@ -13,14 +15,16 @@ from local.visitor import Visitor, sign_in
 
 SIGNED_IN_FOR: Final = timedelta(hours=1)
 PAGE: Final = 200
+TIMEOUT_S: Final = 15.0
 
 
 @dataclass(frozen=True)
 class Contact:
-    """A contact of an account and its number in E.164."""
+    """A contact of an account and its number in E.164; `survivor_id` is whom it is merged into."""
 
     id: str
     phone_number: str
+    survivor_id: str | None = None
 
 
 class Tenant:
@@ -55,11 +59,20 @@ class Tenant:
         with Visitor(self._api_url, self._token) as visitor:
             visitor.connect(self._sandbox, self.hub_id)
 
+    def disconnect(self) -> None:
+        """Disconnect, as the dashboard's button does; raises requests.HTTPError."""
+        answer = requests.delete(
+            f"{self._api_url}/api/hubspot/disconnect",
+            headers={"Authorization": f"Bearer {self._token}"},
+            timeout=TIMEOUT_S,
+        )
+        answer.raise_for_status()
+
     def add_contacts(self, number: int) -> list[Contact]:
         """Make contacts with numbers that nobody else has."""
         phones = [f"+1202{area}" for area in self._draws.sample(range(2_000_000, 9_999_999), number)]
         ids = self._sandbox.add_contacts(self.hub_id, [{"phone": phone} for phone in phones])
-        return [Contact(*each) for each in zip(ids, phones, strict=True)]
+        return [Contact(each, phone) for each, phone in zip(ids, phones, strict=True)]
 
     def call(
         self,
@@ -84,7 +97,7 @@ class Tenant:
             self.workspace_id,
             call_id,
             self.hub_id,
-            [contact.id],
+            [contact.id, *filter(None, [contact.survivor_id])],
             data,
             endings,
         )

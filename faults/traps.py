@@ -11,14 +11,16 @@ HOLD_AT_MOST_S: Final = 60.0
 
 
 class StepTrap:
-    """Springs once, on one connection; what a trap does is hold the bytes, then cut.
+    """Springs once, on one connection, and holds what passes there.
 
     `sprung_by` is the connection that was caught, None before. `is_after` says that the server has
-    done what it was asked and only its answer is held, until `release`.
+    done what it was asked and only its answer is held, until `release`. Then the connection is cut,
+    or with `goes_on` what was held goes on.
     """
 
-    def __init__(self, *, is_after: bool) -> None:
+    def __init__(self, *, is_after: bool, goes_on: bool = False) -> None:
         self.sprung_by: Link | None = None
+        self._goes_on = goes_on
         self._is_after = is_after
         self._sprung = threading.Event()
         self._released = threading.Event()
@@ -32,7 +34,7 @@ class StepTrap:
         return self.sprung_by
 
     def release(self) -> None:
-        """Let go what is held: it is cut."""
+        """Hold nothing any more."""
         self._released.set()
 
     def _spring(self, link: Link) -> bool:
@@ -43,14 +45,14 @@ class StepTrap:
             self.sprung_by = link
         self._sprung.set()
         self._released.wait(HOLD_AT_MOST_S)
-        return False
+        return self._goes_on
 
 
 class RequestTrap(StepTrap):
     """Springs on an HTTP request that contains `text`, before or after the server has served it."""
 
-    def __init__(self, text: str, *, is_after: bool = False) -> None:
-        super().__init__(is_after=is_after)
+    def __init__(self, text: str, *, is_after: bool, goes_on: bool = False) -> None:
+        super().__init__(is_after=is_after, goes_on=goes_on)
         self._text = text.encode()
         self._asked: set[Link] = set()
 
@@ -75,8 +77,10 @@ class CommitTrap(StepTrap):
     Before: the server never hears of it. After: it has committed, and nobody is told.
     """
 
-    def __init__(self, conversations: Conversations, sql: str, *, is_after: bool) -> None:
-        super().__init__(is_after=is_after)
+    def __init__(
+        self, conversations: Conversations, sql: str, *, is_after: bool, goes_on: bool = False
+    ) -> None:
+        super().__init__(is_after=is_after, goes_on=goes_on)
         self._conversations = conversations
         self._sql = sql
         self._committing: set[Link] = set()

@@ -3,6 +3,7 @@
 import random
 import time
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import Any, Final, Self
 
 import psycopg
@@ -47,18 +48,18 @@ class World:
     def __init__(self, cluster: Cluster, draws: random.Random) -> None:
         self.cluster = cluster
         self.draws = draws
+        cluster.wait_for_workers()
         self.history = History()
         self.sandbox = SandboxControl(cluster.sandbox_url)
         self.producer = RecordingProducer(
             cluster.api_url, cluster.env["WEBHOOK_SECRETS"], self.history
         )
-        self.database = psycopg.connect(
-            cluster.postgres.url, autocommit=True, row_factory=dict_row
-        )
+        self.database = self._connect()
         self.redis: Redis = Redis.from_url(cluster.valkey.url)
         self.skipped_s = 0.0
         self._tenants: list[Tenant] = []
         self._traps: list[StepTrap] = []
+        self._complaints: list[str] = []
 
     def __enter__(self) -> Self:
         return self
@@ -77,27 +78,37 @@ class World:
 
     def mend(self) -> None:
         """Let everything pass and run again."""
-        while self._traps:
-            self._traps.pop().release()
+        self.release_traps()
         self.cluster.api_doors.heal()
         self.cluster.worker_doors.heal()
         self.sandbox.clear_faults()
         self.cluster.fill_up()
 
-    def trap_commit(self, sql: str, *, is_after: bool, at_intake: bool = False) -> CommitTrap:
+    def trap_commit(
+        self, sql: str, *, is_after: bool, goes_on: bool = False, at_intake: bool = False
+    ) -> CommitTrap:
         """Set a trap at the commit of a transaction of a worker's, or of the API's."""
         doors = self.cluster.api_doors if at_intake else self.cluster.worker_doors
-        trap = CommitTrap(doors.conversations, sql, is_after=is_after)
+        trap = CommitTrap(doors.conversations, sql, is_after=is_after, goes_on=goes_on)
         doors.postgres.traps.append(trap)
         self._traps.append(trap)
         return trap
 
-    def trap_request(self, path: str, *, is_after: bool) -> RequestTrap:
+    def trap_request(self, path: str, *, is_after: bool, goes_on: bool = False) -> RequestTrap:
         """Set a trap at a worker's request to HubSpot."""
-        trap = RequestTrap(path, is_after=is_after)
+        trap = RequestTrap(path, is_after=is_after, goes_on=goes_on)
         self.cluster.worker_doors.hubspot.traps.append(trap)
         self._traps.append(trap)
         return trap
+
+    def release_traps(self) -> None:
+        """Let go what traps hold; those that nobody came to yet will hold nothing."""
+        for trap in self._traps:
+            trap.release()
+
+    def complain(self, problem: str) -> None:
+        """Say that something went wrong that the checker cannot know of."""
+        self._complaints.append(problem)
 
     def tenant(self, *, hub_id: int | None = None, is_connected: bool = True) -> Tenant:
         """A new tenant, connected to a new account or to the one named."""
@@ -181,12 +192,16 @@ class World:
             self.redis.delete(key)
         self.skipped_s += seconds
 
+    def reconnect(self) -> None:
+        """Open a new connection to Postgres, which was restarted."""
+        self.database.close()
+        self.database = self._connect()
+
+    def _connect(self) -> psycopg.Connection[dict[str, Any]]:
+        return psycopg.connect(self.cluster.postgres.url, autocommit=True, row_factory=dict_row)
+
     def execute(self, statement: str, **parameters: Any) -> list[Row]:
         """Run a statement about the run's tenants, straight on Postgres; returns its rows."""
-        if self.database.closed:
-            self.database = psycopg.connect(
-                self.cluster.postgres.url, autocommit=True, row_factory=dict_row
-            )
         bound: Mapping[str, Any] = {
             "users": identities(self._tenants),
             "hubs": [tenant.hub_id for tenant in self._tenants],
@@ -203,7 +218,7 @@ class World:
         hubs = {call.hub_id for call in self.history.sent.values()}
         hubs |= {tenant.hub_id for tenant in self._tenants}
         accounts = self.sandbox.state()["hubs"]
-        return judge(
+        verdict = judge(
             self.history,
             Evidence(
                 rows,
@@ -216,3 +231,4 @@ class World:
                 },
             ),
         )
+        return replace(verdict, problems=(*self._complaints, *verdict.problems))

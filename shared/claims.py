@@ -1,6 +1,6 @@
 """The queue in Postgres: claiming due calls, holding them, and giving them back."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -11,11 +11,9 @@ from sqlalchemy.orm import Session
 from shared.reasons import POISON_MESSAGE
 
 LEASE_S: Final = 25.0
-# No POST may start with less: connect and read timeouts together stay below it.
-LEASE_LEFT_TO_WRITE_S: Final = 15.0
 CRASHES_ALONE_MAKING_POISON: Final = 3
 
-# Two claims of suspects never overlap, so that a crash points at the one that was held.
+# Claims of suspects are decided one at a time.
 _SUSPECTS_LOCK: Final = 4_825_302
 
 
@@ -70,10 +68,11 @@ _LARGEST_SUSPECT_SIZE = text("""
 _TRY_SUSPECTS_LOCK = text("SELECT pg_try_advisory_xact_lock(:key)")
 
 # A statement of its own: one that began before the lock was had may not see the last claim.
-_NO_SUSPECT_IS_HELD = text("""
+_SUSPECT_MAY_BE_HELD = text("""
     SELECT NOT EXISTS (
         SELECT FROM hubspot_sync_logs
-        WHERE claimed_by IS NOT NULL AND claimed_until > now() AND suspect_size IS NOT NULL)
+        WHERE claimed_by IS NOT NULL AND claimed_until > now() AND suspect_size IS NOT NULL
+          AND (:suspect_size = 1 OR suspect_size = 1))
 """)
 
 # Every lane that waits gets a tenth of the batch; the rest goes by lane, then by age.
@@ -128,7 +127,7 @@ def claim_due_calls(
     tenant = {"user_id": user_id, "workspace_id": workspace_id}
     suspect_size = session.execute(_LARGEST_SUSPECT_SIZE, tenant).scalar_one()
     wanted = {**tenant, "claim_id": claim_id, "lease": LEASE_S, "most": most}
-    if suspect_size is not None and _may_claim_suspects(session):
+    if suspect_size is not None and _may_claim_suspects(session, suspect_size):
         suspects = {"suspect_size": suspect_size, "most": min(most, suspect_size)}
         rows = session.execute(_CLAIM_SUSPECTS, wanted | suspects)
     else:
@@ -136,9 +135,12 @@ def claim_due_calls(
     return [ClaimedCall(**row) for row in rows.mappings()]
 
 
-def _may_claim_suspects(session: Session) -> bool:
+def _may_claim_suspects(session: Session, suspect_size: int) -> bool:
+    """Whether a call that is held alone would be alone: only its crash says anything of it."""
     is_locked = session.execute(_TRY_SUSPECTS_LOCK, {"key": _SUSPECTS_LOCK}).scalar_one()
-    return bool(is_locked) and bool(session.execute(_NO_SUSPECT_IS_HELD).scalar_one())
+    return bool(is_locked) and bool(
+        session.execute(_SUSPECT_MAY_BE_HELD, {"suspect_size": suspect_size}).scalar_one()
+    )
 
 
 _RENEW = text("""
@@ -156,20 +158,37 @@ def renew_claims(session: Session, claim_ids: Collection[str]) -> None:
 _RELEASE = text("""
     UPDATE hubspot_sync_logs l
     SET claimed_by = NULL, claimed_until = NULL, claim_size = NULL,
+        last_write_at = CASE WHEN held.is_unwritten THEN NULL ELSE l.last_write_at END,
+        read_back_misses = CASE WHEN held.is_unwritten THEN 0 ELSE l.read_back_misses END,
         next_attempt_at = CASE WHEN :delay > 0 THEN now() + make_interval(secs => :delay)
                                ELSE l.next_attempt_at END
-    FROM unnest(CAST(:ids AS text[]), CAST(:fences AS int[])) AS held (id, fence)
+    FROM unnest(CAST(:ids AS text[]), CAST(:fences AS int[]), CAST(:unwritten AS boolean[]))
+             AS held (id, fence, is_unwritten)
     WHERE l.id = held.id AND l.fence = held.fence AND l.claimed_by IS NOT NULL
 """)
 
 
-def release_calls(session: Session, calls: Collection[ClaimedCall], *, delay: float = 0) -> None:
-    """Give claimed calls back without a result, due again in `delay` seconds."""
+def release_calls(
+    session: Session,
+    calls: Collection[ClaimedCall],
+    *,
+    delay: float = 0,
+    unwritten: Collection[str] = (),
+) -> None:
+    """Give claimed calls back without a result.
+
+    Args:
+        session: An open transaction.
+        calls: The calls; those that are no longer held are left alone.
+        delay: Seconds until they are due again.
+        unwritten: Log ids whose mark led to certainly no note: it is cleared.
+    """
     session.execute(
         _RELEASE,
         {
             "ids": [call.id for call in calls],
             "fences": [call.fence for call in calls],
+            "unwritten": [call.id in unwritten for call in calls],
             "delay": delay,
         },
     )
@@ -187,55 +206,6 @@ def abandon_calls(session: Session, calls: Collection[ClaimedCall]) -> None:
     session.execute(
         _ABANDON, {"ids": [call.id for call in calls], "fences": [call.fence for call in calls]}
     )
-
-
-# The generation proves that nobody disconnected since the claim; the fence, that it still holds.
-_MARK = text("""
-    UPDATE hubspot_sync_logs l
-    SET hub_id = :hub_id, contact_id = m.contact_id, phone_number = m.phone_number,
-        last_write_at = clock_timestamp(), read_back_misses = 0,
-        claimed_until = now() + make_interval(secs => :lease)
-    FROM unnest(CAST(:ids AS text[]), CAST(:fences AS int[]), CAST(:contact_ids AS text[]),
-                CAST(:phone_numbers AS text[])) AS m (id, fence, contact_id, phone_number)
-    WHERE l.id = m.id AND l.fence = m.fence AND l.claimed_by IS NOT NULL
-      AND l.claimed_until > now() AND l.status <> 'success'
-      AND EXISTS (SELECT FROM hubspot_oauth_tokens c
-                  WHERE c.id = :connection_id AND c.generation = :generation
-                    AND c.state = 'connected')
-    RETURNING l.id
-""")
-
-
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """The intent to write one note."""
-
-    call: ClaimedCall
-    contact_id: str
-    phone_number: str | None
-
-
-def mark_calls(
-    session: Session, marks: Sequence[Mark], *, connection_id: str, generation: int, hub_id: int
-) -> frozenset[str]:
-    """Write ahead that a POST may start now; returns the log ids for which it may.
-
-    The others lost their claim, or the connection changed. A mark renews the lease in full.
-    """
-    marked = session.execute(
-        _MARK,
-        {
-            "ids": [mark.call.id for mark in marks],
-            "fences": [mark.call.fence for mark in marks],
-            "contact_ids": [mark.contact_id for mark in marks],
-            "phone_numbers": [mark.phone_number for mark in marks],
-            "connection_id": connection_id,
-            "generation": generation,
-            "hub_id": hub_id,
-            "lease": LEASE_S,
-        },
-    )
-    return frozenset(marked.scalars())
 
 
 # Poison is judged here: only a suspect that was held alone counts towards it.

@@ -10,7 +10,8 @@ from typing import Final
 
 from redis import Redis
 
-TURN_S: Final = 75  # a turn's deadline and some slack: then its place is free again
+# A turn's place is renewed while it runs; a dead worker's is free after this.
+PLACE_S: Final = 15
 
 # HubSpot allows 5 a second (CRM search guide); network jitter would bunch a faster rhythm.
 SEARCH_PER_S: Final = 4.2
@@ -84,6 +85,12 @@ redis.call('EXPIRE', KEYS[1], math.ceil(tonumber(ARGV[3])) * 2)
 return 1
 """
 
+# KEYS[1] as above. ARGV: turn id, seconds. On Redis's clock, because workers' clocks differ.
+_KEEP: Final = """
+local time = redis.call('TIME')
+redis.call('ZADD', KEYS[1], 'XX', time[1] + time[2] / 1000000 + tonumber(ARGV[2]), ARGV[1])
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class _Line:
@@ -103,11 +110,16 @@ class Limits:
         self._reserve = redis.register_script(_RESERVE)
         self._lower = redis.register_script(_LOWER)
         self._enter = redis.register_script(_ENTER)
+        self._keep = redis.register_script(_KEEP)
 
     def enter_turn(self, hub_id: int, turn_id: str, *, width: int) -> bool:
         """Take one of the account's `width` places for a turn; False when all are taken."""
-        entered = self._enter(keys=[_turns(hub_id)], args=[turn_id, width, TURN_S])
+        entered = self._enter(keys=[_turns(hub_id)], args=[turn_id, width, PLACE_S])
         return bool(entered)
+
+    def keep_turn(self, hub_id: int, turn_id: str) -> None:
+        """Renew the turn's place."""
+        self._keep(keys=[_turns(hub_id)], args=[turn_id, PLACE_S])
 
     def leave_turn(self, hub_id: int, turn_id: str) -> None:
         """Give the place back; a worker that dies gives it back by time."""
@@ -136,9 +148,7 @@ class Limits:
 
     def reserve_token_request(self, *, longest_wait: float) -> float | None:
         """Reserve a request to the token endpoint, which the whole app shares."""
-        return self._take(
-            _Line("callsync:budget:tokens", TOKENS_PER_S, TOKENS_BURST), longest_wait
-        )
+        return self._take(_Line("callsync:budget:tokens", TOKENS_PER_S, TOKENS_BURST), longest_wait)
 
     def _take(self, line: _Line, longest_wait: float) -> float | None:
         wait_ms = self._reserve(

@@ -202,6 +202,26 @@ class SyncLog(Base):
             "id",
             postgresql_where=text("phone_number IS NOT NULL"),
         ),
+        # For operators: rows that are well are in none of these.
+        Index(
+            "ix_hubspot_sync_logs_failed",
+            "created_at",
+            "error_code",
+            postgresql_where=text("status = 'error' OR error_code = 'configuration_error'"),
+        ),
+        Index(
+            "ix_hubspot_sync_logs_in_doubt",
+            "last_write_at",
+            postgresql_where=text(
+                "last_write_at IS NOT NULL AND next_attempt_at IS NOT NULL AND claimed_by IS NULL"
+            ),
+        ),
+        # Numbers as they came; those in E.164 are found by ix_hubspot_sync_logs_phone.
+        Index(
+            "ix_hubspot_sync_logs_raw_phone",
+            "id",
+            postgresql_where=text("phone_number NOT LIKE '+%'"),
+        ),
         CheckConstraint("status IN ('pending', 'success', 'error', 'skipped')", "status"),
         CheckConstraint("(status = 'success') = (engagement_id IS NOT NULL)", "success_has_note"),
         CheckConstraint(

@@ -5,10 +5,12 @@ because the sweep wakes again.
 """
 
 import threading
-from typing import Final
+from typing import Any, Final
 
 import structlog
 from celery import Celery
+from celery.app.amqp import AMQP
+from kombu.connection import Connection
 from kombu.exceptions import OperationalError as BrokerError
 from redis import Redis, RedisError
 
@@ -27,7 +29,7 @@ def make_celery(redis_url: str) -> Celery:
     broker = redis_url
     if redis_url.startswith("unix://"):  # Kombu's word for the same
         broker = redis_url.replace("unix://", "redis+socket://", 1)
-    app = Celery("callsync", broker=broker, set_as_current=False)
+    app = Celery("callsync", broker=broker, set_as_current=False, amqp=_PromptAMQP)
     app.conf.update(
         task_serializer="json",
         accept_content=["json"],
@@ -44,8 +46,6 @@ def make_celery(redis_url: str) -> Celery:
         worker_cancel_long_running_tasks_on_connection_loss=False,
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
-        # Celery's own back-off grows to half a minute; draining resumes within 5 s instead.
-        broker_connection_retry_delay=1,
         broker_transport_options={
             "visibility_timeout": VISIBILITY_TIMEOUT_S,
             "unacked_restore_interval": 5,
@@ -69,6 +69,18 @@ def connect_redis(redis_url: str) -> Redis:
         health_check_interval=15,
     )
     return client
+
+
+class _PromptConnection(Connection):
+    """Comes back within a second or two; Kombu's own pauses grow to half a minute."""
+
+    def ensure_connection(self, *args: Any, **kwargs: Any) -> Any:
+        prompt = {"interval_start": 1, "interval_step": 0, "interval_max": 1}
+        return super().ensure_connection(*args, **{**prompt, **kwargs})  # type: ignore[no-untyped-call]
+
+
+class _PromptAMQP(AMQP):  # type: ignore[misc]  # Celery ships no types
+    Connection = _PromptConnection
 
 
 class WakeUpError(Exception):

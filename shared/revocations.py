@@ -8,14 +8,12 @@ from sqlalchemy.orm import Session
 
 @dataclass(frozen=True, slots=True, repr=False)
 class RevocationDue:
-    """A grant to revoke: ciphertexts bound to the row `bound_to`, ages in seconds."""
+    """A grant to revoke: a ciphertext bound to the row `bound_to`, its age in seconds."""
 
     id: str
     bound_to: str
     hub_id: int
-    access_token: str
     refresh_token: str
-    token_expires_in: float
     age: float
     attempts: int
 
@@ -30,8 +28,7 @@ _TAKE = text("""
     SET attempts = r.attempts + 1,
         next_attempt_at = now() + make_interval(secs => least(60 * 2.0 ^ r.attempts, 3600))
     FROM due WHERE r.id = due.id
-    RETURNING r.id, r.bound_to, r.hub_id, r.access_token, r.refresh_token, r.attempts,
-              extract(epoch FROM r.token_expires_at - now())::float8 AS token_expires_in,
+    RETURNING r.id, r.bound_to, r.hub_id, r.refresh_token, r.attempts,
               extract(epoch FROM now() - r.created_at)::float8 AS age
 """)
 

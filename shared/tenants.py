@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from shared.connections import REQUEUE_DAYS
 from shared.reasons import NOT_CONNECTED_MESSAGE, RECONNECT_MESSAGE
 
 
@@ -47,8 +48,9 @@ def find_waiting_tenants(session: Session) -> list[WaitingTenant]:
     return [WaitingTenant(**row) for row in session.execute(_WAITING).mappings()]
 
 
-# A skipped call that was only to be looked up again keeps its reason. A call that waited when the
-# connection ended belongs to that connection's account, whatever is connected next.
+# A skipped call that was only to be looked up again keeps its reason, and is kept in mind for a
+# week. A call that waited when the connection ended belongs to that connection's account,
+# whatever is connected next.
 _SETTLE = text("""
     WITH gone AS (
         SELECT l.id, c.hub_id, c.state, c.state_changed_at
@@ -62,7 +64,10 @@ _SETTLE = text("""
         FOR UPDATE OF l SKIP LOCKED
     )
     UPDATE hubspot_sync_logs l
-    SET next_attempt_at = NULL, updated_at = now(),
+    SET next_attempt_at = CASE WHEN l.status = 'skipped'
+                                    AND l.created_at > now() - make_interval(days => :days)
+                               THEN now() + interval '6 hours' END,
+        updated_at = now(),
         status = CASE WHEN l.status = 'skipped' THEN 'skipped'
                       WHEN gone.state = 'reconnect_required' THEN 'error' ELSE 'skipped' END,
         error_code = CASE WHEN l.status = 'skipped' THEN l.error_code
@@ -86,6 +91,7 @@ def settle_without_connection(session: Session, tenants: Sequence[WaitingTenant]
             "workspace_ids": [tenant.workspace_id for tenant in tenants],
             "not_connected": NOT_CONNECTED_MESSAGE,
             "reconnect": RECONNECT_MESSAGE,
+            "days": REQUEUE_DAYS,
         },
     )
     return result.rowcount  # type: ignore[attr-defined,no-any-return]

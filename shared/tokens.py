@@ -17,28 +17,31 @@ class StoredToken:
     version: int
 
 
-_READ = """
+_READ = text("""
     SELECT access_token, refresh_token,
            extract(epoch FROM expires_at - clock_timestamp())::float8 AS expires_in,
            extract(epoch FROM expires_at - refreshed_at)::float8 AS lifetime,
            token_version AS version
     FROM hubspot_oauth_tokens WHERE id = :id AND state = 'connected'
-"""
-_READ_TOKEN = text(_READ)
-# NO KEY: a plain FOR UPDATE blocks inserts elsewhere. SKIP: losers put their calls back.
-_LOCK_TOKEN = text(_READ + " FOR NO KEY UPDATE SKIP LOCKED")
+""")
 
 
 def read_token(session: Session, connection_id: str) -> StoredToken | None:
     """The stored token, or None when the connection is not live."""
-    row = session.execute(_READ_TOKEN, {"id": connection_id}).mappings().one_or_none()
+    row = session.execute(_READ, {"id": connection_id}).mappings().one_or_none()
     return StoredToken(**row) if row is not None else None
 
 
-def lock_token(session: Session, connection_id: str) -> StoredToken | None:
-    """The same under a row lock; None also when somebody else holds it."""
-    row = session.execute(_LOCK_TOKEN, {"id": connection_id}).mappings().one_or_none()
-    return StoredToken(**row) if row is not None else None
+# An advisory lock instead of the row's: a disconnect must not wait while HubSpot is asked.
+_LOCK = text("SELECT pg_try_advisory_xact_lock(hashtextextended('token:' || :id, 0))")
+
+
+def lock_token(session: Session, connection_id: str) -> bool:
+    """Become the only one to refresh this token until the transaction ends; False if one is.
+
+    Read the token after, not before: the last holder may have refreshed it.
+    """
+    return bool(session.execute(_LOCK, {"id": connection_id}).scalar_one())
 
 
 _STORE = text("""
@@ -46,7 +49,7 @@ _STORE = text("""
     SET access_token = :access_token, refresh_token = :refresh_token,
         expires_at = now() + make_interval(secs => :expires_in), refreshed_at = now(),
         token_version = token_version + 1, updated_at = now()
-    WHERE id = :id
+    WHERE id = :id AND token_version = :version AND state = 'connected'
 """)
 
 
@@ -54,17 +57,23 @@ def store_token(
     session: Session,
     connection_id: str,
     *,
+    version: int,
     access_token: str,
     refresh_token: str,
     expires_in: float,
-) -> None:
-    """Store refreshed tokens (ciphertexts); the caller holds the row's lock."""
-    session.execute(
+) -> bool:
+    """Store refreshed tokens (ciphertexts) in place of `version`.
+
+    False when the connection was ended or connected anew while HubSpot was asked.
+    """
+    result = session.execute(
         _STORE,
         {
             "id": connection_id,
+            "version": version,
             "access_token": access_token,
             "refresh_token": refresh_token,
             "expires_in": expires_in,
         },
     )
+    return bool(result.rowcount)  # type: ignore[attr-defined]

@@ -1,9 +1,16 @@
 """Settling writes in doubt: each found note is adopted, each certain miss may be written again."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from shared.claims import ClaimedCall
-from shared.hubspot.errors import RejectedError, RetryLaterError, UnavailableError
+from shared.hubspot.errors import (
+    AccountLockedError,
+    RateLimitedError,
+    RejectedError,
+    RetryLaterError,
+    UnavailableError,
+)
 from shared.outcomes import Outcome
 from shared.surplus import add_surplus_notes
 from worker import transitions
@@ -29,6 +36,8 @@ def settle_doubts(turn: Turn) -> list[MatchedCall]:
         # A refusal to read says nothing about the calls.
         turn.fail(here, UnavailableError(error.message, status=error.status))
         return []
+    except (RateLimitedError, AccountLockedError):
+        raise  # concerns every call of the account
     except RetryLaterError as error:
         turn.fail(here, error)
         return []
@@ -55,7 +64,9 @@ def _act_on(
             case _ if call.payload is None:
                 outcomes.append(transitions.payload_gone(call))
             case _:
-                to_write.append(MatchedCall(call, contact_id, None))
+                # The doubt is over: what HubSpot says of the new write is all that counts.
+                settled = replace(call, marked_for=None, read_back_misses=0)
+                to_write.append(MatchedCall(settled, contact_id, None))
     turn.record(outcomes)
     return to_write
 

@@ -51,10 +51,16 @@ def _archive_surplus_notes(resources: Resources) -> int:
 
 
 def _delete_what_is_old(resources: Resources) -> dict[str, int]:
+    payloads = 0
+    while True:
+        with resources.database.begin() as session:
+            deleted = retention.delete_old_payloads(
+                session, days=resources.settings.payload_retention_days
+            )
+        payloads += deleted
+        if deleted < retention.MOST_AT_ONCE:
+            break
     with resources.database.begin() as session:
-        payloads = retention.delete_old_payloads(
-            session, days=resources.settings.payload_retention_days
-        )
         states = retention.delete_expired_states(session)
         grants = retention.give_up_pending_grants(session)
     return {"payloads_deleted": payloads, "states_expired": states, "grants_given_up": grants}

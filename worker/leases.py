@@ -1,16 +1,18 @@
-"""Keeps the claims of running turns alive: one thread per process renews them all."""
+"""Keeps running turns alive, their claims and places: one thread per process renews them all."""
 
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Final
+from typing import Final, NamedTuple
 
 import structlog
+from redis import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
 from shared.claims import renew_claims
 from shared.db import Database
+from shared.limits import Limits
 
 log = structlog.get_logger(__name__)
 
@@ -18,12 +20,18 @@ RENEW_EVERY_S: Final = 5.0
 TURN_S: Final = 60.0  # a turn past its deadline loses its claims
 
 
-class Leases:
-    """Renews the claims that are held here, none longer than a turn may last."""
+class _Held(NamedTuple):
+    hub_id: int
+    until: float
 
-    def __init__(self, database: Database) -> None:
+
+class Leases:
+    """Renews what the turns of this process hold, none longer than a turn may last."""
+
+    def __init__(self, database: Database, limits: Limits) -> None:
         self._database = database
-        self._held: dict[str, float] = {}
+        self._limits = limits
+        self._held: dict[str, _Held] = {}
         self._lock = threading.Lock()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="leases", daemon=True)
@@ -37,26 +45,30 @@ class Leases:
         self._stopping.set()
 
     @contextmanager
-    def hold(self, claim_id: str) -> Iterator[None]:
-        """Keep a claim alive until the block ends."""
+    def hold(self, turn_id: str, hub_id: int) -> Iterator[None]:
+        """Keep a turn's place and its claim alive until the block ends."""
         with self._lock:
-            self._held[claim_id] = time.monotonic() + TURN_S
+            self._held[turn_id] = _Held(hub_id, time.monotonic() + TURN_S)
         try:
             yield
         finally:
             with self._lock:
-                del self._held[claim_id]
+                del self._held[turn_id]
 
     def _run(self) -> None:
         while not self._stopping.wait(RENEW_EVERY_S):
             now = time.monotonic()
             with self._lock:
-                claim_ids = [claim_id for claim_id, end in self._held.items() if end > now]
-            if not claim_ids:
-                continue
-            try:
-                with self._database.begin() as session:
-                    renew_claims(session, claim_ids)
-            except SQLAlchemyError as error:
-                # The marks check the lease; a claim that ran out is somebody else's.
-                log.warning("claims_not_renewed", error=type(error).__name__)
+                held = {id_: each.hub_id for id_, each in self._held.items() if each.until > now}
+            if held:
+                self._renew(held)
+
+    def _renew(self, held: dict[str, int]) -> None:
+        try:
+            with self._database.begin() as session:
+                renew_claims(session, held)
+            for turn_id, hub_id in held.items():
+                self._limits.keep_turn(hub_id, turn_id)
+        except (SQLAlchemyError, RedisError) as error:
+            # The marks check the lease; a claim that ran out is somebody else's.
+            log.warning("leases_not_renewed", error=type(error).__name__)

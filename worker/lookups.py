@@ -1,11 +1,11 @@
 """From claimed calls to contacts: cache first, then one search for many numbers."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
 from shared import accounts, outcomes
-from shared.claims import ClaimedCall, release_calls
+from shared.claims import ClaimedCall
 from shared.hubspot.errors import UnavailableError
 from shared.outcomes import Outcome
 from shared.phone import PhoneError, PhoneNumber, parse_phone
@@ -30,8 +30,13 @@ class _Sorted:
     undecided: list[ClaimedCall] = field(default_factory=list)
 
 
-def match_calls(turn: Turn, calls: Iterable[ClaimedCall], *, is_raw: bool) -> list[MatchedCall]:
-    """Find each call's contact; calls without one get their outcome recorded.
+def match_calls(
+    turn: Turn, calls: Iterable[ClaimedCall], *, is_raw: bool
+) -> Iterator[list[MatchedCall]]:
+    """Find each call's contact, in stages: those that are known or calculated, then raw ones.
+
+    Yields the matched calls of each stage, at least once; calls without a contact get their
+    outcome recorded before.
 
     Args:
         turn: The turn that holds the calls.
@@ -39,7 +44,7 @@ def match_calls(turn: Turn, calls: Iterable[ClaimedCall], *, is_raw: bool) -> li
         is_raw: The account refuses searches on calculated properties.
 
     Raises:
-        HubSpotError: A search failed; no outcome was recorded for what it concerned.
+        HubSpotError: A search failed; the calls of its stage have no outcome.
     """
     result = _Sorted()
     numbered = _parse(calls, turn.region, result)
@@ -51,10 +56,11 @@ def match_calls(turn: Turn, calls: Iterable[ClaimedCall], *, is_raw: bool) -> li
     for in_raw in (False, True):
         wanted = [each for each in unknown if (each[0].raw_lookup or is_raw) == in_raw]
         _look_up(turn, wanted, result, in_raw=in_raw)
-    turn.record(result.outcomes)
-    _give_back(turn, result.undecided)
-    _hasten(turn, result.outcomes)
-    return result.matched
+        turn.record(result.outcomes)
+        turn.give_back(result.undecided)
+        _hasten(turn, result.outcomes)
+        yield result.matched
+        result = _Sorted()
 
 
 _Numbered = list[tuple[ClaimedCall, PhoneNumber]]
@@ -120,14 +126,6 @@ def _sort(result: _Sorted, call: ClaimedCall, number: PhoneNumber, findings: Fin
             )
         case _:
             result.undecided.append(call)
-
-
-def _give_back(turn: Turn, calls: list[ClaimedCall]) -> None:
-    if calls:
-        with turn.resources.database.begin() as session:
-            release_calls(session, calls)
-        for call in calls:
-            del turn.open[call.id]
 
 
 def _hasten(turn: Turn, recorded: Iterable[Outcome]) -> None:

@@ -1,8 +1,11 @@
 """HubSpot as one turn may use it: within budgets, within its time, with live tokens."""
 
+import contextlib
 import time
 from collections.abc import Callable, Collection, Sequence
 from typing import Final, TypeVar
+
+from redis import RedisError
 
 from shared.hubspot.client import HubSpotClient
 from shared.hubspot.errors import RateLimitedError, TokenRejectedError
@@ -22,7 +25,7 @@ from worker.tokens import AccessToken, ConnectionEndedError, TokenBusyError
 # Waiting longer than this for a slot would hold calls that another turn could take.
 LONGEST_WAIT_S: Final = 1.5
 # A request started with less time left could outlast the turn.
-LEAST_TIME_S: Final = 16.0
+LEAST_TIME_S: Final = 28.0
 
 T = TypeVar("T")
 
@@ -70,12 +73,15 @@ class PacedHubSpot:
         """Wait for a slot of the requests that are not searches."""
         self._wait(self._limits.reserve_request(self.hub_id, longest_wait=LONGEST_WAIT_S))
 
+    def _wait_for_search_slot(self) -> None:
+        self._wait(self._limits.reserve_search(self.hub_id, longest_wait=LONGEST_WAIT_S))
+
     def may_search(self) -> bool:
         """Wait for a slot for the next search; False when there is none soon enough."""
         if self._holds_search_slot:
             return True
         try:
-            self._wait(self._limits.reserve_search(self.hub_id, longest_wait=LONGEST_WAIT_S))
+            self._wait_for_search_slot()
         except OutOfBudgetError:
             return False
         self._holds_search_slot = True
@@ -88,12 +94,18 @@ class PacedHubSpot:
     def search_notes(self, contact_id: str, *, created_from_ms: int) -> tuple[Note, ...]:
         """As the client's, at the pace of searches."""
         return self._search(
-            lambda: self._client.search_notes(contact_id, created_from_ms=created_from_ms)
+            lambda: self._client.search_notes(
+                contact_id, created_from_ms=created_from_ms, before_page=self._wait_for_search_slot
+            )
         )
 
     def notes_of_contacts(self, contact_ids: Collection[str]) -> ContactNotes:
         """As the client's, at the pace of requests."""
-        return self._read(lambda: self._client.notes_of_contacts(contact_ids))
+        return self._read(
+            lambda: self._client.notes_of_contacts(
+                contact_ids, before_page=self.wait_for_request_slot
+            )
+        )
 
     def read_notes(self, note_ids: Sequence[str]) -> dict[str, Note]:
         """As the client's, at the pace of requests; at most 100 ids."""
@@ -171,7 +183,9 @@ class PacedHubSpot:
 
     def _note_response(self, _method: str, _status: int, _seconds: float, limit: RateLimit) -> None:
         if limit.max is not None and limit.interval_ms == 10_000:  # noqa: PLR2004 - the window we pace
-            self._limits.note_request_limit(self.hub_id, limit.max)
+            # HubSpot has answered: whatever Redis says now must not make that uncertain.
+            with contextlib.suppress(RedisError):
+                self._limits.note_request_limit(self.hub_id, limit.max)
 
     def _wait(self, seconds: float | None) -> None:
         time_left = self._deadline - time.monotonic()

@@ -9,7 +9,7 @@ from shared.claims import ClaimedCall
 from shared.hubspot.models import Note
 from worker.notes import marker_ref
 from worker.pacing import PacedHubSpot
-from worker.transitions import may_write_again
+from worker.transitions import LATE_COMMIT_S, may_write_again
 
 NOTES_A_READ: Final = 100
 # Of a longer timeline only the newest notes are read one by one; the rest is asked by search, whose
@@ -94,7 +94,8 @@ def _ask_for_contact(
     # is read. That it exists says nothing of its notes.
     contact = hubspot.read_contact(contact_id)
     if contact is None:
-        return ContactGone() if may_write_again(call) else Unknown()
+        is_late = (call.marked_for or 0) >= LATE_COMMIT_S
+        return ContactGone() if is_late else Unknown()
     return otherwise if contact.id == contact_id else Unknown(contact.id)
 
 

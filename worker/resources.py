@@ -63,7 +63,7 @@ def open_resources(settings: WorkerSettings) -> Resources:
         scopes=settings.hubspot_scopes,
         session=http,
     )
-    leases = Leases(database)
+    leases = Leases(database, limits)
     leases.start()
     return Resources(
         settings=settings,

@@ -25,7 +25,8 @@ log = structlog.get_logger(__name__)
 
 GIVE_UP_AFTER_S: Final = 24 * 3600
 MOST_AT_ONCE: Final = 20
-LEAST_LIFE_S: Final = 30
+# Whoever connects the account meanwhile waits for this.
+TIMEOUT: Final = (2.0, 4.0)
 
 
 def revoke_due_grants(resources: Resources) -> int:
@@ -65,19 +66,17 @@ def _settle(resources: Resources, due: RevocationDue) -> bool:
 
 def _tell_hubspot(resources: Resources, due: RevocationDue) -> None:
     """Uninstall, then revoke; a grant that is gone already counts as told."""
-
-    def decrypt(field: str, ciphertext: str) -> str:
-        return resources.cipher.decrypt(ciphertext, row_id=due.bound_to, field=field)
-
-    refresh_token = decrypt("refresh_token", due.refresh_token)
+    refresh_token = resources.cipher.decrypt(
+        due.refresh_token, row_id=due.bound_to, field="refresh_token"
+    )
     try:
-        if due.token_expires_in > LEAST_LIFE_S:
-            access_token = decrypt("access_token", due.access_token)
-        else:
-            grant = resources.oauth.refresh(refresh_token)
-            access_token, refresh_token = grant.access_token, grant.refresh_token or refresh_token
+        # A token of its own: the stored one may have expired, or been refused, long ago.
+        grant = resources.oauth.refresh(refresh_token)
         HubSpotClient(
-            access_token, api_url=resources.settings.hubspot_api_url, session=resources.http
+            grant.access_token,
+            api_url=resources.settings.hubspot_api_url,
+            session=resources.http,
+            timeout=TIMEOUT,
         ).uninstall()
     except GrantRevokedError:
         return
@@ -86,4 +85,6 @@ def _tell_hubspot(resources: Resources, due: RevocationDue) -> None:
     except HubSpotError as error:
         # Not installed any more, or not ours to uninstall; the grant itself can still be revoked.
         log.info("uninstall_refused", hub_id=due.hub_id, status=error.status)
-    resources.oauth.revoke(refresh_token)
+        resources.oauth.revoke(refresh_token)
+        return
+    resources.oauth.revoke(grant.refresh_token or refresh_token)

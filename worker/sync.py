@@ -11,7 +11,8 @@ from uuid import uuid4
 
 import structlog
 from redis import RedisError
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from shared import accounts
 from shared.claims import ClaimedCall, claim_due_calls, count_due_calls
@@ -68,8 +69,11 @@ def sync_connection(resources: Resources, connection_id: str) -> TurnEnd:
     if not resources.limits.enter_turn(account.hub_id, turn_id, width=account.turn_width):
         return TurnEnd.PUT_OFF
     try:
-        with structlog.contextvars.bound_contextvars(
-            connection_id=connection_id, hub_id=account.hub_id
+        with (
+            structlog.contextvars.bound_contextvars(
+                connection_id=connection_id, hub_id=account.hub_id
+            ),
+            resources.leases.hold(turn_id, account.hub_id),
         ):
             return _run(resources, connection, account, turn_id)
     finally:
@@ -97,21 +101,20 @@ def _run(
     # The slot comes before the claim: while it is awaited, more calls gather for one search.
     if not hubspot.may_search():
         return TurnEnd.PUT_OFF
-    with resources.leases.hold(turn_id):
-        with resources.database.begin() as session:
-            calls = claim_due_calls(session, **tenant, claim_id=turn_id, most=MOST_CALLS)
-        if not calls:
-            return TurnEnd.NOTHING_DUE
-        log.info("turn_started", calls=len(calls))
-        # Suspects are claimed in part, so that fewer than asked for does not mean none are left.
-        may_be_more = len(calls) == MOST_CALLS or len(calls) < due
-        if BUSY_CALLS <= len(calls) < MOST_CALLS:
-            resources.limits.note_busy(account.hub_id)
-        if may_be_more:
-            _wake(resources, connection.id)  # at the tail: others are served in between
-        _work(Turn(resources, connection, hubspot, calls), account)
-        if may_be_more:
-            _wake(resources, connection.id)  # the successor may have found no place beside us
+    with resources.database.begin() as session:
+        calls = claim_due_calls(session, **tenant, claim_id=turn_id, most=MOST_CALLS)
+    if not calls:
+        return TurnEnd.NOTHING_DUE
+    log.info("turn_started", calls=len(calls))
+    if len(calls) == MOST_CALLS:
+        _wake(resources, connection.id)  # at the tail: others are served in between
+    elif len(calls) >= BUSY_CALLS:
+        resources.limits.note_busy(account.hub_id)
+    _work(Turn(resources, connection, hubspot, calls), account)
+    with resources.database.begin() as session:
+        is_more_due = count_due_calls(session, **tenant, most=1) > 0
+    if is_more_due:
+        _wake(resources, connection.id)  # a successor may have found no place beside us
     return TurnEnd.WORKED
 
 
@@ -127,15 +130,16 @@ def _work(turn: Turn, account: accounts.AccountState) -> None:
     try:
         turn.hubspot.open()
         matched = settle_doubts(turn)
-        matched += match_calls(turn, _certain(turn), is_raw=account.is_raw_search)
-        write_notes(turn, matched)
+        for found in match_calls(turn, _certain(turn), is_raw=account.is_raw_search):
+            write_notes(turn, matched + found)
+            matched = []
     except HubSpotError as error:
         turn.fail(list(turn.open.values()), error)
     except (OutOfBudgetError, TokenBusyError):
         turn.give_back(delay=PUT_OFF_S)
     except ConnectionEndedError:
         turn.give_back()
-    except (RedisError, SQLAlchemyError):
+    except (RedisError, OperationalError, InterfaceError, PoolTimeoutError):
         # An engine is away, which is no fault of the calls: nobody becomes a suspect for it.
         turn.give_back(delay=PUT_OFF_S)
         raise

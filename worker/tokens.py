@@ -91,7 +91,9 @@ class TokenSource:
             return self._open(connection_id, stored)
         try:
             return self._refresh(connection_id, refused_version)
-        except (RetryLaterError, TokenBusyError):
+        except (RetryLaterError, TokenBusyError, ConfigurationError) as error:
+            if isinstance(error, ConfigurationError):
+                log.error("credentials_refused", category=error.category)  # noqa: TRY400 - a line for operators, not a trace
             if stored.version != refused_version and stored.expires_in > LEAST_LIFE_S:
                 return self._open(connection_id, stored)
             raise
@@ -116,16 +118,19 @@ class TokenSource:
         time.sleep(wait)
         # The one transaction that is open while HubSpot is asked: it makes the refresh single.
         with self._database.begin() as session:
-            stored = lock_token(session, connection_id)
-            if stored is None:
+            if not lock_token(session, connection_id):
                 raise TokenBusyError
+            stored = read_token(session, connection_id)
+            if stored is None:
+                raise ConnectionEndedError
             if _is_fresh(stored, refused_version):
                 return self._open(connection_id, stored)
             refresh_token = self._decrypt(connection_id, "refresh_token", stored.refresh_token)
             grant = self._oauth.refresh(refresh_token)
-            store_token(
+            is_stored = store_token(
                 session,
                 connection_id,
+                version=stored.version,
                 access_token=self._cipher.encrypt(
                     grant.access_token, row_id=connection_id, field="access_token"
                 ),
@@ -136,6 +141,8 @@ class TokenSource:
                 ),
                 expires_in=grant.expires_in,
             )
+        if not is_stored:
+            raise TokenBusyError  # connected anew or disconnected meanwhile: look again
         self._redis.set(_REFRESHED_KEY, b"", ex=REFUSED_WINDOW_S)
         log.info("token_refreshed", connection_id=connection_id, expires_in_s=grant.expires_in)
         return AccessToken(grant.access_token, stored.version + 1)
@@ -183,8 +190,9 @@ class TokenSource:
             is_changed = connections.require_reconnect(
                 session, connection_id, token_version=token_version, reason=error.message
             )
-        if is_changed:
-            log.warning("reconnect_required", connection_id=connection_id)
+        if not is_changed:
+            raise TokenBusyError from error  # somebody has connected anew: look again
+        log.warning("reconnect_required", connection_id=connection_id)
 
 
 def _is_fresh(stored: StoredToken, refused_version: int | None) -> bool:

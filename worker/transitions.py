@@ -41,6 +41,7 @@ RAW_LOOKUP_WAIT_S: Final = 5.0
 # Seconds from each complete look-up that found nobody to the next one.
 LOOK_AGAIN_S: Final = (30.0, 600.0, 3600.0, 6 * 3600.0, 24 * 3600.0)
 LOOKS_BEFORE_SKIPPING: Final = 2
+LOOK_WITHOUT_CONNECTION_S: Final = 6 * 3600.0
 
 FIRST_READ_BACK_S: Final = 10.0
 # HubSpot cuts a request off after 100 s; until then an unanswered create may still commit.
@@ -289,6 +290,9 @@ def _doubted(outcome: Outcome, error: HubSpotError) -> Outcome:
 
 
 def _refused(call: ClaimedCall, error: HubSpotError) -> Outcome:
+    if call.status == Status.SKIPPED and not isinstance(error, RejectedError):
+        # It was only looked up again, and may be once the connection is mended.
+        return replace(_unchanged(call), next_in=LOOK_WITHOUT_CONNECTION_S)
     message = RECONNECT_MESSAGE if isinstance(error, GrantRevokedError) else error.message
     if isinstance(error, MissingScopesError):
         message = f"Reconnect HubSpot to grant what is missing. {message}"

@@ -1,15 +1,16 @@
 """One run of a worker on one connection's claimed calls: what its steps share."""
 
-from collections.abc import Collection, Iterable, Sequence
+import time
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, ParamSpec, TypeVar
 
 import structlog
 from sqlalchemy.exc import OperationalError
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_exponential_jitter
 
 from shared import accounts
-from shared.claims import ClaimedCall, Mark, abandon_calls, mark_calls, release_calls
+from shared.claims import LEASE_S, ClaimedCall, abandon_calls, release_calls
 from shared.hubspot.errors import (
     AccountLockedError,
     HubSpotError,
@@ -18,18 +19,22 @@ from shared.hubspot.errors import (
     RetryLaterError,
     UnavailableError,
 )
+from shared.marks import LEASE_LEFT_TO_WRITE_S, Mark, mark_calls
 from shared.models import Connection
 from shared.outcomes import Outcome, record_outcomes
 from worker import transitions
 from worker.contact_cache import ContactCache
-from worker.pacing import PacedHubSpot
+from worker.pacing import OutOfBudgetError, PacedHubSpot
 from worker.resources import Resources
 from worker.tokens import retry_jitter
 
 log = structlog.get_logger(__name__)
 
+P = ParamSpec("P")
+T = TypeVar("T")
+
 # A note id in hand is worth waiting for Postgres, but not beyond the lease.
-RECORD_FOR_S: Final = 15
+STORE_FOR_S: Final = 15
 SEARCH_LIMIT_WAIT_S: Final = 2.0
 ROLLING_LIMIT_WAIT_S: Final = 10.0
 DAILY_LIMIT_WAIT_S: Final = 900.0
@@ -66,12 +71,16 @@ class Turn:
         self.open = {call.id: call for call in calls}
         self.started_at = datetime.now(UTC)
         self.account_failed = False
+        # Marked in this turn, and HubSpot did certainly nothing.
+        self._unwritten: set[str] = set()
 
     def mark(self, marks: Sequence[Mark]) -> frozenset[str]:
         """Commit that these notes may be written from now on; returns the log ids of those.
 
-        The others lost their claim, or the connection changed: they are given back.
+        The others lost their claim, or the connection changed: they are given back. When the
+        commit took so long that too little of the lease is left, none may be written.
         """
+        began = time.monotonic()
         with self.resources.database.begin() as session:
             marked = mark_calls(
                 session,
@@ -86,7 +95,15 @@ class Turn:
             del self.open[call.id]
         if lost:
             log.warning("marks_refused", calls=len(lost))
+        if time.monotonic() - began > LEASE_S - LEASE_LEFT_TO_WRITE_S:
+            self._unwritten |= marked
+            raise OutOfBudgetError
+        self._unwritten -= marked
         return marked
+
+    def withdraw(self, calls: Iterable[ClaimedCall]) -> None:
+        """Say that HubSpot has certainly not written the notes of these marks."""
+        self._unwritten |= {call.id for call in calls}
 
     def written(self, call: ClaimedCall, note_id: str, contact_id: str) -> Outcome:
         """The outcome of a call whose note exists."""
@@ -96,13 +113,7 @@ class Turn:
         """Store outcomes; these calls are no longer the turn's."""
         if not outcomes:
             return
-        persistent = Retrying(
-            retry=retry_if_exception_type(OperationalError),
-            stop=stop_after_delay(RECORD_FOR_S),
-            wait=wait_exponential_jitter(multiplier=0.2, max=2),
-            reraise=True,
-        )
-        recorded = persistent(self._record_once, outcomes)
+        recorded = _patiently(self._record_once, outcomes)
         for outcome in outcomes:
             self.open.pop(outcome.id, None)
             if outcome.id not in recorded:
@@ -124,13 +135,19 @@ class Turn:
         with self.resources.database.begin() as session:
             return record_outcomes(session, outcomes, started_at=self.started_at)
 
-    def give_back(self, *, delay: float = 0) -> None:
-        """Return the calls that have no outcome, due again in `delay` seconds."""
-        if self.open:
-            with self.resources.database.begin() as session:
-                release_calls(session, self.open.values(), delay=delay)
-            log.info("calls_given_back", calls=len(self.open), delay_s=delay)
-            self.open.clear()
+    def give_back(self, calls: Collection[ClaimedCall] | None = None, *, delay: float = 0) -> None:
+        """Return calls without an outcome, by default all that are left, due in `delay` seconds."""
+        calls = list(self.open.values()) if calls is None else calls
+        if not calls:
+            return
+        _patiently(self._release, calls, delay)
+        for call in calls:
+            del self.open[call.id]
+        log.info("calls_given_back", calls=len(calls), delay_s=delay)
+
+    def _release(self, calls: Collection[ClaimedCall], delay: float) -> None:
+        with self.resources.database.begin() as session:
+            release_calls(session, calls, delay=delay, unwritten=self._unwritten)
 
     def abandon(self) -> None:
         """Let the calls go as if this worker had died."""
@@ -195,3 +212,14 @@ class Turn:
             doubled = FIRST_PAUSE_S * 2.0 ** min(failing_turns - FAILED_TURNS_BEFORE_PAUSE, 16)
             seconds = min(doubled, LONGEST_PAUSE_S) * (0.5 + retry_jitter())
             self._pause(seconds, "HubSpot does not answer properly")
+
+
+def _patiently(store: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Call a function that stores something, again while Postgres is away for a moment."""
+    patience = Retrying(
+        retry=retry_if_exception_type(OperationalError),
+        stop=stop_after_delay(STORE_FOR_S),
+        wait=wait_exponential_jitter(multiplier=0.2, max=2),
+        reraise=True,
+    )
+    return patience(store, *args, **kwargs)

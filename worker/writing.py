@@ -5,14 +5,15 @@ from dataclasses import dataclass
 from typing import Final
 
 from shared.call_details import CallDetails
-from shared.claims import ClaimedCall, Mark
+from shared.claims import ClaimedCall
 from shared.hubspot.errors import HubSpotError, RejectedError, UnavailableError
 from shared.hubspot.models import CreateNotesAnswer, NewNote
+from shared.marks import Mark
 from shared.outcomes import Outcome
 from worker import transitions
 from worker.notes import marker_ref, note_timestamp_ms, render_note
 from worker.pacing import OutOfBudgetError, TokenRenewedError
-from worker.tokens import retry_jitter
+from worker.tokens import ConnectionEndedError, TokenBusyError, retry_jitter
 from worker.turn import Turn
 
 MAX_BATCH_NOTES: Final = 100
@@ -52,9 +53,11 @@ def write_notes(turn: Turn, matched: Sequence[MatchedCall]) -> None:
         try:
             _write_batch(turn, batch)
         except TokenRenewedError:
+            turn.withdraw(each.call for each, _ in batch)
             batches.append(batch)
         except RejectedError:
             # The whole was refused for a part of it: halves find the part.
+            turn.withdraw(each.call for each, _ in batch)
             middle = len(batch) // 2
             batches += [batch[middle:], batch[:middle]]
 
@@ -127,7 +130,7 @@ def _refused(turn: Turn, matched: MatchedCall, error: RejectedError) -> Outcome:
     """Tell a contact that is gone, which is matched anew, from a note that HubSpot refuses."""
     try:
         contact = turn.hubspot.read_contact(matched.contact_id)
-    except (OutOfBudgetError, HubSpotError):
+    except (OutOfBudgetError, TokenBusyError, ConnectionEndedError, HubSpotError):
         contact = None  # not known: matching anew finds out
     if contact is None or contact.id != matched.contact_id:
         if matched.phone_number is not None:

@@ -3,6 +3,13 @@
 from typing import Final
 
 from faults.scenario import Scenario
-from faults.scenarios import workers
+from faults.scenarios import hubspot, postgres, redis, tokens, webhooks, workers
 
-ALL: Final[tuple[Scenario, ...]] = (*workers.SCENARIOS,)
+ALL: Final[tuple[Scenario, ...]] = (
+    *workers.SCENARIOS,
+    *redis.SCENARIOS,
+    *postgres.SCENARIOS,
+    *hubspot.SCENARIOS,
+    *webhooks.SCENARIOS,
+    *tokens.SCENARIOS,
+)

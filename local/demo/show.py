@@ -15,7 +15,7 @@ from local.visitor import Visitor
 from shared.reasons import Reason, Status
 
 POLL_SECONDS = 0.2
-SETTLE_SECONDS = 30.0
+SETTLE_SECONDS = 60.0
 # The second look comes 30 s after the first, and each waits up to 5 s for others to be asked with.
 SECOND_LOOK_SECONDS = 90.0
 BURST = 3

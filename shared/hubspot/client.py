@@ -46,6 +46,10 @@ OnResponse = Callable[[str, int, float, RateLimit], None]
 """Told of each answer: the method's name, HTTP status, seconds, rate-limit headers."""
 
 
+def _at_once() -> None:
+    """Do not wait before a further page."""
+
+
 class HubSpotClient:
     """HubSpot with one access token; cheap to make, holds nothing but what it is given."""
 
@@ -98,11 +102,14 @@ class HubSpotClient:
         answer = self._request("create_notes", "POST", path, note_batches.create_body(notes))
         return note_batches.created_notes(answer, notes, self._access_token)
 
-    def notes_of_contacts(self, contact_ids: Collection[str]) -> ContactNotes:
+    def notes_of_contacts(
+        self, contact_ids: Collection[str], *, before_page: Callable[[], object] = _at_once
+    ) -> ContactNotes:
         """List the notes on contacts, without the search index's lag.
 
         `POST /crm/associations/{version}/contacts/notes/batch/read` (Associations guide), one
-        request for up to 1,000 contacts and for each further page, of which there are at most 10.
+        request for up to 1,000 contacts and for each further page, of which there are at most 10;
+        `before_page` is called before each of these.
         Assumed: a merged or deleted contact may be answered like one without notes, so read the
         contact before an empty answer is taken for a miss.
         """
@@ -110,8 +117,10 @@ class HubSpotClient:
         note_ids: dict[str, tuple[str, ...]] = {}
         unknown: set[str] = set()
         pending: dict[str, JsonObject] = {each: {"id": each} for each in contact_ids}
-        for _ in range(MAX_PAGES):
+        for page in range(MAX_PAGES):
             following: dict[str, JsonObject] = {}
+            if page and pending:
+                before_page()
             for chunk in _chunks(list(pending), MAX_CONTACTS):
                 body = encode({"inputs": [pending[each] for each in chunk]})
                 try:
@@ -119,14 +128,14 @@ class HubSpotClient:
                 except NotFoundError:
                     unknown.update(chunk)
                     continue
-                page = note_batches.associations_page(answer)
+                answered = note_batches.associations_page(answer)
                 for each in chunk:
-                    if each not in page.note_ids:
+                    if each not in answered.note_ids:
                         unknown.add(each)
                         continue
-                    note_ids[each] = note_ids.get(each, ()) + page.note_ids[each]
-                    if each in page.next_after:
-                        following[each] = {"id": each, "after": page.next_after[each]}
+                    note_ids[each] = note_ids.get(each, ()) + answered.note_ids[each]
+                    if each in answered.next_after:
+                        following[each] = {"id": each, "after": answered.next_after[each]}
             pending = following
         return ContactNotes(
             note_ids={key: value for key, value in note_ids.items() if key not in unknown},
@@ -146,16 +155,25 @@ class HubSpotClient:
             found |= note_batches.read_notes(answer)
         return found
 
-    def search_notes(self, contact_id: str, *, created_from_ms: int) -> tuple[Note, ...]:
+    def search_notes(
+        self,
+        contact_id: str,
+        *,
+        created_from_ms: int,
+        before_page: Callable[[], object] = _at_once,
+    ) -> tuple[Note, ...]:
         """Find a contact's notes created since a time: `POST …/notes/search` (CRM search guide).
 
         For timelines too long to list, and only when the index has caught up. Oldest first, at
-        most 2,000: a note that was written at that time is among the first.
+        most 2,000: a note that was written at that time is among the first. `before_page` is
+        called before each further request.
         """
         path = f"/crm/objects/{API_VERSION}/notes/search"
         body = note_batches.search_body(contact_id, created_from_ms)
         found: list[Note] = []
-        for _ in range(MAX_PAGES):
+        for page in range(MAX_PAGES):
+            if page:
+                before_page()
             answer = self._request("search_notes", "POST", path, encode(body))
             payload, results = results_of(answer)
             found += filter(None, map(note_batches.note_of, results))

@@ -61,7 +61,8 @@ def send(
 ) -> Answer:
     """Send one request and read its answer, whatever the status; redirects are not followed.
 
-    The body of the answer gets as many seconds as its beginning did, and at most 16 MiB.
+    A body that trickles is given up once connecting and reading have had their seconds, or at
+    16 MiB.
 
     Raises:
         NetworkError: no whole answer came; `sent` and `definite` say how far it got.
@@ -87,7 +88,7 @@ def send(
             allow_redirects=False,
             stream=True,
         ) as response:
-            content = _read(response, deadline=time.monotonic() + timeout[1])
+            content = _read(response, deadline=started + sum(timeout))
     except (requests.RequestException, urllib3_exceptions.HTTPError) as error:
         # Not chained: its text may quote what went over the wire.
         raise error_of_failure(error) from None

@@ -44,6 +44,7 @@ def test_connection_is_woken_again_only_after_a_while(workspace: Workspace) -> N
     workspace.accept()
     for _ in range(3):
         sweep(workspace.worker)
+        workspace.worker.wake_ups.heard(workspace.connection_id)
     assert woken(workspace.worker) == [workspace.connection_id]
 
     workspace.advance(max(WAKE_AGAIN_S, COALESCE_S))

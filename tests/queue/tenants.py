@@ -9,16 +9,10 @@ from sqlalchemy import ColumnElement, func, select, update
 
 from shared import connections
 from shared.calls import store_call
-from shared.claims import (
-    ClaimedCall,
-    Mark,
-    claim_due_calls,
-    mark_calls,
-    release_calls,
-    return_expired_claims,
-)
+from shared.claims import ClaimedCall, claim_due_calls, release_calls, return_expired_claims
 from shared.connections import Grant
 from shared.db import Database
+from shared.marks import Mark, mark_calls
 from shared.models import Attempt, Connection, SurplusNote, SyncLog
 from shared.outcomes import Outcome, record_outcomes
 

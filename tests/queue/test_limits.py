@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from redis import Redis
 
-from shared.limits import SEARCH_PER_S, TURN_S, Limits
+from shared.limits import PLACE_S, SEARCH_PER_S, Limits
 
 HUB = 101
 SEARCH_LINE = f"callsync:budget:search:{HUB}"
@@ -176,7 +176,7 @@ def test_place_is_free_once_its_turn_leaves(limits: Limits) -> None:
 def test_place_of_a_dead_worker_is_free_after_a_turns_time(redis: Redis, limits: Limits) -> None:
     limits.enter_turn(HUB, "dead", width=1)
     ends_at = redis.zscore(TURNS, "dead")
-    assert ends_at == pytest.approx(redis_now(redis) + TURN_S, abs=1)
+    assert ends_at == pytest.approx(redis_now(redis) + PLACE_S, abs=1)
     redis.zadd(TURNS, {"dead": redis_now(redis) - 0.001})
     assert limits.enter_turn(HUB, "next", width=1)
     assert redis.zrange(TURNS, 0, -1) == [b"next"]

@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 from sqlalchemy import func
 
-from shared.claims import LEASE_LEFT_TO_WRITE_S, LEASE_S
+from shared.claims import LEASE_S
 from shared.connections import require_reconnect
+from shared.marks import LEASE_LEFT_TO_WRITE_S
 from tests.queue.tenants import HUB, Tenant, ago, grant, written
 
 

@@ -152,8 +152,9 @@ def test_racing_refreshes_lose_no_token(vault: Vault) -> None:
                     found = cipher.decrypt(
                         stored.access_token, row_id=connection_id, field="access_token"
                     )
-                    if number and found != f"access {latest[connection_id]}":
-                        lost.append(latest[connection_id])
+                    expected = latest.get(connection_id)
+                    if expected and found != f"access {expected}":
+                        lost.append(expected)
                     latest[connection_id] = f"{connection_id} {number}"
                     store_fresh(session, connection_id, latest[connection_id], cipher)
 

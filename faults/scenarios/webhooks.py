@@ -1,0 +1,90 @@
+"""Producers that send too often, too late, or something else under the same id."""
+
+import secrets
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
+from typing import Final
+
+from faults.scenario import Scenario, scenario
+from faults.world import World
+
+COPIES: Final = 50
+TOO_OLD: Final = timedelta(minutes=10)
+
+
+@scenario()
+def fifty_copies_at_once(world: World) -> None:
+    """Fifty copies of one webhook arrive at the same moment.
+
+    One call and one note; all copies are answered with the same id.
+    """
+    (call,) = world.tenant().calls(1)
+    delivery_id = f"msg_{secrets.token_hex(8)}"
+    with ThreadPoolExecutor(COPIES) as pool:
+        answers = list(
+            pool.map(lambda _: world.producer.deliver(call, delivery_id=delivery_id), range(COPIES))
+        )
+    if not all(each.is_acknowledged for each in answers):
+        world.complain("a copy was not acknowledged")
+    if sum(each.is_duplicate is False for each in answers) != 1:
+        world.complain("not exactly one copy was taken for the first")
+    world.settle()
+
+
+@scenario()
+def same_call_with_another_body(world: World) -> None:
+    """A webhook arrives again under its id, with another body and before the first is synced.
+
+    The first body counts; the second is answered as a duplicate.
+    """
+    tenant = world.tenant()
+    (contact,) = tenant.add_contacts(1)
+    delivery_id = f"msg_{secrets.token_hex(8)}"
+    first = tenant.call(contact)
+    again = tenant.call(contact, call_id=first.call_id, summary="Something else altogether.")
+    world.producer.deliver(first, delivery_id=delivery_id)
+    if not world.producer.deliver(again, delivery_id=delivery_id).is_duplicate:
+        world.complain("the second body was taken for a call of its own")
+    world.settle()
+    if any("Something else" in note.body for note in world.sandbox.notes(tenant.hub_id)):
+        world.complain("the second body was written")
+
+
+@scenario()
+def same_call_under_another_webhook_id(world: World) -> None:
+    """The same calls are sent again under other webhook ids, while and after they are synced.
+
+    One note each.
+    """
+    calls = world.tenant().calls(world.draws.randint(1, 8))
+    for _ in range(3):
+        world.post(calls)
+    world.settle()
+    world.post(calls)
+    world.settle()
+
+
+@scenario()
+def replayed_after_the_tolerance(world: World) -> None:
+    """A webhook with a genuine signature is sent again ten minutes after it was signed.
+
+    It gets 401 and nothing happens, whether the call is known or not.
+    """
+    known, unknown = world.tenant().calls(2)
+    world.post([known])
+    for call in (known, unknown):
+        answer = world.producer.deliver(call, sent_at=datetime.now(UTC) - TOO_OLD)
+        if answer.status != HTTPStatus.UNAUTHORIZED:
+            world.complain(f"a stale webhook was answered with {answer.status}")
+    world.settle()
+    if len(world.rows()) != 1:
+        world.complain("a stale webhook was stored")
+
+
+SCENARIOS: Final[tuple[Scenario, ...]] = (
+    fifty_copies_at_once,
+    same_call_with_another_body,
+    same_call_under_another_webhook_id,
+    replayed_after_the_tolerance,
+)

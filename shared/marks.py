@@ -1,0 +1,61 @@
+"""The mark: the intent to write a note, committed before any POST may start."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from shared.claims import LEASE_S, ClaimedCall
+
+# No POST may start with less of the lease left: HubSpot's timeouts together stay below it.
+LEASE_LEFT_TO_WRITE_S: Final = 15.0
+
+# The generation proves that nobody disconnected since the claim; the fence, that it still holds.
+_MARK = text("""
+    UPDATE hubspot_sync_logs l
+    SET hub_id = :hub_id, contact_id = m.contact_id, phone_number = m.phone_number,
+        last_write_at = clock_timestamp(), read_back_misses = 0,
+        claimed_until = now() + make_interval(secs => :lease)
+    FROM unnest(CAST(:ids AS text[]), CAST(:fences AS int[]), CAST(:contact_ids AS text[]),
+                CAST(:phone_numbers AS text[])) AS m (id, fence, contact_id, phone_number)
+    WHERE l.id = m.id AND l.fence = m.fence AND l.claimed_by IS NOT NULL
+      AND l.claimed_until > now() AND l.status <> 'success'
+      AND EXISTS (SELECT FROM hubspot_oauth_tokens c
+                  WHERE c.id = :connection_id AND c.generation = :generation
+                    AND c.state = 'connected')
+    RETURNING l.id
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """The intent to write one note."""
+
+    call: ClaimedCall
+    contact_id: str
+    phone_number: str | None
+
+
+def mark_calls(
+    session: Session, marks: Sequence[Mark], *, connection_id: str, generation: int, hub_id: int
+) -> frozenset[str]:
+    """Write ahead that a POST may start now; returns the log ids for which it may.
+
+    The others lost their claim, or the connection changed. A mark renews the lease in full.
+    """
+    marked = session.execute(
+        _MARK,
+        {
+            "ids": [mark.call.id for mark in marks],
+            "fences": [mark.call.fence for mark in marks],
+            "contact_ids": [mark.contact_id for mark in marks],
+            "phone_numbers": [mark.phone_number for mark in marks],
+            "connection_id": connection_id,
+            "generation": generation,
+            "hub_id": hub_id,
+            "lease": LEASE_S,
+        },
+    )
+    return frozenset(marked.scalars())

@@ -1,0 +1,128 @@
+"""HubSpot as a history needs it: contacts, the notes on them, and creates that commit late."""
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Final
+
+from shared.hubspot.models import Contact, ContactNotes, NewNote, Note
+
+# HubSpot cuts a request off after so long; until then an unanswered create may still commit.
+CUT_OFF_S: Final = 100.0
+
+_note_ids = count(1)
+
+
+@dataclass(frozen=True, slots=True)
+class Create:
+    """A create as HubSpot got it.
+
+    `is_frozen` says that its worker was frozen between mark and POST for longer than it may take:
+    the residual risk that the service documents.
+    """
+
+    hub_id: int
+    note: NewNote
+    is_frozen: bool
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenNote:
+    """A note on a timeline, and the create that wrote it."""
+
+    id: str
+    create: Create
+
+
+@dataclass(slots=True)
+class Account:
+    """One HubSpot account.
+
+    Attributes:
+        hub_id: Its id.
+        notes: What is on its timelines, by note id.
+        unanswered: Creates that may still commit, and until when on the history's clock.
+        survivors: Contacts that were merged away, and into which.
+        gone: Contacts that were deleted.
+    """
+
+    hub_id: int
+    contact_ids: Sequence[str] = ("11", "12", "13")
+    notes: dict[str, WrittenNote] = field(default_factory=dict)
+    unanswered: list[tuple[Create, float]] = field(default_factory=list)
+    survivors: dict[str, str] = field(default_factory=dict)
+    gone: set[str] = field(default_factory=set)
+
+    def live_contacts(self) -> list[str]:
+        return [
+            each
+            for each in self.contact_ids
+            if each not in self.survivors and each not in self.gone
+        ]
+
+    def survivor(self, contact_id: str) -> str:
+        """The contact that has this one's notes now."""
+        while contact_id in self.survivors:
+            contact_id = self.survivors[contact_id]
+        return contact_id
+
+    def aliases(self, contact_id: str) -> list[str]:
+        """All contacts, merged away or not, whose notes are on the same timeline."""
+        now = self.survivor(contact_id)
+        return [each for each in self.contact_ids if self.survivor(each) == now]
+
+    def commit(self, create: Create) -> str | None:
+        """Write the note, on the survivor if its contact was merged; None if it is gone."""
+        if self.survivor(create.note.contact_id) in self.gone:
+            return None
+        note_id = str(next(_note_ids))
+        self.notes[note_id] = WrittenNote(note_id, create)
+        return note_id
+
+    def leave_unanswered(self, create: Create, *, now: float) -> None:
+        self.unanswered.append((create, now + CUT_OFF_S))
+
+    def cut_off(self, *, now: float) -> None:
+        """End the requests that took too long."""
+        self.unanswered = [each for each in self.unanswered if each[1] >= now]
+
+    def delete_contact(self, contact_id: str) -> None:
+        """Delete a contact and what is on its timeline."""
+        self.gone.add(contact_id)
+        self.notes = {
+            note_id: note
+            for note_id, note in self.notes.items()
+            if self.survivor(note.create.note.contact_id) not in self.gone
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """What reading back asks of an account; `is_vague` answers 404 for contacts that are there."""
+
+    account: Account
+    is_vague: bool
+
+    def notes_of_contacts(self, contact_ids: Collection[str]) -> ContactNotes:
+        if self.is_vague:
+            return ContactNotes({}, frozenset(contact_ids), frozenset())
+        gone = self.account.gone & set(contact_ids)
+        # A contact that was merged away has nothing on its timeline any more.
+        found = {each: tuple(self._notes_on(each)) for each in contact_ids if each not in gone}
+        return ContactNotes(found, frozenset(gone), frozenset())
+
+    def read_notes(self, note_ids: Sequence[str]) -> dict[str, Note]:
+        return {
+            each: Note(each, self.account.notes[each].create.note.body)
+            for each in note_ids
+            if each in self.account.notes
+        }
+
+    def read_contact(self, contact_id: str) -> Contact | None:
+        now = self.account.survivor(contact_id)
+        return None if now in self.account.gone else Contact(now, {})
+
+    def _notes_on(self, contact_id: str) -> Iterator[str]:
+        for note in self.account.notes.values():
+            if self.account.survivor(note.create.note.contact_id) == contact_id:
+                yield note.id

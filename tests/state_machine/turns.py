@@ -1,0 +1,260 @@
+"""A worker's turn that stops after each of its steps for as long as a history likes.
+
+The steps are those of `worker.sync`, `worker.doubts` and `worker.writing`, in their order; what they
+call is the service's own. A turn that is not asked to go on while time passes is a frozen worker; one
+that is forgotten is a dead one.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from enum import Enum, auto
+from typing import Final, cast
+
+from shared.claims import LEASE_S, ClaimedCall, abandon_calls, release_calls
+from shared.hubspot.errors import (
+    GrantRevokedError,
+    RateLimitedError,
+    RejectedError,
+    TokenRejectedError,
+    UnavailableError,
+)
+from shared.marks import LEASE_LEFT_TO_WRITE_S, Mark, mark_calls
+from shared.models import Connection
+from shared.outcomes import Outcome
+from shared.phone import InvalidNumberError
+from shared.surplus import add_surplus_notes
+from tests.queue.tenants import Tenant
+from tests.state_machine.accounts import Account, Create, Reader
+from worker import transitions
+from worker.pacing import PacedHubSpot
+from worker.reconciling import ContactGone, Finding, Found, Unknown, read_back
+from worker.writing import MatchedCall
+
+PHONE: Final = "+12025550123"
+JITTER: Final = 0.5
+# From mark to POST; whoever takes longer was frozen.
+LONGEST_TO_POST_S: Final = LEASE_S - LEASE_LEFT_TO_WRITE_S
+
+
+class LookUp(Enum):
+    """What a search says of a call's number."""
+
+    FOUND = auto()
+    NOBODY = auto()
+    NOBODY_BY_CALCULATED = auto()
+    SEVERAL = auto()
+    NO_NUMBER = auto()
+    UNAVAILABLE = auto()
+    PERMISSION_WITHDRAWN = auto()
+
+
+class Answer(Enum):
+    """What HubSpot does with one note of a create, and what the worker hears of it."""
+
+    CREATED = auto()
+    REFUSED = auto()
+    LIMITED = auto()
+    TOKEN_REFUSED = auto()
+    SEND_AGAIN = auto()  # certainly nothing was written, and the same worker marks anew
+    LOST_BUT_WRITTEN = auto()
+    LOST = auto()  # HubSpot may still write it until it cuts the request off
+
+
+_Event = Callable[[ClaimedCall], Outcome]
+
+_LOOK_UPS: Final[dict[LookUp, _Event]] = {
+    LookUp.NOBODY: lambda call: transitions.contact_missing(call, PHONE),
+    LookUp.NOBODY_BY_CALCULATED: lambda call: transitions.raw_lookup_wanted(call, PHONE),
+    LookUp.SEVERAL: lambda call: transitions.contact_ambiguous(call, PHONE, {"11", "12"}),
+    LookUp.NO_NUMBER: lambda call: transitions.number_unusable(call, InvalidNumberError("x")),
+    LookUp.UNAVAILABLE: lambda call: transitions.errored(
+        call, UnavailableError("x"), jitter=JITTER, in_doubt=False
+    ),
+    LookUp.PERMISSION_WITHDRAWN: lambda call: transitions.errored(
+        call, GrantRevokedError("x"), jitter=JITTER, in_doubt=False
+    ),
+}
+
+_DEFINITE: Final[dict[Answer, _Event]] = {
+    Answer.LIMITED: lambda call: transitions.postponed(
+        call, RateLimitedError("x", policy="TEN_SECONDLY_ROLLING", definite=True), seconds=10
+    ),
+    Answer.TOKEN_REFUSED: lambda call: transitions.errored(
+        call, TokenRejectedError("x", definite=True), jitter=JITTER, in_doubt=False
+    ),
+}
+
+
+@dataclass(slots=True)
+class SteppedTurn:
+    """The calls that a worker believes it holds, and how far it is with each.
+
+    Attributes:
+        tenant: Whose calls.
+        connection: As it was when the turn began.
+        account: The connection's HubSpot account.
+        claim_id: The turn's name in the rows.
+        open: Claimed calls without an outcome, by log id.
+        matched: Those of them whose note is to be written next.
+        marked: Those whose note may be sent, and when they were marked.
+        unwritten: Marked in this turn, and HubSpot did certainly nothing.
+        outcomes: What is known of calls and not recorded yet.
+    """
+
+    tenant: Tenant
+    connection: Connection
+    account: Account
+    claim_id: str
+    open: dict[str, ClaimedCall]
+    matched: dict[str, MatchedCall] = field(default_factory=dict)
+    marked: dict[str, tuple[MatchedCall, float]] = field(default_factory=dict)
+    unwritten: set[str] = field(default_factory=set)
+    outcomes: dict[str, Outcome] = field(default_factory=dict)
+
+    def doubted(self) -> list[ClaimedCall]:
+        """Calls whose earlier write is in doubt."""
+        return [call for call in self._untouched() if call.marked_for is not None]
+
+    def certain(self) -> list[ClaimedCall]:
+        """Calls that are to be looked up."""
+        return [call for call in self._untouched() if call.marked_for is None]
+
+    def _untouched(self) -> list[ClaimedCall]:
+        busy = self.matched.keys() | self.marked.keys() | self.outcomes.keys()
+        return [call for log_id, call in self.open.items() if log_id not in busy]
+
+    def read_back(self, *, is_vague: bool, fails: bool) -> None:
+        """Look for the notes that may have been written before."""
+        doubted = self.doubted()
+        here = [call for call in doubted if call.hub_id == self.account.hub_id]
+        for call in doubted:
+            if call.hub_id != self.account.hub_id:
+                self.outcomes[call.id] = transitions.account_changed(call)
+        if fails:
+            for call in here:
+                self.outcomes[call.id] = transitions.errored(
+                    call, UnavailableError("x"), jitter=JITTER, in_doubt=True
+                )
+            return
+        # Reading back asks no more of its client than the reader can answer.
+        findings = read_back(cast(PacedHubSpot, Reader(self.account, is_vague)), here)
+        for call in here:
+            self._act_on(call, findings[call.id])
+
+    def _act_on(self, call: ClaimedCall, finding: Finding) -> None:
+        contact_id = call.contact_id or ""
+        match finding:
+            case Found(note_id, surplus):
+                self.outcomes[call.id] = self._written(call, note_id, contact_id)
+                self._remember_surplus(call, surplus)
+            case Unknown(survivor_id):
+                self.outcomes[call.id] = transitions.read_back_unknown(call, survivor_id)
+            case ContactGone():
+                self.outcomes[call.id] = transitions.contact_vanished(call)
+            case _ if not transitions.may_write_again(call):
+                self.outcomes[call.id] = transitions.read_back_missed(call)
+            case _ if call.payload is None:
+                self.outcomes[call.id] = transitions.payload_gone(call)
+            case _:
+                settled = replace(call, marked_for=None, read_back_misses=0)
+                self.matched[call.id] = MatchedCall(settled, contact_id, None)
+
+    def _remember_surplus(self, call: ClaimedCall, note_ids: tuple[str, ...]) -> None:
+        if note_ids:
+            with self.tenant.database.begin() as session:
+                add_surplus_notes(
+                    session, hub_id=self.account.hub_id, log_id=call.id, note_ids=note_ids
+                )
+
+    def look_up(self, results: Sequence[LookUp], contact_ids: Sequence[str]) -> None:
+        """Find the contacts of calls of which no write is in doubt."""
+        for index, call in enumerate(self.certain()):
+            result = results[index % len(results)]
+            if call.payload is None:
+                self.outcomes[call.id] = transitions.payload_gone(call)
+            elif result is LookUp.FOUND:
+                contact_id = contact_ids[index % len(contact_ids)]
+                self.matched[call.id] = MatchedCall(call, contact_id, PHONE)
+            else:
+                self.outcomes[call.id] = _LOOK_UPS[result](call)
+
+    def mark(self, *, now: float) -> frozenset[str]:
+        """Mark the matched calls; returns those that took it, the others are given back."""
+        marks = [
+            Mark(each.call, each.contact_id, each.phone_number) for each in self.matched.values()
+        ]
+        with self.tenant.database.begin() as session:
+            marked = mark_calls(
+                session,
+                marks,
+                connection_id=self.connection.id,
+                generation=self.connection.generation,
+                hub_id=self.account.hub_id,
+            )
+            lost = [mark.call for mark in marks if mark.call.id not in marked]
+            release_calls(session, lost)
+        self.marked |= {log_id: (self.matched[log_id], now) for log_id in marked}
+        self.unwritten -= marked
+        self.matched.clear()
+        for call in lost:
+            del self.open[call.id]
+        return marked
+
+    def post(self, answers: Sequence[Answer], *, now: float) -> None:
+        """Send the marked notes in one create."""
+        for index, (matched, marked_at) in enumerate(self.marked.values()):
+            is_frozen = now - marked_at > LONGEST_TO_POST_S
+            create = Create(self.account.hub_id, matched.note(), is_frozen)
+            self._send(matched, create, answers[index % len(answers)], now=now)
+        self.marked.clear()
+
+    def _send(self, matched: MatchedCall, create: Create, answer: Answer, *, now: float) -> None:
+        call = matched.call
+        note_id = None
+        if answer in {Answer.CREATED, Answer.LOST_BUT_WRITTEN}:
+            note_id = self.account.commit(create)
+            answer = answer if note_id is not None else Answer.REFUSED  # the contact is gone
+        if answer is Answer.CREATED and note_id is not None:
+            self.outcomes[call.id] = self._written(call, note_id, matched.contact_id)
+        elif answer is Answer.REFUSED:
+            self.outcomes[call.id] = self._refused(matched)
+        elif answer is Answer.SEND_AGAIN:
+            self.unwritten.add(call.id)
+            self.matched[call.id] = matched
+        elif answer in _DEFINITE:
+            self.outcomes[call.id] = _DEFINITE[answer](call)
+        else:
+            if answer is Answer.LOST:
+                self.account.leave_unanswered(create, now=now)
+            self.outcomes[call.id] = transitions.errored(
+                call, UnavailableError("x"), jitter=JITTER, in_doubt=True
+            )
+
+    def _refused(self, matched: MatchedCall) -> Outcome:
+        if matched.contact_id not in self.account.live_contacts():
+            return transitions.contact_vanished(matched.call)
+        return transitions.errored(
+            matched.call, RejectedError("x", definite=True), jitter=JITTER, in_doubt=False
+        )
+
+    def _written(self, call: ClaimedCall, note_id: str, contact_id: str) -> Outcome:
+        return transitions.note_written(
+            call, note_id, contact_id=contact_id, hub_id=self.account.hub_id
+        )
+
+    def record(self) -> None:
+        """Store what is known."""
+        self.tenant.record(*self.outcomes.values())
+        for log_id in self.outcomes:
+            self.open.pop(log_id, None)
+        self.outcomes.clear()
+
+    def give_back(self, *, delay: float) -> None:
+        """Return all calls, as a warm shutdown does."""
+        with self.tenant.database.begin() as session:
+            release_calls(session, self.open.values(), delay=delay, unwritten=self.unwritten)
+
+    def abandon(self) -> None:
+        """Let all calls go, as after an exception that nobody expected."""
+        with self.tenant.database.begin() as session:
+            abandon_calls(session, self.open.values())
