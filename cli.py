@@ -7,11 +7,13 @@ import click
 
 from commands.backfill import import_calls
 from commands.doctor import doctor
+from commands.erase import erase
 from commands.retry import retry
 from commands.rotation import rotate_keys
 from commands.send import send
 from commands.stack import demo, up
 from commands.token import token
+from commands.trouble import trouble
 
 
 def find_version() -> str:
@@ -34,7 +36,7 @@ def main() -> None:
         stream.reconfigure(errors="replace")  # type: ignore[union-attr]
 
 
-for command in (up, demo, send, import_calls, token, retry, rotate_keys, doctor):
+for command in (up, demo, send, import_calls, token, retry, erase, rotate_keys, doctor, trouble):
     main.add_command(command)
 
 

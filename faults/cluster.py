@@ -40,6 +40,11 @@ class Doors:
         for proxy in (self.postgres, self.redis, self.hubspot):
             proxy.heal()
 
+    def bury(self) -> None:
+        """End the connections that were half-open."""
+        for proxy in (self.postgres, self.redis, self.hubspot):
+            proxy.bury()
+
 
 class Cluster:
     """Postgres, Valkey, the sandbox, the API and workers, each of which can be hurt.

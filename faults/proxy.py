@@ -119,6 +119,12 @@ class Proxy:
             link.cut(is_reset=is_reset)
         return len(links)
 
+    def bury(self) -> None:
+        """End what was half-open and has been given up by its client."""
+        for link in self._copy():
+            if link.is_swallowing:
+                link.cut()
+
     def close(self) -> None:
         """Listen no more and cut everything."""
         with suppress(OSError):

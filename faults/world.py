@@ -67,6 +67,8 @@ class World:
     def __exit__(self, *_: object) -> None:
         """Mend everything and remove what the run has stored."""
         self.mend()
+        self.cluster.api_doors.bury()
+        self.cluster.worker_doors.bury()
         self.execute("DELETE FROM hubspot_sync_logs WHERE user_id = ANY(%(users)s)")
         self.execute("DELETE FROM hubspot_oauth_tokens WHERE user_id = ANY(%(users)s)")
         for tenant in self._tenants:

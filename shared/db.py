@@ -3,7 +3,9 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from sqlalchemy import URL, Engine, create_engine
+import psycopg
+from sqlalchemy import URL, Engine, create_engine, event
+from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.orm import Session, sessionmaker
 
 # A statement that outlives its turn helps nobody; the longest honest one is a sweep over a backlog.
@@ -38,6 +40,7 @@ class Database:
                 "tcp_user_timeout": 10_000,
             },
         )
+        event.listen(self.engine, "handle_error", _leave_out_values)
         self._sessions = sessionmaker(self.engine, expire_on_commit=False)
 
     @contextmanager
@@ -49,3 +52,19 @@ class Database:
     def dispose(self) -> None:
         """Close every pooled connection."""
         self.engine.dispose()
+
+
+def _leave_out_values(context: ExceptionContext) -> None:
+    """Cut an error down to what Postgres says of the schema.
+
+    Its DETAIL and CONTEXT quote rows ("Failing row contains …"), and so do the messages of class
+    22, data exceptions: `hide_parameters` knows only what we sent.
+    """
+    error = context.original_exception
+    if not isinstance(error, psycopg.Error) or not (said := error.diag.message_primary):
+        return
+    told = "a value was refused" if (error.sqlstate or "").startswith("22") else said
+    error.args = (told,)
+    if context.sqlalchemy_exception is not None:
+        kind = type(error)
+        context.sqlalchemy_exception.args = (f"({kind.__module__}.{kind.__name__}) {told}",)

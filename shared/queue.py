@@ -12,6 +12,7 @@ from celery import Celery
 from celery.app.amqp import AMQP
 from kombu.connection import Connection
 from kombu.exceptions import OperationalError as BrokerError
+from kombu.transport.redis import Channel
 from redis import Redis, RedisError
 
 log = structlog.get_logger(__name__)
@@ -22,6 +23,10 @@ SYNC_QUEUE: Final = "callsync"
 COALESCE_S: Final = 2
 SOCKET_TIMEOUT_S: Final = 2.0
 VISIBILITY_TIMEOUT_S: Final = 120
+
+# A channel that loses Redis would put its unacknowledged messages back over the connection that is
+# being closed, and end the whole worker by the error this raises. Hints need no such care.
+Channel.do_restore = False
 
 
 def make_celery(redis_url: str) -> Celery:

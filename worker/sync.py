@@ -108,8 +108,6 @@ def _run(
     log.info("turn_started", calls=len(calls))
     if len(calls) == MOST_CALLS:
         _wake(resources, connection.id)  # at the tail: others are served in between
-    elif len(calls) >= BUSY_CALLS:
-        resources.limits.note_busy(account.hub_id)
     _work(Turn(resources, connection, hubspot, calls), account)
     with resources.database.begin() as session:
         is_more_due = count_due_calls(session, **tenant, most=1) > 0
@@ -128,6 +126,8 @@ def _wake(resources: Resources, connection_id: str) -> None:
 def _work(turn: Turn, account: accounts.AccountState) -> None:
     """Bring every claimed call to an outcome, or give it back."""
     try:
+        if BUSY_CALLS <= len(turn.open) < MOST_CALLS:
+            turn.resources.limits.note_busy(turn.hub_id)
         turn.hubspot.open()
         matched = settle_doubts(turn)
         for found in match_calls(turn, _certain(turn), is_raw=account.is_raw_search):
@@ -139,7 +139,7 @@ def _work(turn: Turn, account: accounts.AccountState) -> None:
         turn.give_back(delay=PUT_OFF_S)
     except ConnectionEndedError:
         turn.give_back()
-    except (RedisError, OperationalError, InterfaceError, PoolTimeoutError):
+    except (RedisError, OperationalError, InterfaceError, ServerStateError, PoolTimeoutError):
         # An engine is away, which is no fault of the calls: nobody becomes a suspect for it.
         turn.give_back(delay=PUT_OFF_S)
         raise

@@ -6,11 +6,12 @@ from datetime import UTC, datetime
 from typing import Final, ParamSpec, TypeVar
 
 import structlog
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import InternalError, OperationalError
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_exponential_jitter
 
 from shared import accounts
 from shared.claims import LEASE_S, ClaimedCall, abandon_calls, release_calls
+from shared.contact_cache import ContactCache
 from shared.hubspot.errors import (
     AccountLockedError,
     HubSpotError,
@@ -23,7 +24,6 @@ from shared.marks import LEASE_LEFT_TO_WRITE_S, Mark, mark_calls
 from shared.models import Connection
 from shared.outcomes import Outcome, record_outcomes
 from worker import transitions
-from worker.contact_cache import ContactCache
 from worker.pacing import OutOfBudgetError, PacedHubSpot
 from worker.resources import Resources
 from worker.tokens import retry_jitter
@@ -215,9 +215,9 @@ class Turn:
 
 
 def _patiently(store: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Call a function that stores something, again while Postgres is away for a moment."""
+    """Call a function that stores something, again while Postgres is away or takes no writes."""
     patience = Retrying(
-        retry=retry_if_exception_type(OperationalError),
+        retry=retry_if_exception_type((OperationalError, InternalError)),
         stop=stop_after_delay(STORE_FOR_S),
         wait=wait_exponential_jitter(multiplier=0.2, max=2),
         reraise=True,

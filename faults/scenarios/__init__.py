@@ -3,7 +3,16 @@
 from typing import Final
 
 from faults.scenario import Scenario
-from faults.scenarios import hubspot, postgres, redis, tokens, webhooks, workers
+from faults.scenarios import (
+    hubspot,
+    lifecycle,
+    neighbours,
+    postgres,
+    redis,
+    tokens,
+    webhooks,
+    workers,
+)
 
 ALL: Final[tuple[Scenario, ...]] = (
     *workers.SCENARIOS,
@@ -12,4 +21,6 @@ ALL: Final[tuple[Scenario, ...]] = (
     *hubspot.SCENARIOS,
     *webhooks.SCENARIOS,
     *tokens.SCENARIOS,
+    *lifecycle.SCENARIOS,
+    *neighbours.SCENARIOS,
 )

@@ -37,28 +37,54 @@ def test_connection_that_is_not_live_has_no_token(tenant: Tenant) -> None:
     tenant.disconnect()
     with tenant.database.begin() as session:
         assert read_token(session, connection.id) is None
-        assert lock_token(session, connection.id) is None
         assert read_token(session, "hc_unknown") is None
 
 
-def test_second_refresher_is_turned_away_while_calls_come_in_and_tokens_are_read(
-    tenant: Tenant,
+def test_second_refresher_is_turned_away_and_nobody_else_waits(tenant: Tenant) -> None:
+    connection = tenant.connect()
+    with tenant.database.begin() as refresher:
+        assert lock_token(refresher, connection.id)
+        with tenant.database.begin() as session:
+            session.execute(text("SET LOCAL lock_timeout = '1s'"))
+            assert not lock_token(session, connection.id)
+            assert read_token(session, connection.id) is not None
+        assert len(tenant.store()) == 1
+        tenant.disconnect()
+    tenant.connect()
+    with tenant.database.begin() as session:
+        assert lock_token(session, connection.id)
+
+
+@pytest.mark.parametrize("is_connected_anew", [False, True])
+def test_token_refreshed_for_an_ended_connection_is_not_stored(
+    tenant: Tenant, is_connected_anew: bool
 ) -> None:
     connection = tenant.connect()
-    with tenant.database.begin() as refresher, tenant.database.begin() as session:
-        assert lock_token(refresher, connection.id) is not None
-        session.execute(text("SET LOCAL lock_timeout = '1s'"))
-        assert lock_token(session, connection.id) is None
-        assert read_token(session, connection.id) is not None
-        assert len(tenant.store()) == 1
+    tenant.disconnect()
+    if is_connected_anew:
+        tenant.connect()
     with tenant.database.begin() as session:
-        assert lock_token(session, connection.id) is not None
+        assert not store_token(
+            session,
+            connection.id,
+            version=connection.token_version,
+            access_token="a2",
+            refresh_token="r2",
+            expires_in=600,
+        )
 
 
 def test_stored_token_is_a_new_version(tenant: Tenant) -> None:
     connection = tenant.connect()
     with tenant.database.begin() as session:
-        store_token(session, connection.id, access_token="a2", refresh_token="r2", expires_in=600)
+        assert store_token(
+            session,
+            connection.id,
+            version=connection.token_version,
+            access_token="a2",
+            refresh_token="r2",
+            expires_in=600,
+        )
     with tenant.database.begin() as session:
         stored = read_token(session, connection.id)
     assert stored is not None

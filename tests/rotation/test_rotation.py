@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from shared.crypto import TokenCipher
 from shared.models import Connection
 from shared.rotation import PAGE, Rotation, TokenRow, rotate_tokens
-from shared.tokens import lock_token, store_token
+from shared.tokens import lock_token, read_token, store_token
 from tests.rotation.vault import NEW_FIRST, NEW_KEY, OLD_FIRST, OLD_KEY, Vault, grant, tokens
 
 RACES: Final = 60
@@ -98,9 +98,12 @@ def test_rotation_is_no_new_token(vault: Vault) -> None:
 
 def store_fresh(session: Session, connection_id: str, name: str, cipher: TokenCipher) -> None:
     fresh = grant(name)
-    store_token(
+    stored = read_token(session, connection_id)
+    assert stored is not None
+    assert store_token(
         session,
         connection_id,
+        version=stored.version,
         access_token=cipher.encrypt(fresh.access_token, row_id=connection_id, field="access_token"),
         refresh_token=cipher.encrypt(
             fresh.refresh_token, row_id=connection_id, field="refresh_token"
@@ -127,7 +130,7 @@ def test_row_held_by_a_refresh_is_rotated_after_it_with_the_fresh_token(vault: V
 def test_row_that_is_held_all_the_time_is_named(vault: Vault) -> None:
     connection_id = vault.connect("held", OLD_FIRST)
     with vault.database.begin() as session:
-        assert lock_token(session, connection_id)
+        session.get_one(Connection, connection_id, with_for_update={"key_share": True})
         rotation = rotate_tokens(vault.database, NEW_FIRST, pause=lambda _seconds: None)
 
     assert rotation == Rotation(busy=[TokenRow("hubspot_oauth_tokens", connection_id)])
@@ -146,8 +149,8 @@ def test_racing_refreshes_lose_no_token(vault: Vault) -> None:
                 if enough.is_set():
                     return
                 with vault.database.begin() as session:
-                    stored = lock_token(session, connection_id)
-                    if stored is None:
+                    stored = read_token(session, connection_id)
+                    if not lock_token(session, connection_id) or stored is None:
                         continue
                     found = cipher.decrypt(
                         stored.access_token, row_id=connection_id, field="access_token"

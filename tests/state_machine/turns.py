@@ -1,8 +1,8 @@
 """A worker's turn that stops after each of its steps for as long as a history likes.
 
-The steps are those of `worker.sync`, `worker.doubts` and `worker.writing`, in their order; what they
-call is the service's own. A turn that is not asked to go on while time passes is a frozen worker; one
-that is forgotten is a dead one.
+The steps are those of `worker.sync`, `worker.doubts` and `worker.writing`, in their order; what
+they call is the service's own. A turn that is not asked to go on while time passes is a frozen
+worker; one that is forgotten is a dead one.
 """
 
 from collections.abc import Callable, Sequence

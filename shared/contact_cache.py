@@ -9,6 +9,7 @@ from shared.crypto import TokenCipher
 
 # Bounds how long a renumbered contact still gets the notes of its old number.
 CACHE_S: Final = 300
+_PREFIX: Final = "callsync:contact:"
 
 
 class ContactCache:
@@ -48,7 +49,13 @@ class ContactCache:
         self._redis.delete(self._key(e164))
 
     def _key(self, e164: str) -> str:
-        return f"callsync:contact:{self._cipher.keyed_hash(f'{self._scope}:{e164}')}"
+        return _PREFIX + self._cipher.keyed_hash(f"{self._scope}:{e164}")
+
+
+def forget_everybody(redis: Redis) -> None:
+    """Empty the cache, which costs the next calls a search."""
+    for key in redis.scan_iter(f"{_PREFIX}*", count=1000):
+        redis.delete(key)
 
 
 def _text(value: bytes | str) -> str:

@@ -1,0 +1,172 @@
+"""What others do to a call: a poisonous neighbour, a long queue, clocks that disagree, beats."""
+
+import statistics
+import time
+from pathlib import Path
+from typing import Final
+
+from faults.history import SentCall
+from faults.proxy import Link
+from faults.scenario import Scenario, scenario
+from faults.traps import TextAlarm
+from faults.world import World
+
+LEASE_S: Final = 25.0
+WAITING: Final = 100_000
+SKEW_S: Final = 600
+SKEWED_CLOCK: Final = Path(__file__).parents[1] / "skew"
+RETURN_EXPIRED: Final = "AS was_alone"
+# Twice as long as alone, and the noise of a machine that runs all of this at once.
+NOISE_S: Final = 1.0
+
+_FILL: Final = """
+    WITH filled AS (
+        INSERT INTO hubspot_sync_logs (id, user_id, workspace_id, call_id, phone_number)
+        SELECT 'hs_' || md5(%(user)s || n), %(user)s, %(workspace)s, 'waiting_' || n,
+               '+1303' || (2000000 + n)
+        FROM generate_series(1, %(number)s) AS n RETURNING id
+    )
+    INSERT INTO calls (log_id, payload) SELECT id, '{"call_id": "waiting"}' FROM filled
+"""
+
+
+@scenario()
+def poison_that_kills_its_worker(world: World) -> None:
+    """One call among others kills every worker that touches it.
+
+    That call ends as `poison` after it was alone three times; its neighbours are synced.
+    """
+    tenant = world.tenant()
+    bad, *others = tenant.add_contacts(world.draws.randint(2, 8))
+    national = bad.phone_number.removeprefix("+1")
+    deaths: list[str] = []
+
+    def kill(link: Link) -> None:
+        name = world.cluster.owner(link)
+        world.cluster.kill_worker(name)
+        deaths.append(name)
+
+    world.cluster.worker_doors.hubspot.traps.append(TextAlarm(national, kill))
+    world.post(
+        [tenant.call(bad, endings=[("error", "poison")]), *(tenant.call(each) for each in others)]
+    )
+    seen = 0
+    deadline = time.monotonic() + 90
+    while not world.is_settled() and time.monotonic() < deadline:
+        if len(deaths) > seen:
+            seen = len(deaths)
+            world.cluster.wait_for_workers()
+            world.skip(LEASE_S)
+        time.sleep(0.1)
+    world.settle()
+
+
+@scenario(most_runs=2)
+def neighbour_with_100_000_calls_waiting(world: World) -> None:
+    """A workspace has 100,000 calls waiting when another one's calls come in.
+
+    The other one's calls are synced about as fast as on a quiet day.
+    """
+    small = world.tenant()
+    contacts = small.add_contacts(20)
+    quiet = [_seconds_to_sync(world, small.call(each)) for each in contacts[:10]]
+    neighbour = world.tenant()
+    world.execute(
+        _FILL, user=neighbour.user_id, workspace=neighbour.workspace_id, number=WAITING
+    )
+    try:
+        time.sleep(3)  # until the sweep has found them
+        busy = [_seconds_to_sync(world, small.call(each)) for each in contacts[10:]]
+    finally:
+        neighbour.disconnect()
+        world.execute(
+            "DELETE FROM hubspot_sync_logs WHERE user_id = %(user)s", user=neighbour.user_id
+        )
+    limit = 2 * statistics.median(quiet) + NOISE_S
+    if (found := statistics.median(busy)) > limit:
+        world.complain(f"beside the neighbour a call took {found:.2f} s, not {limit:.2f} s")
+
+
+def _seconds_to_sync(world: World, call: SentCall) -> float:
+    started = time.monotonic()
+    world.post([call])
+    world.wait_for(
+        lambda: all(
+            row["status"] != "pending"
+            for row in world.execute(
+                "SELECT status FROM hubspot_sync_logs WHERE call_id = %(call)s", call=call.call_id
+            )
+        )
+    )
+    return time.monotonic() - started
+
+
+@scenario(most_runs=10)
+def clocks_ten_minutes_apart(world: World) -> None:
+    """One worker's clock is ten minutes behind, another's ten minutes ahead; one of them dies.
+
+    Nothing more than when a worker dies whose clock is right.
+    """
+    for name in sorted(world.cluster.workers):
+        world.cluster.stop_worker(name)
+    for skew_s in (-SKEW_S, SKEW_S):
+        world.cluster.start_worker(
+            {"PYTHONPATH": str(SKEWED_CLOCK), "CLOCK_SKEW_S": str(skew_s)}
+        )
+    world.cluster.wait_for_workers()
+    tenant = world.tenant()
+    world.sandbox.add_fault("notes.batch_create", "reset_after", times=1, hub_id=tenant.hub_id)
+    world.post(tenant.calls(10))
+    world.sandbox.expire_tokens(tenant.hub_id)
+    world.post(tenant.calls(10))
+    trap = world.trap_request("/notes/batch/create", is_after=False)
+    world.post(tenant.calls(3))
+    world.cluster.kill_worker(world.cluster.owner(trap.wait(timeout_s=20)))
+    world.release_traps()
+    world.skip(LEASE_S)
+    world.settle()
+    for name in sorted(world.cluster.workers):
+        world.cluster.stop_worker(name)
+
+
+@scenario(most_runs=10)
+def two_beats(world: World) -> None:
+    """Two beats run by mistake, one of which dies; in every other scenario there is none.
+
+    Nothing.
+    """
+    beats = [world.cluster.start_beat() for _ in range(2)]
+    try:
+        world.post(world.tenant().calls(20))
+        for _ in range(3):
+            world.keep_house()
+        beats[0].kill()
+        world.settle()
+    finally:
+        for beat in beats:
+            beat.stop()
+
+
+@scenario()
+def leader_of_the_sweep_killed(world: World) -> None:
+    """The worker that sweeps for all is killed in the middle of it, with all wake-ups lost.
+
+    The calls are a few seconds late.
+    """
+    tenant = world.tenant()
+    trap = world.trap_commit(RETURN_EXPIRED, is_after=False)
+    leader = world.cluster.owner(trap.wait(timeout_s=20))
+    world.post(tenant.calls(world.draws.randint(1, 8)))
+    world.redis.flushall()
+    world.cluster.kill_worker(leader)
+    world.mend()
+    world.settle()
+
+
+SCENARIOS: Final[tuple[Scenario, ...]] = (
+    poison_that_kills_its_worker,
+    leader_of_the_sweep_killed,
+    two_beats,
+    clocks_ten_minutes_apart,
+    neighbour_with_100_000_calls_waiting,
+)

@@ -1,0 +1,198 @@
+"""One history: a workspace, two HubSpot accounts, workers between their steps, and a clock."""
+
+from datetime import timedelta
+from itertools import count
+from typing import Final
+
+from sqlalchemy import ColumnElement, DateTime, delete, func, select, update
+
+from shared.calls import StoredCall, store_call
+from shared.claims import return_expired_claims
+from shared.connections import CONNECTED, find_connection
+from shared.db import Database
+from shared.models import Base, Call, Connection, SurplusNote, SyncLog
+from shared.surplus import forget_surplus_note, take_surplus_notes
+from shared.tenants import find_waiting_tenants, settle_without_connection
+from tests.queue.tenants import Tenant
+from tests.state_machine.accounts import Account
+from tests.state_machine.invariants import find_broken
+from tests.state_machine.turns import PHONE, Answer, LookUp, SteppedTurn
+
+MOST_ROUNDS: Final = 60
+
+_numbers = count(1)
+
+
+class History:
+    """A workspace of its own, so that one database serves many histories one after another.
+
+    Attributes:
+        tenant: The workspace.
+        accounts: The HubSpot accounts that it may connect, by hub id.
+        turns: Workers that believe to hold calls.
+        accepted: Log ids by call id: what webhooks were answered with.
+        now: Seconds since the history began.
+        rows: The sync log as it was after the last step.
+    """
+
+    def __init__(self, database: Database) -> None:
+        number = next(_numbers)
+        self.tenant = Tenant(database, f"user_{number}")
+        self.accounts = {hub_id: Account(hub_id) for hub_id in (2 * number, 2 * number + 1)}
+        self.turns: list[SteppedTurn] = []
+        self.accepted: dict[str, str] = {}
+        self.now = 0.0
+        self.rows: dict[str, SyncLog] = {}
+        self._claim_ids = count(1)
+
+    def deliver(self, call_id: str) -> StoredCall:
+        """A webhook arrives, perhaps not for the first time."""
+        with self.tenant.database.begin() as session:
+            return store_call(
+                session,
+                **self.tenant.identity,
+                call_id=call_id,
+                phone_number=PHONE,
+                payload={"call_id": call_id, **self.tenant.identity},
+            )
+
+    def connection(self) -> Connection | None:
+        """The connection, live or not; None before the first."""
+        with self.tenant.database.begin() as session:
+            return find_connection(session, **self.tenant.identity)
+
+    def is_connected(self) -> bool:
+        connection = self.connection()
+        return connection is not None and connection.state == CONNECTED
+
+    def claim(self, connection: Connection, *, most: int) -> SteppedTurn:
+        """A turn takes calls under a connection that it has looked at, perhaps a while ago."""
+        assert connection.hub_id is not None
+        claim_id = f"{self.tenant.user_id}-turn-{next(self._claim_ids)}"
+        calls = self.tenant.claim(most, claim_id=claim_id)
+        for call in calls:
+            before = self.rows[call.id]
+            assert before.claimed_by is None, "a call was claimed that somebody holds"
+            assert call.fence == before.fence + 1
+        account = self.accounts[connection.hub_id]
+        return SteppedTurn(
+            self.tenant, connection, account, claim_id, {call.id: call for call in calls}
+        )
+
+    def pass_time(self, seconds: float) -> None:
+        """Make all that the workspace has in Postgres older, and cut off what took too long."""
+        self.now += seconds
+        log_ids = select(SyncLog.id).filter_by(**self.tenant.identity)
+        owned: dict[type[Base], ColumnElement[bool]] = {
+            SyncLog: SyncLog.id.in_(log_ids),
+            Call: Call.log_id.in_(log_ids),
+            Connection: Connection.user_id == self.tenant.user_id,
+            SurplusNote: SurplusNote.log_id.in_(log_ids),
+        }
+        age = timedelta(seconds=seconds)
+        with self.tenant.database.begin() as session:
+            for model, is_ours in owned.items():
+                columns = model.__table__.columns
+                moments = [each for each in columns if isinstance(each.type, DateTime)]
+                changes = {each.name: each - age for each in moments}
+                session.execute(update(model).where(is_ours).values(changes))
+        for account in self.accounts.values():
+            account.cut_off(now=self.now)
+
+    def sweep(self) -> None:
+        """Return the calls of dead workers, and give reasons to those of nobody's."""
+        with self.tenant.database.begin() as session:
+            live = set(
+                session.scalars(select(SyncLog.id).where(SyncLog.claimed_until > func.now()))
+            )
+            return_expired_claims(session)
+            claimed = select(SyncLog.id).where(SyncLog.claimed_by.is_not(None))
+            assert set(session.scalars(claimed)) == live, "the sweep ends what has expired"
+            waiting = find_waiting_tenants(session)
+            settle_without_connection(
+                session, [each for each in waiting if each.state != CONNECTED]
+            )
+
+    def archive_surplus(self) -> None:
+        """Housekeeping archives the second notes that it knows of."""
+        with self.tenant.database.begin() as session:
+            for note in take_surplus_notes(session, most=100):
+                self.accounts[note.hub_id].notes.pop(note.note_id, None)
+                forget_surplus_note(session, note)
+
+    def check(self) -> None:
+        """Compare Postgres with HubSpot, and with itself before the step."""
+        with self.tenant.database.begin() as session:
+            rows = session.scalars(select(SyncLog).filter_by(**self.tenant.identity)).all()
+            broken = find_broken(
+                session,
+                **self.tenant.identity,
+                accounts=self.accounts.values(),
+                turns=self.turns,
+            )
+        assert not broken
+        after = {row.id: row for row in rows}
+        assert sorted(after) == sorted(self.accepted.values())
+        for log_id, before in self.rows.items():
+            _check_change(before, after[log_id])
+        self.rows = after
+
+    def finish(self) -> None:
+        """Every worker dies and HubSpot answers properly: work on until nothing is left."""
+        self.turns.clear()
+        for _ in range(MOST_ROUNDS):
+            self.sweep()
+            self.check()
+            if self.is_connected():
+                self._work()
+                self.check()
+            wait = self._next_in()
+            if wait is None:
+                break
+            self.pass_time(wait)
+        self.archive_surplus()
+        self.check()
+        for row in self.rows.values():
+            assert row.status != "pending"
+            assert row.next_attempt_at is None
+            assert row.claimed_by is None
+
+    def _work(self) -> None:
+        connection = self.connection()
+        assert connection is not None
+        turn = self.claim(connection, most=100)
+        turn.read_back(is_vague=False, fails=False)
+        turn.look_up([LookUp.FOUND], turn.account.live_contacts())
+        turn.mark(now=self.now)
+        turn.post([Answer.CREATED], now=self.now)
+        turn.record()
+        assert not turn.open, "a healthy turn brings every call to an outcome"
+
+    def _next_in(self) -> float | None:
+        """Seconds until something is due or a claim ends; None when nothing ever will."""
+        moments = (SyncLog.next_attempt_at, SyncLog.claimed_until)
+        soonest = func.least(*(func.min(each) for each in moments))
+        with self.tenant.database.begin() as session:
+            wait = session.scalar(
+                select(func.extract("epoch", soonest - func.now())).filter_by(
+                    **self.tenant.identity
+                )
+            )
+        return None if wait is None else max(float(wait), 0) + 0.1
+
+    def end(self) -> None:
+        """Remove the workspace: claims of suspects are counted over all workspaces."""
+        with self.tenant.database.begin() as session:
+            session.execute(delete(SyncLog).filter_by(**self.tenant.identity))
+            session.execute(delete(Connection).filter_by(**self.tenant.identity))
+            session.execute(delete(SurplusNote).where(SurplusNote.hub_id.in_(self.accounts)))
+
+
+def _check_change(before: SyncLog, after: SyncLog) -> None:
+    assert before.fence <= after.fence <= before.fence + 1
+    assert before.attempts <= after.attempts
+    if before.engagement_id is not None:
+        assert (after.status, after.engagement_id) == ("success", before.engagement_id)
+        assert (after.hub_id, after.contact_id) == (before.hub_id, before.contact_id)
+    if after.fence == before.fence and before.claimed_by is None:
+        assert after.claimed_by is None
