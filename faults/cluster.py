@@ -157,9 +157,7 @@ class Cluster:
         self.api.wait_until_ready()
 
     def _start_api(self) -> Process:
-        return self._run(
-            services.api(self.api_url), self._base | self._addresses(self.api_doors)
-        )
+        return self._run(services.api(self.api_url), self._base | self._addresses(self.api_doors))
 
     def wait_for_workers(self) -> None:
         """Wait until as many workers as wanted take turns; raises StartError."""

@@ -70,9 +70,17 @@ class Tenant:
 
     def add_contacts(self, number: int) -> list[Contact]:
         """Make contacts with numbers that nobody else has."""
-        phones = [f"+1202{area}" for area in self._draws.sample(range(2_000_000, 9_999_999), number)]
+        phones = [
+            f"+1202{area}" for area in self._draws.sample(range(2_000_000, 9_999_999), number)
+        ]
         ids = self._sandbox.add_contacts(self.hub_id, [{"phone": phone} for phone in phones])
         return [Contact(each, phone) for each, phone in zip(ids, phones, strict=True)]
+
+    def add_twins(self) -> tuple[Contact, str]:
+        """Two contacts with one number: that which is matched, and the id of its elder."""
+        (elder,) = self.add_contacts(1)
+        (younger_id,) = self._sandbox.add_contacts(self.hub_id, [{"phone": elder.phone_number}])
+        return Contact(younger_id, elder.phone_number, elder.id), elder.id
 
     def call(
         self,

@@ -180,7 +180,9 @@ class World:
 
     def skip(self, seconds: float) -> None:
         """Make the run's calls and its accounts' pauses that much older. Nobody may be at work."""
-        changes = ", ".join(f"{name} = {name} - make_interval(secs => %(age)s)" for name in _MOMENTS)
+        changes = ", ".join(
+            f"{name} = {name} - make_interval(secs => %(age)s)" for name in _MOMENTS
+        )
         self.execute(
             f"UPDATE hubspot_sync_logs SET {changes} WHERE user_id = ANY(%(users)s)",  # noqa: S608 - our own names
             age=seconds,
@@ -214,9 +216,7 @@ class World:
 
     def judge(self) -> Verdict:
         """Compare everything that was sent with everything that is there."""
-        rows = {
-            (row["user_id"], row["workspace_id"], row["call_id"]): row for row in self.rows()
-        }
+        rows = {(row["user_id"], row["workspace_id"], row["call_id"]): row for row in self.rows()}
         hubs = {call.hub_id for call in self.history.sent.values()}
         hubs |= {tenant.hub_id for tenant in self._tenants}
         accounts = self.sandbox.state()["hubs"]

@@ -12,6 +12,7 @@ from uuid import uuid4
 import structlog
 from redis import RedisError
 from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import InternalError as ServerStateError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from shared import accounts

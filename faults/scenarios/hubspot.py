@@ -7,7 +7,6 @@ from typing import Any, Final
 
 from faults.scenario import Scenario, scenario
 from faults.scenarios.workers import CREATE
-from faults.tenants import Contact, Tenant
 from faults.world import World
 
 EVERYTHING: Final = "*s.*"  # contacts.*, notes.*, associations.*, but not oauth.*
@@ -105,9 +104,15 @@ MISBEHAVIOURS: Final = (
         "garbage",
     ),
     Misbehaviour(
-        "garbage_for_searches", "HubSpot answers searches with broken JSON", LATER, SEARCH, "garbage"
+        "garbage_for_searches",
+        "HubSpot answers searches with broken JSON",
+        LATER,
+        SEARCH,
+        "garbage",
     ),
-    Misbehaviour("locked", "HubSpot answers 423: the account is locked", LATER, EVERYTHING, "locked"),
+    Misbehaviour(
+        "locked", "HubSpot answers 423: the account is locked", LATER, EVERYTHING, "locked"
+    ),
     Misbehaviour(
         "migrating",
         "HubSpot answers 477: the account is moving, come back in a minute",
@@ -168,9 +173,7 @@ def some_notes_refused(world: World) -> None:
     kind = world.draws.choice(["partial", "errors_in_2xx"])
     world.sandbox.add_fault(CREATES, kind, hub_id=tenant.hub_id, containing=BAD_CALL)
     contacts = tenant.add_contacts(6)
-    bad = tenant.call(
-        contacts[0], call_id=BAD_CALL, endings=[("error", "rejected_by_hubspot")]
-    )
+    bad = tenant.call(contacts[0], call_id=BAD_CALL, endings=[("error", "rejected_by_hubspot")])
     world.post([bad, *map(tenant.call, contacts[1:])])
     world.settle()
 
@@ -213,7 +216,7 @@ def contact_merged_between_search_and_create(world: World) -> None:
     The note is on the contact that is left.
     """
     tenant = world.tenant()
-    survivor, contact = _twins(tenant)
+    contact, survivor = tenant.add_twins()
     trap = world.trap_request(CREATE, is_after=False, goes_on=True)
     world.post([tenant.call(contact)])
     trap.wait(timeout_s=20)
@@ -229,19 +232,13 @@ def contact_merged_between_mark_and_read_back(world: World) -> None:
     The note is found, or written, on the contact that is left.
     """
     tenant = world.tenant()
-    survivor, contact = _twins(tenant)
+    contact, survivor = tenant.add_twins()
     kind = world.draws.choice(["reset_after", "reset_before"])
     world.sandbox.add_fault(CREATES, kind, times=1, hub_id=tenant.hub_id)
     world.post([tenant.call(contact)])
     world.wait_for(lambda: any(row["failures"] for row in world.rows()))
     world.sandbox.merge_contacts(tenant.hub_id, primary_id=survivor, merged_id=contact.id)
     world.settle()
-
-
-def _twins(tenant: Tenant) -> tuple[str, Contact]:
-    """Two contacts that will be merged: whoever survives, the note may be on either's id."""
-    survivor, contact = tenant.add_contacts(2)
-    return survivor.id, Contact(contact.id, contact.phone_number, survivor.id)
 
 
 @scenario()
@@ -254,7 +251,9 @@ def index_lags(world: World) -> None:
     world.sandbox.set_behaviour(index_lag_seconds=2)
     try:
         world.post(tenant.calls(world.draws.randint(1, 6)))
-        world.wait_for(lambda: all(row["looks"] or row["status"] != "pending" for row in world.rows()))
+        world.wait_for(
+            lambda: all(row["looks"] or row["status"] != "pending" for row in world.rows())
+        )
         time.sleep(2)
         world.settle()
     finally:

@@ -71,9 +71,7 @@ def neighbour_with_100_000_calls_waiting(world: World) -> None:
     contacts = small.add_contacts(20)
     quiet = [_seconds_to_sync(world, small.call(each)) for each in contacts[:10]]
     neighbour = world.tenant()
-    world.execute(
-        _FILL, user=neighbour.user_id, workspace=neighbour.workspace_id, number=WAITING
-    )
+    world.execute(_FILL, user=neighbour.user_id, workspace=neighbour.workspace_id, number=WAITING)
     try:
         time.sleep(3)  # until the sweep has found them
         busy = [_seconds_to_sync(world, small.call(each)) for each in contacts[10:]]
@@ -110,9 +108,7 @@ def clocks_ten_minutes_apart(world: World) -> None:
     for name in sorted(world.cluster.workers):
         world.cluster.stop_worker(name)
     for skew_s in (-SKEW_S, SKEW_S):
-        world.cluster.start_worker(
-            {"PYTHONPATH": str(SKEWED_CLOCK), "CLOCK_SKEW_S": str(skew_s)}
-        )
+        world.cluster.start_worker({"PYTHONPATH": str(SKEWED_CLOCK), "CLOCK_SKEW_S": str(skew_s)})
     world.cluster.wait_for_workers()
     tenant = world.tenant()
     world.sandbox.add_fault("notes.batch_create", "reset_after", times=1, hub_id=tenant.hub_id)

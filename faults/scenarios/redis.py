@@ -142,7 +142,9 @@ def _post_and_compare(world: World, calls: list[SentCall], before: list[Delivery
     deliveries = [world.producer.deliver(call) for call in calls]
     refused = [each.status for each in deliveries if not each.is_acknowledged]
     if refused:
-        world.complain(f"{len(refused)} webhooks were answered with {sorted(set(refused), key=str)}")
+        world.complain(
+            f"{len(refused)} webhooks were answered with {sorted(set(refused), key=str)}"
+        )
     limit = _p99(before) + P99_GRACE_S
     if (slowest := _p99(deliveries)) > limit:
         world.complain(f"webhooks took {slowest:.2f} s instead of {limit:.2f} s")

@@ -146,9 +146,7 @@ def client_secret_is_wrong(world: World) -> None:
         world.cluster.kill_worker(name)
     misled = world.cluster.start_worker({"HUBSPOT_CLIENT_SECRET": "not-the-secret"})
     world.post(tenant.calls(world.draws.randint(1, 6)))
-    world.wait_for(
-        lambda: all(row["error_code"] == "configuration_error" for row in world.rows())
-    )
+    world.wait_for(lambda: all(row["error_code"] == "configuration_error" for row in world.rows()))
     if world.execute(FIND_CONNECTION)[0]["state"] != "connected":
         world.complain("a connection was lost to our own mistake")
     if any(row["status"] != "pending" for row in world.rows()):

@@ -233,11 +233,15 @@ def kill_while_all_hang(world: World, endpoint: str) -> float:
         world.cluster.stop_worker(name)
     world.sandbox.add_fault(endpoint, "timeout_before")
     world.post([call for tenant in tenants for call in tenant.calls(4)])
-    world.wait_for(lambda: len({row["claimed_by"] for row in world.rows()} - {None}) >= len(tenants))
+    world.wait_for(
+        lambda: len({row["claimed_by"] for row in world.rows()} - {None}) >= len(tenants)
+    )
     if endpoint == "notes.batch_create":
         world.wait_for(
-            lambda: len({row["user_id"] for row in world.rows() if row["last_write_at"]})
-            == len(tenants)
+            lambda: (
+                len({row["user_id"] for row in world.rows() if row["last_write_at"]})
+                == len(tenants)
+            )
         )
     world.cluster.kill_worker(*world.cluster.workers)
     world.mend()
