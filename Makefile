@@ -9,7 +9,7 @@ ifneq ($(shell .venv/bin/python -c pass 2>/dev/null && cat $(STAMP) 2>/dev/null)
 .PHONY: $(STAMP)
 endif
 
-.PHONY: help demo run test check lock clean
+.PHONY: help demo run test check faults lock clean
 .DEFAULT_GOAL := help
 
 help: ## List the targets
@@ -29,6 +29,9 @@ check: $(STAMP) ## Check format, lint, types and import rules
 	@.venv/bin/python -m ruff check .
 	@.venv/bin/python -m mypy
 	@.venv/bin/lint-imports
+
+faults: $(STAMP) ## Break everything on purpose, 20 times each; see docs/faults.md
+	@.venv/bin/python -m faults --write
 
 lock: $(STAMP) ## Pin the dependencies of pyproject.toml in requirements.lock
 	@.venv/bin/python -m uv pip compile --quiet --no-header --universal --python-version 3.11 \

@@ -23,6 +23,8 @@ def create_app(
     """
     app = Flask(__name__, static_folder=None)
     app.json.sort_keys = False  # type: ignore[attr-defined]
+    # Otherwise `//` is redirected to `/` on the host that the request names, whoever that is.
+    app.url_map.merge_slashes = False
     # One more, because a body without Content-Length is silently cut off here.
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES + 1
     app.extensions[EXTENSION] = build_services(settings, database=database, waker=waker)

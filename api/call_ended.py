@@ -44,7 +44,8 @@ class EndedCall(BaseModel):
     duration_seconds: Annotated[float, Field(ge=0, le=SECONDS_PER_YEAR)] | None = None
     summary: StorableText | None = None
     recording_url: StorableText | None = None
-    transcript: list[TranscriptTurn] | None = None
+    # Half a million wrong turns fit one body; naming each holds everybody else up for seconds.
+    transcript: Annotated[list[TranscriptTurn], Field(fail_fast=True)] | None = None
     agent_name: Annotated[StorableText, Field(max_length=MAX_NAME)] | None = None
     outcome: Annotated[StorableText, Field(max_length=MAX_NAME)] | None = None
     structured_data: BoundedObject | None = None

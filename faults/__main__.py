@@ -1,6 +1,8 @@
 """Runs the fault suite: `python -m faults [--seeds N] [--scenario NAME] [--list]`."""
 
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import click
 from rich.console import Console
@@ -13,10 +15,11 @@ from faults.scenarios import ALL
 from local.interrupts import heed_interrupts, uninterrupted
 
 WORKERS = 3
+SIDE_BY_SIDE = 5
 
 
 @click.command()
-@click.option("--seeds", default=3, show_default=True, help="Runs of each scenario.")
+@click.option("--seeds", default=20, show_default=True, help="Runs of each scenario.")
 @click.option("--first-seed", default=1, show_default=True, help="Where the seeds begin.")
 @click.option("--scenario", "wanted", multiple=True, help="Its name, or the beginning of it.")
 @click.option("--list", "lists", is_flag=True, help="Name the scenarios and stop.")
@@ -33,34 +36,34 @@ def main(*, seeds: int, first_seed: int, wanted: tuple[str, ...], lists: bool, w
     results = [Result(each) for each in chosen]
     with Cluster(workers=WORKERS) as cluster:
         try:
-            _play_all(console, cluster, results, range(first_seed, first_seed + seeds))
+            for result in results:
+                _play(console, cluster, result, range(first_seed, first_seed + seeds))
+                if write:  # each at once: a long run may be interrupted
+                    write_page([result])
         finally:
             with uninterrupted():
                 cluster.close()
     print_table(console, results)
-    if write:
-        write_page(results)
     sys.exit(any(result.problems for result in results))
 
 
-def _play_all(console: Console, cluster: Cluster, results: list[Result], seeds: range) -> None:
+def _play(console: Console, cluster: Cluster, result: Result, seeds: range) -> None:
+    scenario = result.scenario
+    name = scenario.name
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True) as progress:
-        task = progress.add_task("", total=None)
-        for result in results:
-            for seed in seeds[: result.scenario.most_runs]:
-                progress.update(task, description=f"{result.scenario.name}, seed {seed}")
-                run = play(result.scenario, cluster, seed=seed)
-                result.runs.append(run)
-                for problem in run.verdict.problems:
-                    console.print(
-                        f"{result.scenario.name}, seed {seed}: {problem}", style="red", markup=False
-                    )
-            console.print(
-                f"{result.scenario.name}: {len(result.runs)} runs in"
-                f" {sum(run.seconds for run in result.runs):.0f} s",
-                highlight=False,
-            )
+    with (
+        Progress(*columns, console=console, transient=True) as progress,
+        ThreadPoolExecutor(SIDE_BY_SIDE if scenario.is_apart else 1) as pool,
+    ):
+        task = progress.add_task(name, total=None)
+        runs = pool.map(partial(play, scenario, cluster), seeds[: scenario.most_runs])
+        for run in runs:
+            progress.update(task, description=f"{name}, seed {run.seed} played")
+            result.runs.append(run)
+    for problem in result.problems:
+        console.print(f"{name}, {problem}", style="red", markup=False, soft_wrap=True)
+    seconds = sum(run.seconds for run in result.runs)
+    console.print(f"{name}: {len(result.runs)} runs in {seconds:.0f} s", highlight=False)
 
 
 if __name__ == "__main__":

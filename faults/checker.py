@@ -90,10 +90,14 @@ def _wrong_with(
     if row["claimed_by"] is not None:
         yield "is still claimed"
     places = notes.get(row["id"], [])
-    if row["status"] != "success":
-        if places and row["error_code"] != "unconfirmed":
-            yield f"ended as {ending}, and has a note"
-        return
+    if row["status"] == "success":
+        yield from _wrong_with_notes(call, row, places)
+    elif places and row["error_code"] != "unconfirmed":
+        yield f"ended as {ending}, and has a note"
+
+
+def _wrong_with_notes(call: SentCall, row: Row, places: _Places) -> Iterator[str]:
+    """Say what is wrong with the notes of a success."""
     if not any(note.id == row["engagement_id"] for _, note in places):
         yield f"is a success without its note {row['engagement_id']}"
     for hub_id, note in places:

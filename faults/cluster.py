@@ -6,6 +6,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -146,12 +147,18 @@ class Cluster:
             self.start_worker()
 
     def roll(self, changes: Mapping[str, str]) -> None:
-        """Replace every process, one after the other, with these variables changed."""
+        """Replace every process, each when its successor is there, with these variables changed.
+
+        There is one API, so nobody answers while that is replaced.
+        """
         self.env |= changes
         self._base |= changes
-        for name in list(self.workers):
-            self.stop_worker(name)
-            self.wait_for_workers()
+        old = list(self.workers)
+        for _ in old:
+            self.start_worker()
+        self.wait_for_workers()
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(self.stop_worker, old))
         self.api.stop()
         self.api = self._start_api()
         self.api.wait_until_ready()

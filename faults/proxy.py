@@ -18,7 +18,7 @@ _RESET: Final = struct.pack("ii", 1, 0)  # SO_LINGER of no seconds: close() send
 class Mode(StrEnum):
     """What becomes of bytes, and of new connections."""
 
-    PASS = "pass"
+    CARRY = "carry"
     REFUSE = "refuse"
     HALF_OPEN = "half-open"
 
@@ -47,7 +47,9 @@ class Link:
     is_over: threading.Event = field(default_factory=threading.Event)
 
     def cut(self, *, is_reset: bool = False) -> None:
-        """Close both sides, with RST if asked."""
+        """Close both sides, with RST if asked; the first to cut decides."""
+        if self.is_over.is_set():
+            return
         self.is_over.set()
         for end in (self.client, self.server):
             with suppress(OSError):
@@ -75,7 +77,7 @@ class Proxy:
         self.delay_s = 0.0
         self.bytes_per_s: int | None = None
         self.traps: list[Trap] = []
-        self._mode = Mode.PASS
+        self._mode = Mode.CARRY
         self._links: set[Link] = set()
         self._lock = threading.Lock()
         self._always = () if listener is None else (listener,)
@@ -96,7 +98,7 @@ class Proxy:
 
     def heal(self) -> None:
         """Carry everything again. What was half-open stays dead, as it would in a network."""
-        self._mode = Mode.PASS
+        self._mode = Mode.CARRY
         self.delay_s = 0.0
         self.bytes_per_s = None
         self.traps.clear()

@@ -9,6 +9,8 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
+import structlog
+
 from shared.settings import WorkerSettings
 from worker.resources import Resources, open_resources
 from worker.tokens import TokenBusyError
@@ -30,6 +32,7 @@ def get_token(resources: Resources, connection_id: str) -> str:
 
 
 def main() -> None:
+    structlog.configure(logger_factory=structlog.ReturnLoggerFactory())  # digests alone are printed
     connection_id, threads = sys.argv[1], int(sys.argv[2])
     resources = open_resources(WorkerSettings.load())
     try:

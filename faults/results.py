@@ -3,11 +3,27 @@
 import random
 import time
 from dataclasses import dataclass, field
+from typing import Final
+
+import psycopg
+import requests
 
 from faults.checker import Verdict
 from faults.cluster import Cluster
 from faults.scenario import Scenario
 from faults.world import World
+from local.processes import StartError
+from local.visitor import VisitError
+
+# What a scenario runs into when the service does not recover from its fault.
+FAILURES: Final = (
+    TimeoutError,
+    LookupError,
+    StartError,
+    VisitError,
+    requests.RequestException,
+    psycopg.Error,
+)
 
 
 @dataclass(frozen=True)
@@ -59,18 +75,19 @@ class Result:
         return found
 
 
-def play(scenario: Scenario, cluster: Cluster, *, seed: int) -> Run:
+def play(scenario: Scenario, cluster: Cluster, seed: int) -> Run:
     """Play a scenario once. Whatever is wrong ends up in the run, never as an exception.
 
     A scenario that does not come to its end counts its calls as lost: nobody knows better.
     """
     started = time.monotonic()
-    with World(cluster, random.Random(f"{scenario.name}:{seed}")) as world:
+    draws = random.Random(f"{scenario.name}:{seed}")
+    with World(cluster, draws, is_apart=scenario.is_apart) as world:
         try:
             recovered_in_s = scenario.play(world)
             world.mend()
             verdict = world.judge()
-        except (TimeoutError, LookupError) as error:
+        except FAILURES as error:
             world.mend()
             found = world.judge()
             verdict = Verdict(

@@ -21,6 +21,7 @@ class Scenario:
         seen: what a person sees meanwhile and afterwards.
         most_runs: how often it is played at most; for those that take long.
         recovers_in_s: what the measured time to recover must stay below.
+        is_apart: it touches nothing but an account of its own, so that runs may be side by side.
     """
 
     name: str
@@ -29,6 +30,7 @@ class Scenario:
     seen: str
     most_runs: int | None = None
     recovers_in_s: float | None = None
+    is_apart: bool = False
 
 
 def scenario(

@@ -2,7 +2,7 @@
 
 import random
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final, Self
 
@@ -45,10 +45,13 @@ class World:
         skipped_s: seconds that were skipped instead of waited for.
     """
 
-    def __init__(self, cluster: Cluster, draws: random.Random) -> None:
+    def __init__(self, cluster: Cluster, draws: random.Random, *, is_apart: bool = False) -> None:
+        """Begin a run; one that is apart leaves the cluster alone, because others use it too."""
+        self._is_apart = is_apart
         self.cluster = cluster
         self.draws = draws
-        cluster.wait_for_workers()
+        if not is_apart:
+            cluster.wait_for_workers()
         self.history = History()
         self.sandbox = SandboxControl(cluster.sandbox_url)
         self.producer = RecordingProducer(
@@ -80,6 +83,8 @@ class World:
 
     def mend(self) -> None:
         """Let everything pass and run again."""
+        if self._is_apart:
+            return
         self.release_traps()
         self.cluster.api_doors.heal()
         self.cluster.worker_doors.heal()
@@ -138,7 +143,7 @@ class World:
             time.sleep(POLL_S)
         return time.monotonic() - started
 
-    def rows(self) -> list[Row]:
+    def rows(self) -> Sequence[Row]:
         """The sync log of the run's tenants, oldest first."""
         return self.execute(
             "SELECT * FROM hubspot_sync_logs WHERE user_id = ANY(%(users)s) ORDER BY id"
@@ -147,10 +152,6 @@ class World:
     def is_settled(self) -> bool:
         """Whether every call has an outcome and nobody holds it."""
         return all(row["status"] != "pending" and not row["claimed_by"] for row in self.rows())
-
-    def has_recorded(self, number: int) -> bool:
-        """Whether so many calls are synced."""
-        return sum(row["status"] == "success" for row in self.rows()) >= number
 
     def recover(self, *, timeout_s: float) -> float:
         """Wait until everything is settled, skipping no time; returns the seconds."""
@@ -174,8 +175,10 @@ class World:
         """Seconds in which nothing happens but the end of dead workers' leases."""
         found = self.execute(_FIND_IDLE, dead=LEASE_LEFT_OF_A_DEAD_CLAIM_S)[0]
         if found["held"]:
-            return 0
-        waits = [each for each in (found["lease_left"], found["due_in"]) if each is not None]
+            return 0.0
+        waits: list[float] = [
+            each for each in (found["lease_left"], found["due_in"]) if each is not None
+        ]
         return min(waits, default=0)
 
     def skip(self, seconds: float) -> None:
@@ -188,7 +191,8 @@ class World:
             age=seconds,
         )
         self.execute(
-            "UPDATE hubspot_accounts SET paused_until = paused_until - make_interval(secs => %(age)s)"
+            "UPDATE hubspot_accounts"
+            " SET paused_until = paused_until - make_interval(secs => %(age)s)"
             " WHERE hub_id = ANY(%(hubs)s)",
             age=seconds,
         )
@@ -204,7 +208,7 @@ class World:
     def _connect(self) -> psycopg.Connection[dict[str, Any]]:
         return psycopg.connect(self.cluster.postgres.url, autocommit=True, row_factory=dict_row)
 
-    def execute(self, statement: str, **parameters: Any) -> list[Row]:
+    def execute(self, statement: str, **parameters: Any) -> list[dict[str, Any]]:
         """Run a statement about the run's tenants, straight on Postgres; returns its rows."""
         bound: Mapping[str, Any] = {
             "users": identities(self._tenants),

@@ -84,6 +84,7 @@ def start_postgres(state: Path, *, durable: bool = True) -> Engine:
             "listen_addresses=127.0.0.1",
             "unix_socket_directories=",  # a socket's path is at most 103 bytes long
             "max_connections=200",
+            "log_error_verbosity=terse",  # a DETAIL in the log quotes the row, a person's data
         ]
         if not durable:
             settings += ["fsync=off", "full_page_writes=off"]

@@ -5,10 +5,12 @@ Each budget is a line of evenly spaced slots (the generic cell rate algorithm): 
 how long to wait for it, so that workers queue up without asking HubSpot too often.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Final
 
-from redis import Redis
+from redis import Redis, RedisError
 
 # A turn's place is renewed while it runs; a dead worker's is free after this.
 PLACE_S: Final = 15
@@ -24,6 +26,7 @@ TOKENS_BURST: Final = 5
 
 # Under load, calls that arrive within this time of a batch share the next one.
 GATHER_S: Final = 0.8
+CLAIM_WITHIN_S: Final = 2.0  # after gathering; then others need not wait for it
 
 SEARCH_BACK_OFF: Final = 0.7
 SEARCH_RECOVERY_PER_MIN: Final = 1.05
@@ -156,21 +159,38 @@ class Limits:
         )
         return None if int(wait_ms) < 0 else int(wait_ms) / 1000
 
-    def note_busy(self, hub_id: int) -> None:
-        """After a batch that was neither small nor full: the next one may gather for a moment."""
-        self._redis.set(_busy(hub_id), b"", px=int(GATHER_S * 1000))
+    def note_busy(self, connection_id: str) -> None:
+        """After a batch that was not small: one that is not full may gather for a moment."""
+        with suppress(RedisError):  # a hint, given while calls are held
+            self._redis.set(_busy(connection_id), b"", px=int(GATHER_S * 1000))
 
-    def start_gathering(self, hub_id: int) -> float | None:
-        """Seconds for which to gather calls before claiming; None if another turn does that."""
-        left_ms = self._redis.pttl(_busy(hub_id))
-        if left_ms <= 0:
-            return 0.0
-        is_first = self._redis.set(f"{_busy(hub_id)}:gathering", b"", nx=True, px=left_ms)
-        return left_ms / 1000 if is_first else None
+    @contextmanager
+    def gathering(self, connection_id: str) -> Iterator[float | None]:
+        """Gather calls, then claim them inside the block.
+
+        Yields the seconds to wait before claiming, None if another turn is gathering.
+        """
+        left_ms = max(self._redis.pttl(_busy(connection_id)), 0)
+        if not left_ms:
+            yield None if self._redis.exists(_gathering(connection_id)) else 0.0
+            return
+        lasts_ms = left_ms + int(CLAIM_WITHIN_S * 1000)
+        if not self._redis.set(_gathering(connection_id), b"", nx=True, px=lasts_ms):
+            yield None
+            return
+        try:
+            yield left_ms / 1000
+        finally:
+            with suppress(RedisError):  # it ends by itself
+                self._redis.delete(_gathering(connection_id))
 
 
-def _busy(hub_id: int) -> str:
-    return f"callsync:busy:{hub_id}"
+def _busy(connection_id: str) -> str:
+    return f"callsync:busy:{connection_id}"
+
+
+def _gathering(connection_id: str) -> str:
+    return f"callsync:gathering:{connection_id}"
 
 
 def _turns(hub_id: int) -> str:

@@ -22,10 +22,10 @@ SYNC_QUEUE: Final = "callsync"
 # A burst leaves about one message per connection; a turn clears the key first thing.
 COALESCE_S: Final = 2
 SOCKET_TIMEOUT_S: Final = 2.0
-VISIBILITY_TIMEOUT_S: Final = 120
 
-# A channel that loses Redis would put its unacknowledged messages back over the connection that is
-# being closed, and end the whole worker by the error this raises. Hints need no such care.
+# A worker that loses Redis with messages in hand dies of Kombu's care for them: it puts them back, or
+# acknowledges them, over the connection that is gone, and takes the error for a fatal one. Messages
+# are hints, so nothing is put back, and they count as acknowledged when they leave the queue.
 Channel.do_restore = False
 
 
@@ -39,8 +39,6 @@ def make_celery(redis_url: str) -> Celery:
         task_serializer="json",
         accept_content=["json"],
         task_ignore_result=True,
-        task_acks_late=True,
-        task_reject_on_worker_lost=True,
         task_default_queue=SYNC_QUEUE,
         task_send_sent_event=False,
         worker_send_task_events=True,
@@ -52,9 +50,7 @@ def make_celery(redis_url: str) -> Celery:
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
         broker_transport_options={
-            "visibility_timeout": VISIBILITY_TIMEOUT_S,
-            "unacked_restore_interval": 5,
-            "unacked_restore_throttle": 1,
+            "ack_emulation": False,
             "socket_connect_timeout": SOCKET_TIMEOUT_S,
             "socket_timeout": SOCKET_TIMEOUT_S,
             "socket_keepalive": True,

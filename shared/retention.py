@@ -7,7 +7,8 @@ from sqlalchemy.orm import Session
 
 MOST_AT_ONCE: Final = 10_000
 
-# A call in a worker's hands keeps its content until the next round.
+# A call in a worker's hands keeps its content until the next round. When HubSpot refuses a note it
+# may quote what the note says, so its words go with the content.
 _DELETE_PAYLOADS = text("""
     WITH old AS (
         SELECT c.log_id FROM calls c JOIN hubspot_sync_logs l ON l.id = c.log_id
@@ -23,9 +24,16 @@ _DELETE_PAYLOADS = text("""
             error_code = CASE WHEN l.status = 'pending' THEN 'payload_expired'
                               ELSE l.error_code END,
             error_message = CASE WHEN l.status = 'pending' THEN :message
+                                 WHEN l.error_code = 'rejected_by_hubspot' THEN :refused
                                  ELSE l.error_message END,
             next_attempt_at = NULL, updated_at = now()
-        FROM deleted WHERE l.id = deleted.log_id AND l.next_attempt_at IS NOT NULL
+        FROM deleted
+        WHERE l.id = deleted.log_id
+          AND (l.next_attempt_at IS NOT NULL OR l.error_code = 'rejected_by_hubspot')
+    ), unquoted AS (
+        UPDATE hubspot_sync_attempts a SET message = NULL
+        FROM deleted
+        WHERE a.log_id = deleted.log_id AND a.error_code = 'rejected_by_hubspot'
     )
     SELECT count(*) FROM deleted
 """)
@@ -33,12 +41,21 @@ _DELETE_PAYLOADS = text("""
 PAYLOAD_EXPIRED_MESSAGE: Final = (
     "The call was still unresolved when the retention period ended and its content was deleted."
 )
+REFUSED_MESSAGE: Final = (
+    "HubSpot refused the note. Its words were deleted together with the call's content."
+)
 
 
 def delete_old_payloads(session: Session, *, days: int) -> int:
     """Delete the content of calls received more than `days` days ago, a batch at a time."""
     deleted = session.execute(
-        _DELETE_PAYLOADS, {"days": days, "most": MOST_AT_ONCE, "message": PAYLOAD_EXPIRED_MESSAGE}
+        _DELETE_PAYLOADS,
+        {
+            "days": days,
+            "most": MOST_AT_ONCE,
+            "message": PAYLOAD_EXPIRED_MESSAGE,
+            "refused": REFUSED_MESSAGE,
+        },
     )
     return int(deleted.scalar_one())
 

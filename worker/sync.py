@@ -92,18 +92,22 @@ def _run(
     )
     tenant = {"user_id": connection.user_id, "workspace_id": connection.workspace_id}
     with resources.database.begin() as session:
-        due = count_due_calls(session, **tenant, most=MOST_CALLS)
+        due = count_due_calls(session, **tenant, most=2 * MOST_CALLS)
     if not due:
         return TurnEnd.NOTHING_DUE
-    if due < MOST_CALLS:
-        gathering = resources.limits.start_gathering(account.hub_id)
-        if gathering is None or resources.stopping.wait(gathering):
+    with resources.limits.gathering(connection.id) as seconds:
+        # Whoever is gathering takes a batch; what is beyond it is worth a turn beside that.
+        if seconds is None and due < 2 * MOST_CALLS:
             return TurnEnd.PUT_OFF
-    # The slot comes before the claim: while it is awaited, more calls gather for one search.
-    if not hubspot.may_search():
-        return TurnEnd.PUT_OFF
-    with resources.database.begin() as session:
-        calls = claim_due_calls(session, **tenant, claim_id=turn_id, most=MOST_CALLS)
+        if seconds and due < MOST_CALLS and resources.stopping.wait(seconds):
+            return TurnEnd.PUT_OFF
+        # The slot comes before the claim: while it is awaited, more calls gather for one search.
+        if not hubspot.may_search():
+            return TurnEnd.PUT_OFF
+        with resources.database.begin() as session:
+            calls = claim_due_calls(session, **tenant, claim_id=turn_id, most=MOST_CALLS)
+        if len(calls) >= BUSY_CALLS:
+            resources.limits.note_busy(connection.id)
     if not calls:
         return TurnEnd.NOTHING_DUE
     log.info("turn_started", calls=len(calls))
@@ -127,8 +131,6 @@ def _wake(resources: Resources, connection_id: str) -> None:
 def _work(turn: Turn, account: accounts.AccountState) -> None:
     """Bring every claimed call to an outcome, or give it back."""
     try:
-        if BUSY_CALLS <= len(turn.open) < MOST_CALLS:
-            turn.resources.limits.note_busy(turn.hub_id)
         turn.hubspot.open()
         matched = settle_doubts(turn)
         for found in match_calls(turn, _certain(turn), is_raw=account.is_raw_search):

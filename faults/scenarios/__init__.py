@@ -4,6 +4,8 @@ from typing import Final
 
 from faults.scenario import Scenario
 from faults.scenarios import (
+    answers,
+    freezes,
     hubspot,
     lifecycle,
     neighbours,
@@ -16,9 +18,11 @@ from faults.scenarios import (
 
 ALL: Final[tuple[Scenario, ...]] = (
     *workers.SCENARIOS,
+    *freezes.SCENARIOS,
     *redis.SCENARIOS,
     *postgres.SCENARIOS,
     *hubspot.SCENARIOS,
+    *answers.SCENARIOS,
     *webhooks.SCENARIOS,
     *tokens.SCENARIOS,
     *lifecycle.SCENARIOS,

@@ -1,4 +1,4 @@
-"""Workers that die or freeze, at every step of a turn and at any time under load."""
+"""Workers that are killed, at every step of a turn and at any time under load."""
 
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -7,7 +7,6 @@ from typing import Final
 from faults.scenario import Scenario, scenario
 from faults.traps import StepTrap
 from faults.world import World
-from local.hubspot.client import SandboxRecord
 
 CLAIM: Final = "claim_size = (SELECT count(*) FROM chosen)"
 MARK: Final = "last_write_at = clock_timestamp()"
@@ -15,9 +14,6 @@ RECORD: Final = "engagement_id = o.engagement_id"
 SEARCH: Final = "/contacts/search"
 CREATE: Final = "/notes/batch/create"
 LEASE_S: Final = 25.0
-COUNT_SURPLUS: Final = (
-    "SELECT count(*) AS surplus FROM hubspot_surplus_notes WHERE hub_id = ANY(%(hubs)s)"
-)
 
 
 def catch(world: World, trap: StepTrap) -> str:
@@ -137,77 +133,6 @@ def killed_again_and_again_under_load(world: World) -> None:
     world.settle(timeout_s=120)
 
 
-@scenario()
-def frozen_past_its_lease_during_the_search(world: World) -> None:
-    """A worker is frozen (SIGSTOP) while it searches and wakes when others have done its work.
-
-    Another worker syncs the calls when the lease has run out. What the frozen one then does is
-    refused: no second note.
-    """
-    freeze_at(world, world.trap_request(SEARCH, is_after=True, goes_on=True))
-
-
-@scenario()
-def frozen_past_its_lease_after_the_create(world: World) -> None:
-    """A worker is frozen with the answer to its create unread, and wakes when others have read back.
-
-    The notes are there at once; another worker finds them when the lease has run out.
-    """
-    freeze_at(world, world.trap_request(CREATE, is_after=True, goes_on=True))
-
-
-@scenario()
-def frozen_between_mark_and_create_for_minutes(world: World) -> None:
-    """A worker is frozen between mark and create until another has written the notes, then writes.
-
-    For up to a minute (housekeeping's round) a second note can be seen; it is archived then.
-    """
-    freeze_at(world, world.trap_commit(MARK, is_after=True, goes_on=True))
-    world.wait_for(lambda: len(notes_of(world)) > len(world.rows()), timeout_s=15)
-    world.wait_for(lambda: bool(world.execute(COUNT_SURPLUS)[0]["surplus"]), timeout_s=15)
-    world.keep_house()
-    world.wait_for(lambda: len(notes_of(world)) == len(world.rows()), timeout_s=15)
-
-
-@scenario()
-def frozen_between_mark_and_create_for_seconds(world: World) -> None:
-    """A worker is frozen between mark and create past its lease, and writes before others would.
-
-    Its late success is adopted; the calls are pending a little longer.
-    """
-    calls = world.tenant().calls(world.draws.randint(1, 6))
-    trap = world.trap_commit(MARK, is_after=True, goes_on=True)
-    world.post(calls)
-    frozen = world.cluster.workers[catch(world, trap)]
-    frozen.suspend()
-    trap.release()
-    world.skip(LEASE_S)
-    world.wait_for(lambda: all(not row["claimed_by"] for row in world.rows()))
-    frozen.resume()
-    world.wait_for(lambda: len(notes_of(world)) > 0, timeout_s=15)
-    world.settle()
-
-
-def freeze_at(world: World, trap: StepTrap) -> None:
-    """Freeze whoever comes to a step, until others have settled all calls."""
-    calls = world.tenant().calls(world.draws.randint(1, 6))
-    world.post(calls)
-    frozen = world.cluster.workers[catch(world, trap)]
-    frozen.suspend()
-    try:
-        trap.release()
-        world.skip(LEASE_S)
-        world.settle()
-    finally:
-        frozen.resume()
-
-
-def notes_of(world: World) -> list[SandboxRecord]:
-    """The live notes of all accounts of the run."""
-    hub_ids = {call.hub_id for call in world.history.sent.values()}
-    return [note for hub_id in hub_ids for note in world.sandbox.notes(hub_id)]
-
-
 @scenario(most_runs=3, recovers_in_s=30)
 def killed_with_unmarked_calls_in_real_time(world: World) -> float:
     """A worker is killed while it searches for eight connections; no time is skipped.
@@ -259,10 +184,6 @@ SCENARIOS: Final[tuple[Scenario, ...]] = (
     killed_before_recording,
     killed_after_recording,
     killed_again_and_again_under_load,
-    frozen_past_its_lease_during_the_search,
-    frozen_past_its_lease_after_the_create,
-    frozen_between_mark_and_create_for_seconds,
-    frozen_between_mark_and_create_for_minutes,
     killed_with_unmarked_calls_in_real_time,
     killed_with_marked_calls_in_real_time,
 )

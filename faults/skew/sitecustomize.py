@@ -3,7 +3,7 @@
 Monotonic clocks stay right, as they do on a machine whose time of day is wrong.
 """
 
-import datetime
+import datetime as dt
 import os
 import time
 
@@ -15,11 +15,11 @@ def _wrong_time() -> float:
     return _RIGHT_TIME() + _SKEW_S
 
 
-class _WrongDatetime(datetime.datetime):
+class _WrongDatetime(dt.datetime):
     @classmethod
-    def now(cls, tz: datetime.tzinfo | None = None) -> "_WrongDatetime":
+    def now(cls, tz: dt.tzinfo | None = None) -> "_WrongDatetime":
         return cls.fromtimestamp(_wrong_time(), tz)
 
 
 time.time = _wrong_time
-datetime.datetime = _WrongDatetime  # type: ignore[misc]
+dt.datetime = _WrongDatetime  # type: ignore[misc]

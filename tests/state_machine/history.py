@@ -170,8 +170,7 @@ class History:
 
     def _next_in(self) -> float | None:
         """Seconds until something is due or a claim ends; None when nothing ever will."""
-        moments = (SyncLog.next_attempt_at, SyncLog.claimed_until)
-        soonest = func.least(*(func.min(each) for each in moments))
+        soonest = func.min(func.coalesce(SyncLog.claimed_until, SyncLog.next_attempt_at))
         with self.tenant.database.begin() as session:
             wait = session.scalar(
                 select(func.extract("epoch", soonest - func.now())).filter_by(

@@ -3,10 +3,10 @@
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Any, Final, NamedTuple
 
 import pytest
-from sqlalchemy import delete, text, update
+from sqlalchemy import delete, update
 
 from shared.accounts import pause_account
 from shared.erasure import erase_calls
@@ -15,7 +15,7 @@ from tests.queue.tenants import HUB, Tenant, ago, skipped, written
 from tests.trouble.conftest import Measure, Tell, TellJson
 
 HOUR: Final = 3600
-ERROR: Final = {"status": "error", "error_message": "It failed.", "next_attempt_at": None}
+ERROR: Final[dict[str, Any]] = {"status": "error", "error_message": "It failed.", "next_attempt_at": None}
 
 
 def pause(tenant: Tenant) -> None:
@@ -75,59 +75,60 @@ def forget_revoking(tenant: Tenant) -> None:
         session.execute(update(Revocation).values(created_at=ago(HOUR)))
 
 
-@pytest.mark.parametrize(
-    ("make", "told", "cure", "gauge", "value"),
-    [
-        (pause, "101 until .*DAILY limit", "go on by themselves", "callsync_paused_accounts", 1),
-        (
-            lose_connection,
-            "user_1 in ws_1, account 101, since .*: token revoked",
-            "connects HubSpot again",
-            "callsync_connections/reconnect_required",
-            1,
-        ),
-        (stick, "user_1 in ws_1: 2, since", "callsync doctor", "callsync_calls/stuck", 2),
-        (stick_backfill, "user_1 in ws_1: 1, since", "doctor", "callsync_calls/stuck", 1),
-        (crash, "lost their worker\n  3, ", "tried alone", "callsync_calls/suspect", 3),
-        (doubt, "in doubt\n  1, ", "asked for the note", "callsync_calls/in_doubt", 1),
-        (
-            misconfigure,
-            "our configuration\n  1, ",
-            "HUBSPOT_CLIENT_SECRET",
-            "callsync_calls/misconfigured",
-            1,
-        ),
-        (
-            fail,
-            "rejected_by_hubspot\n  2, ",
-            "callsync retry --status error --error-code rejected_by_hubspot",
-            "callsync_failed_calls/rejected_by_hubspot",
-            2,
-        ),
-        (forget_archiving, "archived yet\n  1, ", "beat", "callsync_overdue_surplus_notes", 1),
-        (forget_revoking, "revoked yet\n  1, ", "beat", "callsync_overdue_revocations", 1),
-    ],
+class Case(NamedTuple):
+    make: Callable[[Tenant], None]
+    told: str
+    cure: str
+    gauge: str
+    value: int
+
+
+CASES = (
+    Case(pause, "101 until .*DAILY limit", "go on by themselves", "callsync_paused_accounts", 1),
+    Case(
+        lose_connection,
+        "user_1 in ws_1, account 101, since .*: token revoked",
+        "connects HubSpot again",
+        "callsync_connections/reconnect_required",
+        1,
+    ),
+    Case(stick, "user_1 in ws_1: 2, since", "callsync doctor", "callsync_calls/stuck", 2),
+    Case(stick_backfill, "user_1 in ws_1: 1, since", "doctor", "callsync_calls/stuck", 1),
+    Case(crash, "lost their worker\n  3, ", "tried alone", "callsync_calls/suspect", 3),
+    Case(doubt, "in doubt\n  1, ", "asked for the note", "callsync_calls/in_doubt", 1),
+    Case(
+        misconfigure,
+        "our configuration\n  1, ",
+        "HUBSPOT_CLIENT_SECRET",
+        "callsync_calls/misconfigured",
+        1,
+    ),
+    Case(
+        fail,
+        "rejected_by_hubspot\n  2, ",
+        "callsync retry --status error --error-code rejected_by_hubspot",
+        "callsync_failed_calls/rejected_by_hubspot",
+        2,
+    ),
+    Case(forget_archiving, "archived yet\n  1, ", "beat", "callsync_overdue_surplus_notes", 1),
+    Case(forget_revoking, "revoked yet\n  1, ", "beat", "callsync_overdue_revocations", 1),
 )
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.make.__name__)
 def test_trouble_is_told_with_its_cure_and_measured(
-    tenant: Tenant,
-    tell: Tell,
-    measure: Measure,
-    make: Callable[[Tenant], None],
-    told: str,
-    cure: str,
-    gauge: str,
-    value: int,
+    tenant: Tenant, tell: Tell, measure: Measure, case: Case
 ) -> None:
-    assert measure().get(gauge, 0) == 0
-    make(tenant)
+    assert measure().get(case.gauge, 0) == 0
+    case.make(tenant)
 
     exit_code, shown = tell()
 
     assert exit_code == 1
-    assert re.search(told, shown), shown
+    assert re.search(case.told, shown), shown
     (line,) = [line for line in shown.splitlines() if line.startswith("  → ")]
-    assert cure in line
-    assert measure()[gauge] == value
+    assert case.cure in line
+    assert measure()[case.gauge] == case.value
 
 
 def test_service_that_is_well_has_no_trouble(tenant: Tenant, tell: Tell) -> None:
@@ -174,19 +175,3 @@ def test_json_says_the_same_with_times(tenant: Tenant, tell_json: TellJson) -> N
         ("rejected_by_hubspot", 2)
     ]
     assert told["in_doubt"] == {"count": 0, "since": None}
-
-
-def test_reading_trouble_never_reads_the_whole_log(tenant: Tenant) -> None:
-    tenant.store(2, **ERROR, error_code="network_error")
-    conditions = (
-        "status = 'error' OR error_code = 'configuration_error'",
-        "last_write_at IS NOT NULL AND next_attempt_at IS NOT NULL AND claimed_by IS NULL",
-        "suspect_size IS NOT NULL",
-    )
-    with tenant.database.begin() as session:
-        session.execute(text("SET LOCAL enable_seqscan = off"))
-        for condition in conditions:
-            plan = session.execute(
-                text(f"EXPLAIN SELECT id FROM hubspot_sync_logs WHERE {condition}")  # noqa: S608
-            ).scalars()
-            assert "Seq Scan" not in "\n".join(plan)

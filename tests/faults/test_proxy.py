@@ -1,0 +1,186 @@
+"""The proxy does to connections what it says."""
+
+import socket
+import struct
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+
+import pytest
+
+from faults.postgres_wire import COMMITTED, Conversation, Conversations
+from faults.proxy import Proxy
+from faults.traps import CommitTrap, RequestTrap
+
+TIMEOUT_S = 5.0
+
+
+def echo(connection: socket.socket) -> None:
+    with connection, suppress(OSError):
+        while data := connection.recv(1024):
+            connection.sendall(data)
+
+
+@pytest.fixture
+def conversations() -> Conversations:
+    return Conversations()
+
+
+@pytest.fixture
+def proxy(conversations: Conversations) -> Iterator[Proxy]:
+    """A proxy before a server that says back what it hears."""
+    server = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        with suppress(OSError):
+            while True:
+                threading.Thread(target=echo, args=[server.accept()[0]], daemon=True).start()
+
+    threading.Thread(target=serve, daemon=True).start()
+    with server, Proxy(server.getsockname()[1], conversations) as proxy:
+        yield proxy
+        with suppress(OSError):
+            server.shutdown(socket.SHUT_RDWR)
+
+
+@pytest.fixture
+def client(proxy: Proxy) -> Iterator[socket.socket]:
+    with socket.create_connection(("127.0.0.1", proxy.port), timeout=TIMEOUT_S) as client:
+        yield client
+
+
+def ask(client: socket.socket, text: bytes = b"hello") -> bytes:
+    client.sendall(text)
+    return client.recv(1024)
+
+
+def test_healthy_proxy_carries_both_ways(client: socket.socket) -> None:
+    assert ask(client) == b"hello"
+
+
+def test_cut_ends_connections_in_order(proxy: Proxy, client: socket.socket) -> None:
+    ask(client)
+
+    assert proxy.cut() == 1
+
+    assert client.recv(1024) == b""
+
+
+def test_reset_ends_connections_with_an_error(proxy: Proxy, client: socket.socket) -> None:
+    ask(client)
+
+    proxy.cut(is_reset=True)
+
+    with pytest.raises(ConnectionResetError):
+        client.recv(1024)
+
+
+def test_refusing_proxy_takes_nobody_until_it_is_healed(proxy: Proxy) -> None:
+    proxy.refuse()
+    with socket.create_connection(("127.0.0.1", proxy.port), timeout=TIMEOUT_S) as refused:
+        assert refused.recv(1024) == b""
+
+    proxy.heal()
+
+    with socket.create_connection(("127.0.0.1", proxy.port), timeout=TIMEOUT_S) as client:
+        assert ask(client) == b"hello"
+
+
+def test_half_open_connection_is_silent_and_stays_so(proxy: Proxy, client: socket.socket) -> None:
+    ask(client)
+    client.settimeout(0.2)
+
+    proxy.half_open()
+    with pytest.raises(TimeoutError):
+        ask(client)
+    proxy.heal()
+    with pytest.raises(TimeoutError):
+        ask(client)
+
+    proxy.bury()
+    client.settimeout(TIMEOUT_S)
+    assert client.recv(1024) == b""
+
+
+@pytest.mark.parametrize("how", ["delay", "throttle"])
+def test_slow_proxy_takes_its_time(proxy: Proxy, client: socket.socket, how: str) -> None:
+    ask(client)
+    if how == "delay":
+        proxy.delay_s = 0.1
+    else:
+        proxy.bytes_per_s = 50
+    started = time.monotonic()
+
+    ask(client)
+
+    assert time.monotonic() - started >= 0.2
+
+
+@pytest.mark.parametrize("is_after", [False, True])
+def test_request_is_held_and_then_cut(proxy: Proxy, client: socket.socket, is_after: bool) -> None:
+    trap = RequestTrap("/search", is_after=is_after)
+    proxy.traps.append(trap)
+    assert ask(client, b"/other") == b"/other"
+
+    client.sendall(b"/search")
+
+    assert trap.wait(TIMEOUT_S).client_port == client.getsockname()[1]
+    trap.release()
+    assert client.recv(1024) == b""
+
+
+def test_request_that_is_held_may_go_on(proxy: Proxy, client: socket.socket) -> None:
+    trap = RequestTrap("/search", is_after=True, goes_on=True)
+    proxy.traps.append(trap)
+
+    client.sendall(b"/search")
+    trap.wait(TIMEOUT_S)
+    trap.release()
+
+    assert client.recv(1024) == b"/search"
+
+
+def test_trap_that_nobody_comes_to_says_so() -> None:
+    with pytest.raises(TimeoutError):
+        RequestTrap("/search", is_after=False).wait(0.01)
+
+
+def message(kind: bytes, content: bytes) -> bytes:
+    return kind + struct.pack("!i", len(content) + 4) + content
+
+
+STARTUP = message(b"", b"\0\x03\0\0user\0me\0\0")
+PREPARE = message(b"P", b"one\0UPDATE calls SET x = 1\0\0\0")
+BIND = message(b"B", b"\0one\0\0\0\0\0\0\0")
+COMMIT = message(b"Q", b"COMMIT\0")
+
+
+def test_commit_is_caught_only_after_the_statement_it_is_about() -> None:
+    conversation = Conversation()
+    conversation.hear(STARTUP + PREPARE)
+    conversation.hear(COMMIT)
+    assert conversation.commits
+    assert not conversation.has_run("UPDATE calls")  # prepared, not run
+
+    conversation.hear(BIND[:5])
+    conversation.hear(BIND[5:])
+    conversation.hear(COMMIT)
+
+    assert conversation.commits
+    assert conversation.has_run("UPDATE calls")
+
+
+def test_commit_whose_answer_is_kept_from_the_client(
+    proxy: Proxy, conversations: Conversations, client: socket.socket
+) -> None:
+    trap = CommitTrap(conversations, "UPDATE calls", is_after=True)
+    proxy.traps.append(trap)
+    ask(client, STARTUP + PREPARE + BIND)
+    ask(client, COMMIT)  # the echo is no answer to a commit
+    client.sendall(COMMITTED)
+
+    trap.wait(TIMEOUT_S)
+    trap.release()
+
+    assert client.recv(1024) == b""
