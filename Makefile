@@ -9,7 +9,7 @@ ifneq ($(shell .venv/bin/python -c pass 2>/dev/null && cat $(STAMP) 2>/dev/null)
 .PHONY: $(STAMP)
 endif
 
-.PHONY: help demo run test check faults lock clean
+.PHONY: help demo run test check faults lock sbom clean
 .DEFAULT_GOAL := help
 
 help: ## List the targets
@@ -36,6 +36,12 @@ faults: $(STAMP) ## Break everything on purpose, 20 times each; see docs/faults.
 lock: $(STAMP) ## Pin the dependencies of pyproject.toml in requirements.lock
 	@.venv/bin/python -m uv pip compile --quiet --no-header --universal --python-version 3.11 \
 		--generate-hashes --group dev pyproject.toml --output-file requirements.lock
+
+sbom: $(STAMP) ## Write a bill of materials, dist/sbom.json (CycloneDX)
+	@mkdir -p dist
+	@.venv/bin/python -m uv tool run --quiet --from 'cyclonedx-bom~=7.2' cyclonedx-py environment \
+		.venv --pyproject pyproject.toml --mc-type application --output-reproducible \
+		--output-format JSON --output-file dist/sbom.json
 
 clean: ## Remove the environment and all caches
 	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info

@@ -13,7 +13,7 @@ from faults.scenarios import ALL
 
 PAGE: Final = Path(__file__).parents[1] / "docs" / "faults.md"
 COLUMNS: Final = ("scenario", "runs", "calls", "lost", "duplicated", "time to recover")
-_ROW: Final = re.compile(r"\| `(?P<name>[a-z_.]+)` \|.*")
+_ROW: Final = re.compile(r"\| `(?P<name>[a-z0-9_.]+)` \|.*")
 
 
 def print_table(console: Console, results: Iterable[Result]) -> None:

@@ -1,7 +1,7 @@
 """A workspace in a run: its person in the dashboard, its HubSpot account, and its calls."""
 
 import random
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
@@ -127,8 +127,3 @@ class Tenant:
             cursor = page["next_cursor"]
             if not cursor:
                 return logs
-
-
-def identities(tenants: Sequence[Tenant]) -> list[str]:
-    """The user ids, which no two runs share."""
-    return [tenant.user_id for tenant in tenants]

@@ -14,15 +14,16 @@ from faults.checker import Evidence, Row, Verdict, judge
 from faults.cluster import Cluster
 from faults.history import Delivery, History, SentCall
 from faults.producer import RecordingProducer
-from faults.tenants import Tenant, identities
+from faults.tenants import Tenant
 from faults.traps import CommitTrap, RequestTrap, StepTrap
 from local.hubspot.client import SandboxControl
+from shared.claims import LEASE_S
 from shared.queue import SYNC_QUEUE, make_celery
 from worker.tasks import HOUSEKEEPING_TASK
 
 POLL_S: Final = 0.05
-# A live claim is renewed every 5 s to 25 s from then; one with less left has lost its worker.
-LEASE_LEFT_OF_A_DEAD_CLAIM_S: Final = 14.0
+# A live claim is renewed every 5 s to a full lease; one with less left has lost its worker.
+LEFT_OF_A_DEAD_CLAIM_S: Final = LEASE_S - 10
 SOON_S: Final = 0.3
 
 _MOMENTS: Final = ("next_attempt_at", "last_write_at", "failing_since", "claimed_until")
@@ -39,11 +40,7 @@ _FIND_IDLE: Final = """
 
 
 class World:
-    """One run of one scenario, on tenants of its own. Everything drawn comes from `draws`.
-
-    Attributes:
-        skipped_s: seconds that were skipped instead of waited for.
-    """
+    """One run of one scenario, on tenants of its own. Everything drawn comes from `draws`."""
 
     def __init__(self, cluster: Cluster, draws: random.Random, *, is_apart: bool = False) -> None:
         """Begin a run; one that is apart leaves the cluster alone, because others use it too."""
@@ -59,7 +56,6 @@ class World:
         )
         self.database = self._connect()
         self.redis: Redis = Redis.from_url(cluster.valkey.url)
-        self.skipped_s = 0.0
         self._tenants: list[Tenant] = []
         self._traps: list[StepTrap] = []
         self._complaints: list[str] = []
@@ -173,7 +169,7 @@ class World:
 
     def _idle_s(self) -> float:
         """Seconds in which nothing happens but the end of dead workers' leases."""
-        found = self.execute(_FIND_IDLE, dead=LEASE_LEFT_OF_A_DEAD_CLAIM_S)[0]
+        found = self.execute(_FIND_IDLE, dead=LEFT_OF_A_DEAD_CLAIM_S)[0]
         if found["held"]:
             return 0.0
         waits: list[float] = [
@@ -198,7 +194,6 @@ class World:
         )
         for key in self.redis.scan_iter("callsync:swept:*"):  # else the sweep waits in real time
             self.redis.delete(key)
-        self.skipped_s += seconds
 
     def reconnect(self) -> None:
         """Open a new connection to Postgres, which was restarted."""
@@ -211,7 +206,7 @@ class World:
     def execute(self, statement: str, **parameters: Any) -> list[dict[str, Any]]:
         """Run a statement about the run's tenants, straight on Postgres; returns its rows."""
         bound: Mapping[str, Any] = {
-            "users": identities(self._tenants),
+            "users": [tenant.user_id for tenant in self._tenants],
             "hubs": [tenant.hub_id for tenant in self._tenants],
             **parameters,
         }
@@ -220,6 +215,10 @@ class World:
 
     def judge(self) -> Verdict:
         """Compare everything that was sent with everything that is there."""
+        if not self._is_apart:
+            self.cluster.fill_up()
+            self._complaints += self.cluster.deaths
+            self.cluster.deaths.clear()
         rows = {(row["user_id"], row["workspace_id"], row["call_id"]): row for row in self.rows()}
         hubs = {call.hub_id for call in self.history.sent.values()}
         hubs |= {tenant.hub_id for tenant in self._tenants}

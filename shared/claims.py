@@ -10,7 +10,8 @@ from sqlalchemy.orm import Session
 
 from shared.reasons import POISON_MESSAGE
 
-LEASE_S: Final = 25.0
+# Calls of a killed worker go on within 30 s: this, a sweep, and the turns of all its connections.
+LEASE_S: Final = 20.0
 CRASHES_ALONE_MAKING_POISON: Final = 3
 
 # Claims of suspects are decided one at a time.

@@ -100,9 +100,9 @@ _PAGE_OF_CONTENTS = text(f"""
 def find_calls(session: Session, person: Person, *, region: str) -> set[str]:
     """Find a person's calls; returns log ids.
 
-    Numbers in E.164 are found through their index at any length of the log. Numbers in other
-    spellings, and the two ends of every call whose content is kept, are read one by one: about
-    100,000 a second.
+    Numbers in E.164 are found through their index, whatever the length of the log. Numbers in
+    other spellings, and the ends of every call whose content is kept, are read one by one: about
+    50,000 calls a second.
 
     Args:
         session: A transaction; nothing is changed in it.

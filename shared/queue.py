@@ -23,9 +23,9 @@ SYNC_QUEUE: Final = "callsync"
 COALESCE_S: Final = 2
 SOCKET_TIMEOUT_S: Final = 2.0
 
-# A worker that loses Redis with messages in hand dies of Kombu's care for them: it puts them back, or
-# acknowledges them, over the connection that is gone, and takes the error for a fatal one. Messages
-# are hints, so nothing is put back, and they count as acknowledged when they leave the queue.
+# A worker that loses Redis with messages in hand dies of Kombu's care for them: it puts them back,
+# or acknowledges them, over the connection that is gone, and takes the error for a fatal one.
+# Messages are hints: nothing is put back, and what leaves the queue counts as acknowledged.
 Channel.do_restore = False
 
 
@@ -51,6 +51,7 @@ def make_celery(redis_url: str) -> Celery:
         broker_connection_max_retries=None,
         broker_transport_options={
             "ack_emulation": False,
+            "health_check_interval": 5,  # seconds; else a silent connection is noticed after 25
             "socket_connect_timeout": SOCKET_TIMEOUT_S,
             "socket_timeout": SOCKET_TIMEOUT_S,
             "socket_keepalive": True,

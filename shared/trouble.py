@@ -158,13 +158,14 @@ _IN_DOUBT = text("""
           LIMIT :most) AS doubts
 """)
 # Without its content a call cannot be replayed. The first condition spares looking at the errors
-# of all time, whose contents are long deleted.
+# of all time, whose contents are long deleted; OFFSET keeps the planner from reading all of `calls`
+# where it expects many errors.
 _FAILED = text("""
     SELECT error_code, count(*) AS calls, min(created_at) AS since
     FROM (SELECT l.error_code, l.created_at FROM hubspot_sync_logs l
           WHERE l.created_at >= (SELECT min(received_at) FROM calls)
             AND (l.status = 'error' OR l.error_code = 'configuration_error')
-            AND EXISTS (SELECT FROM calls WHERE calls.log_id = l.id)
+            AND EXISTS (SELECT FROM calls WHERE calls.log_id = l.id OFFSET 0)
           LIMIT :most) AS failed
     GROUP BY error_code ORDER BY calls DESC, error_code
 """)

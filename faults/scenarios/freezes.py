@@ -3,10 +3,11 @@
 from typing import Final
 
 from faults.scenario import Scenario, scenario
-from faults.scenarios.workers import CREATE, LEASE_S, MARK, SEARCH, catch
+from faults.scenarios.workers import CREATE, MARK, SEARCH, catch
 from faults.traps import StepTrap
 from faults.world import World
 from local.hubspot.client import SandboxRecord
+from shared.claims import LEASE_S
 
 COUNT_SURPLUS: Final = (
     "SELECT count(*) AS surplus FROM hubspot_surplus_notes WHERE hub_id = ANY(%(hubs)s)"

@@ -17,6 +17,8 @@ NOT_CONNECTED: Final = ("skipped", "not_connected")
 # An answer that was lost with the old connection stays lost.
 PARTED: Final = frozenset({*SYNCED, NOT_CONNECTED, ("error", "unconfirmed")})
 PREVIOUS_SCHEMA: Final = "0001"
+# A create that was on its way when the disconnect was answered is logged when it ends.
+IN_FLIGHT_S: Final = 1.0
 
 
 def while_calls_come_in(
@@ -42,9 +44,9 @@ def disconnected_and_reconnected(world: World) -> None:
     def disconnect() -> None:
         tenant.disconnect()
         answered_at = time.time()
-        time.sleep(world.draws.uniform(0.3, 1.5))
+        time.sleep(world.draws.uniform(1.2, 2))
         asked = world.sandbox.requests(hub_id=tenant.hub_id)
-        if any(each.at > answered_at + 0.5 and "create" in each.endpoint for each in asked):
+        if any(each.at > answered_at + IN_FLIGHT_S and "create" in each.endpoint for each in asked):
             world.complain("a note was written after the disconnect had answered")
         tenant.connect()
 

@@ -10,8 +10,8 @@ from faults.proxy import Link
 from faults.scenario import Scenario, scenario
 from faults.traps import TextAlarm
 from faults.world import World
+from shared.claims import LEASE_S
 
-LEASE_S: Final = 25.0
 WAITING: Final = 100_000
 SKEW_S: Final = 600
 SKEWED_CLOCK: Final = Path(__file__).parents[1] / "skew"

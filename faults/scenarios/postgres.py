@@ -72,6 +72,22 @@ def frozen_in_mid_load(world: World) -> float:
     return time.monotonic() - back_at
 
 
+@scenario(recovers_in_s=30)
+def silent_for_workers(world: World) -> float:
+    """The workers' connections to Postgres fall silent, with all that was under way on them.
+
+    Calls of a turn that was caught wait until its lease has run out; others are seconds late.
+    """
+    tenant = world.tenant()
+    calls = tenant.calls(20)
+    world.post(calls[:5])
+    world.cluster.worker_doors.postgres.half_open()
+    world.post(calls[5:])
+    time.sleep(world.draws.uniform(0, 3))
+    world.cluster.worker_doors.postgres.heal()
+    return world.recover(timeout_s=60)
+
+
 @scenario()
 def commit_of_intake_unanswered(world: World) -> None:
     """The connection breaks between the COMMIT of a webhook's call and its answer.
@@ -183,6 +199,7 @@ SCENARIOS: Final[tuple[Scenario, ...]] = (
     killed_in_mid_load,
     connections_terminated,
     frozen_in_mid_load,
+    silent_for_workers,
     commit_of_intake_unanswered,
     commit_of_intake_unheard,
     commit_of_a_claim_unanswered,

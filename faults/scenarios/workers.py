@@ -7,13 +7,13 @@ from typing import Final
 from faults.scenario import Scenario, scenario
 from faults.traps import StepTrap
 from faults.world import World
+from shared.claims import LEASE_S
 
 CLAIM: Final = "claim_size = (SELECT count(*) FROM chosen)"
 MARK: Final = "last_write_at = clock_timestamp()"
 RECORD: Final = "engagement_id = o.engagement_id"
 SEARCH: Final = "/contacts/search"
 CREATE: Final = "/notes/batch/create"
-LEASE_S: Final = 25.0
 
 
 def catch(world: World, trap: StepTrap) -> str:

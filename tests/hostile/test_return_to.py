@@ -36,7 +36,7 @@ def mangled_urls(draw: st.DrawFn) -> str:
     return url
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=500, deadline=None)
 @given(url=mangled_urls(), failure=st.none() | st.sampled_from(Failure))
 def test_url_that_is_accepted_is_on_an_allowed_origin(url: str, failure: Failure | None) -> None:
     try:

@@ -73,7 +73,6 @@ def test_key_that_a_token_brings_along_is_not_used(
         {"workspace_id": "w" * 10_000},
         {"exp": True},
         {"exp": -1},
-        {"exp": 1e308},
         {"exp": [int(time.time()) + 600]},
         {"iat": "soon"},
         {"nbf": 1e308},

@@ -153,7 +153,7 @@ class Day:
             message=f"{WORDS['summary']} of {REFUSED} ({self._tokens()[0]}) is not valid",
         )
         self._sync(REFUSED, ("error", "rejected_by_hubspot"))
-        self._sync("sip:budgerigar@pbx.example", ("skipped", "invalid_phone_number"))
+        self._sync("sip:reception@pbx.example", ("skipped", "invalid_phone_number"))
         self.sandbox.add_fault("contacts.search", "html", times=1)
         self._post_call(UNKNOWN)
         worker = self.stack.process("worker-1")

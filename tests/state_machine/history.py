@@ -11,14 +11,20 @@ from shared.claims import return_expired_claims
 from shared.connections import CONNECTED, find_connection
 from shared.db import Database
 from shared.models import Base, Call, Connection, SurplusNote, SyncLog
+from shared.reasons import Reason
+from shared.replays import requeue_calls
+from shared.retention import delete_old_payloads
 from shared.surplus import forget_surplus_note, take_surplus_notes
 from shared.tenants import find_waiting_tenants, settle_without_connection
-from tests.queue.tenants import Tenant
+from tests.queue.tenants import Tenant, grant
 from tests.state_machine.accounts import Account
 from tests.state_machine.invariants import find_broken
-from tests.state_machine.turns import PHONE, Answer, LookUp, SteppedTurn
+from tests.state_machine.turns import PHONE, Behaviour, SteppedTurn
 
+RETENTION_DAYS: Final = 30
 MOST_ROUNDS: Final = 60
+# A call that is due may have to wait for the claim of another one to end.
+SHORTEST_WAIT_S: Final = 3.0
 
 _numbers = count(1)
 
@@ -44,6 +50,7 @@ class History:
         self.now = 0.0
         self.rows: dict[str, SyncLog] = {}
         self._claim_ids = count(1)
+        self._grants = count(1)
 
     def deliver(self, call_id: str) -> StoredCall:
         """A webhook arrives, perhaps not for the first time."""
@@ -60,6 +67,10 @@ class History:
         """The connection, live or not; None before the first."""
         with self.tenant.database.begin() as session:
             return find_connection(session, **self.tenant.identity)
+
+    def connect(self, hub_id: int) -> None:
+        """A person goes through HubSpot's consent page."""
+        self.tenant.connect(grant(hub_id, name=f"t{next(self._grants)}"))
 
     def is_connected(self) -> bool:
         connection = self.connection()
@@ -113,9 +124,10 @@ class History:
                 session, [each for each in waiting if each.state != CONNECTED]
             )
 
-    def archive_surplus(self) -> None:
-        """Housekeeping archives the second notes that it knows of."""
+    def keep_house(self) -> None:
+        """Delete what is older than the retention, archive the second notes that are known."""
         with self.tenant.database.begin() as session:
+            delete_old_payloads(session, days=RETENTION_DAYS)
             for note in take_surplus_notes(session, most=100):
                 self.accounts[note.hub_id].notes.pop(note.note_id, None)
                 forget_surplus_note(session, note)
@@ -138,35 +150,46 @@ class History:
         self.rows = after
 
     def finish(self) -> None:
-        """Every worker dies and HubSpot answers properly: work on until nothing is left."""
+        """Every worker dies and HubSpot answers properly: what can be done gets done by itself.
+
+        Then a person connects an account and replays whatever did not get a note.
+        """
         self.turns.clear()
+        self._work_on()
+        hub_id, *_ = self.accounts
+        self.connect(hub_id)
+        with self.tenant.database.begin() as session:
+            requeue_calls(session, list(self.accepted.values()), **self.tenant.identity)
+        self._work_on()
+        with self.tenant.database.begin() as session:
+            contents = set(session.scalars(select(Call.log_id)))
+        for row in self.rows.values():
+            is_elsewhere = row.error_code == Reason.UNCONFIRMED and row.hub_id != hub_id
+            assert row.status == "success" or is_elsewhere or row.id not in contents
+
+    def _work_on(self) -> None:
+        """Let time pass until nothing is left to do: no call is lost."""
         for _ in range(MOST_ROUNDS):
             self.sweep()
             self.check()
             if self.is_connected():
-                self._work()
+                self._take_turn()
                 self.check()
             wait = self._next_in()
             if wait is None:
                 break
             self.pass_time(wait)
-        self.archive_surplus()
+        self.keep_house()
         self.check()
         for row in self.rows.values():
             assert row.status != "pending"
             assert row.next_attempt_at is None
             assert row.claimed_by is None
 
-    def _work(self) -> None:
-        connection = self.connection()
-        assert connection is not None
-        turn = self.claim(connection, most=100)
-        turn.read_back(is_vague=False, fails=False)
-        turn.look_up([LookUp.FOUND], turn.account.live_contacts())
-        turn.mark(now=self.now)
-        turn.post([Answer.CREATED], now=self.now)
-        turn.record()
-        assert not turn.open, "a healthy turn brings every call to an outcome"
+    def _take_turn(self) -> None:
+        turn = self.claim(self.tenant.connection(), most=100)
+        while turn.open:
+            turn.step(Behaviour(), now=self.now)
 
     def _next_in(self) -> float | None:
         """Seconds until something is due or a claim ends; None when nothing ever will."""
@@ -177,7 +200,7 @@ class History:
                     **self.tenant.identity
                 )
             )
-        return None if wait is None else max(float(wait), 0) + 0.1
+        return None if wait is None else max(float(wait) + 0.1, SHORTEST_WAIT_S)
 
     def end(self) -> None:
         """Remove the workspace: claims of suspects are counted over all workspaces."""

@@ -9,7 +9,9 @@ many:
 
 import os
 from collections.abc import Callable, Sequence
-from itertools import count
+from dataclasses import dataclass
+from enum import Enum, auto
+from functools import wraps
 from typing import Any, Final, TypeVar
 
 from hypothesis import HealthCheck, settings
@@ -25,14 +27,12 @@ from hypothesis.stateful import (
 
 from shared import connections
 from shared.claims import renew_claims
-from shared.connections import CONNECTED, DISCONNECTED, RECONNECT_REQUIRED
+from shared.connections import CONNECTED, DISCONNECTED
 from shared.db import Database
 from shared.models import Connection
 from shared.replays import requeue_calls
-from shared.retention import delete_old_payloads
-from tests.queue.tenants import grant
 from tests.state_machine.history import History
-from tests.state_machine.turns import Answer, LookUp, SteppedTurn
+from tests.state_machine.turns import Answer, Behaviour, LookUp, SteppedTurn
 
 HISTORIES: Final = int(os.environ.get("CALLSYNC_HISTORIES", "0"))
 MOST_CALLS: Final = 4
@@ -42,13 +42,45 @@ RETENTION_DAYS: Final = 30
 
 # Within what a live worker takes, beyond the lease, a late commit, the end of a doubt, of a pause,
 # of a retry, of retrying, of requeueing, of the content's life.
-SECONDS: Final = (1, 9, 30, 90, 121, 700, 4000, DAY, 8 * DAY, 31 * DAY)
+SHORT: Final = (1, 9, 30, 90, 121)
+LONG: Final = (700, 4000, DAY, 8 * DAY, 31 * DAY)
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """Some steps of one worker."""
+
+    number: int
+    steps: int
+    most: int
+    saw_earlier_connection: bool
+    hubspot: Behaviour
+
 
 numbers = st.integers(0, 11)
-look_ups = st.lists(
-    st.one_of(st.just(LookUp.FOUND), st.sampled_from(LookUp)), min_size=1, max_size=3
+usually = st.sampled_from([True, True, True, False])
+rarely = st.sampled_from([False, False, False, True])
+seconds = st.sampled_from(SHORT) | st.sampled_from(SHORT + LONG)
+behaviours = st.builds(
+    Behaviour,
+    look_ups=st.lists(st.just(LookUp.FOUND) | st.sampled_from(LookUp), min_size=1, max_size=3),
+    contact=numbers,
+    answers=st.lists(st.sampled_from(Answer), min_size=1, max_size=3),
+    is_vague=rarely,
+    fails=rarely,
 )
-answers = st.lists(st.sampled_from(Answer), min_size=1, max_size=3)
+
+works = st.lists(
+    st.builds(
+        Work,
+        number=numbers,
+        steps=st.integers(1, 5),
+        most=st.integers(1, MOST_CALLS),
+        saw_earlier_connection=rarely,
+        hubspot=behaviours,
+    ),
+    max_size=3,
+)
 
 T = TypeVar("T")
 
@@ -57,14 +89,40 @@ def pick(among: Sequence[T], number: int) -> T:
     return among[number % len(among)]
 
 
-def in_state(*states: str) -> Callable[[Any], Any]:
-    """The rule applies while the connection is in one of these states."""
-    return precondition(lambda self: self.state() in states)
+class Ending(Enum):
+    """How a worker may lose its calls at once."""
+
+    SHUT_DOWN = auto()
+    EXCEPTION = auto()
+    KILLED = auto()
 
 
-def some_turn(is_able: Callable[[SteppedTurn], object]) -> Callable[[Any], Any]:
-    """The rule applies while a worker is at that step."""
-    return precondition(lambda self: any(is_able(turn) for turn in self.history.turns))
+class Change(Enum):
+    """What may become of a connection."""
+
+    CONNECT = auto()
+    CONNECT_OTHER_ACCOUNT = auto()
+    DISCONNECT = auto()
+    GRANT_REFUSED = auto()
+    REFUSAL_TAKEN_BACK = auto()
+
+
+def happens(**drawn: st.SearchStrategy[Any]) -> Callable[[Callable[..., None]], Any]:
+    """A rule after which workers go on."""
+
+    def decorate(event: Callable[..., None]) -> Any:
+        @wraps(event)
+        def happen(self: "AnyHistory", work: Sequence[Work], **values: Any) -> None:
+            event(self, **values)
+            self.history.check()
+            self.go_on(work)
+
+        return rule(work=works, **drawn)(happen)
+
+    return decorate
+
+
+some_turn = precondition(lambda self: bool(self.history.turns))
 
 
 class AnyHistory(RuleBasedStateMachine):
@@ -74,124 +132,75 @@ class AnyHistory(RuleBasedStateMachine):
         super().__init__()
         self.history = History(database)
         self.tenant = self.history.tenant
-        self.grant_names = count(1)
-        # What a turn saw that is about to claim; the connection may change in between.
+        # The connection as the last turn saw it that looked.
         self.seen: Connection | None = None
 
-    def state(self) -> str:
-        connection = self.history.connection()
-        return connection.state if connection is not None else DISCONNECTED
+    @initialize(calls=st.integers(1, 3))
+    def begin(self, calls: int) -> None:
+        self.connect(0)
+        for number in range(calls):
+            self.receive(number)
 
-    def turn(self, number: int, is_able: Callable[[SteppedTurn], object] = bool) -> SteppedTurn:
-        return pick([turn for turn in self.history.turns if is_able(turn)], number)
+    @happens(number=st.integers(0, MOST_CALLS - 1))
+    def receive_webhook(self, number: int) -> None:
+        """A call has ended, or the producer delivers it once more."""
+        self.receive(number)
 
-    @initialize(calls=st.integers(1, 3), is_connected=st.booleans())
-    def begin(self, calls: int, *, is_connected: bool) -> None:
-        for _ in range(calls):
-            self.accept_call()
-        if is_connected:
-            self.connect(0)
-
-    @precondition(lambda self: len(self.history.accepted) < MOST_CALLS)
-    @rule()
-    def accept_call(self) -> None:
-        call_id = f"call_{len(self.history.accepted)}"
+    def receive(self, number: int) -> None:
+        call_id = f"call_{number}"
         stored = self.history.deliver(call_id)
-        assert not stored.is_duplicate
-        self.history.accepted[call_id] = stored.log_id
+        assert stored.is_duplicate == (call_id in self.history.accepted)
+        assert self.history.accepted.setdefault(call_id, stored.log_id) == stored.log_id
 
-    @rule(number=numbers)
-    def deliver_call_again(self, number: int) -> None:
-        call_id, log_id = pick(list(self.history.accepted.items()), number)
-        stored = self.history.deliver(call_id)
-        assert (stored.log_id, stored.is_duplicate) == (log_id, True)
+    def go_on(self, work: Sequence[Work]) -> None:
+        """Workers take some steps, each of which may be its last before whatever comes next."""
+        for each in work:
+            turn = self.choose_turn(each)
+            for _ in range(each.steps):
+                if turn is None or not turn.open:
+                    break
+                turn.step(each.hubspot, now=self.history.now)
+                self.history.check()
+            self.history.turns = [turn for turn in self.history.turns if turn.open]
 
-    @in_state(CONNECTED)
-    @rule()
-    def look_at_connection(self) -> None:
-        """A turn begins by reading the connection; it claims later."""
-        self.seen = self.history.connection()
+    def choose_turn(self, work: Work) -> SteppedTurn | None:
+        """A turn under way or a new one, which may have looked at the connection a while ago."""
+        turns = self.history.turns
+        if len(turns) == MOST_TURNS or work.number % (len(turns) + 1) < len(turns):
+            return pick(turns, work.number)
+        if not work.saw_earlier_connection:
+            self.seen = self.tenant.connection()
+        if self.seen is None or self.seen.state != CONNECTED:
+            return None
+        turns.append(self.history.claim(self.seen, most=work.most))
+        self.history.check()
+        return turns[-1]
 
-    @precondition(lambda self: self.seen is not None and len(self.history.turns) < MOST_TURNS)
-    @rule(most=st.integers(1, MOST_CALLS))
-    def claim(self, most: int) -> None:
-        assert self.seen is not None
-        turn = self.history.claim(self.seen, most=most)
-        if turn.open:
-            self.history.turns.append(turn)
-
-    @some_turn(SteppedTurn.doubted)
-    @rule(number=numbers, is_vague=st.booleans(), fails=st.booleans())
-    def read_back(self, number: int, *, is_vague: bool, fails: bool) -> None:
-        self.turn(number, SteppedTurn.doubted).read_back(is_vague=is_vague, fails=fails)
-
-    @some_turn(SteppedTurn.certain)
-    @rule(number=numbers, results=look_ups, contact=numbers)
-    def look_up(self, number: int, results: list[LookUp], contact: int) -> None:
-        turn = self.turn(number, SteppedTurn.certain)
-        turn.look_up(results, [pick(turn.account.live_contacts(), contact)])
-
-    @some_turn(lambda turn: turn.matched)
-    @rule(number=numbers)
-    def mark(self, number: int) -> None:
-        """The intent to write is committed, and refused to whoever lost the right to write."""
-        turn = self.turn(number, lambda turn: turn.matched)
-        is_current = turn.connection.generation == self.generation() and self.state() == CONNECTED
-        marked = turn.mark(now=self.history.now)
-        assert is_current or not marked
-        for log_id in marked - turn.unwritten:
-            before = self.history.rows[log_id]
-            assert before.last_write_at is None or before.read_back_misses >= 1
-
-    def generation(self) -> int:
-        connection = self.history.connection()
-        return connection.generation if connection is not None else 0
-
-    @some_turn(lambda turn: turn.marked)
-    @rule(number=numbers, answers=answers)
-    def post(self, number: int, answers: list[Answer]) -> None:
-        self.turn(number, lambda turn: turn.marked).post(answers, now=self.history.now)
-
-    @some_turn(lambda turn: turn.outcomes)
-    @rule(number=numbers)
-    def record(self, number: int) -> None:
-        turn = self.turn(number, lambda turn: turn.outcomes)
-        turn.record()
-        if not turn.open:
-            self.history.turns.remove(turn)
-
-    @some_turn(bool)
-    @rule()
-    def renew_claims(self) -> None:
-        with self.tenant.database.begin() as session:
-            renew_claims(session, [turn.claim_id for turn in self.history.turns])
-
-    @some_turn(bool)
-    @rule(number=numbers, delay=st.sampled_from([0.0, 1.0]))
-    def give_calls_back(self, number: int, delay: float) -> None:
-        turn = self.turn(number)
-        turn.give_back(delay=delay)
-        self.history.turns.remove(turn)
-
-    @some_turn(bool)
-    @rule(number=numbers, is_noticed=st.booleans())
-    def kill_worker(self, number: int, *, is_noticed: bool) -> None:
-        turn = self.turn(number)
-        if is_noticed:  # an exception that nobody expected: the claim ends at once
+    @some_turn
+    @happens(number=numbers, ending=st.sampled_from(Ending))
+    def end_turn(self, number: int, ending: Ending) -> None:
+        """A worker is shut down, meets an exception that nobody expected, or is killed."""
+        turn = pick(self.history.turns, number)
+        if ending is Ending.SHUT_DOWN:
+            turn.give_back(delay=1)
+        elif ending is Ending.EXCEPTION:
             turn.abandon()
         self.history.turns.remove(turn)
 
-    @rule()
-    def sweep(self) -> None:
-        self.history.sweep()
-
-    @rule(seconds=st.sampled_from(SECONDS))
-    def pass_time(self, seconds: int) -> None:
-        """Whoever does not renew its claims and go on meanwhile is frozen."""
+    @happens(seconds=seconds, are_alive=st.booleans(), is_swept=st.booleans())
+    def pass_time(self, seconds: int, *, are_alive: bool, is_swept: bool) -> None:
+        """Workers that are alive renew their claims; those that are frozen do not."""
         self.history.pass_time(seconds)
+        if are_alive:
+            with self.tenant.database.begin() as session:
+                renew_claims(session, [turn.claim_id for turn in self.history.turns])
+        if is_swept:
+            self.history.sweep()
+            self.history.check()
+            self.history.keep_house()
 
     @precondition(lambda self: any(each.unanswered for each in self.history.accounts.values()))
-    @rule(number=numbers)
+    @happens(number=numbers)
     def commit_late(self, number: int) -> None:
         """HubSpot writes a note of which the worker heard nothing."""
         late = [
@@ -203,7 +212,7 @@ class AnyHistory(RuleBasedStateMachine):
         account.unanswered.remove(unanswered)
         account.commit(unanswered[0])
 
-    @rule(hub=st.integers(0, 1), number=numbers, is_merged=st.booleans())
+    @happens(hub=st.integers(0, 1), number=numbers, is_merged=usually)
     def lose_contact(self, hub: int, number: int, *, is_merged: bool) -> None:
         """A person merges a contact into another one, or deletes it; one always stays."""
         account = pick(list(self.history.accounts.values()), hub)
@@ -217,48 +226,33 @@ class AnyHistory(RuleBasedStateMachine):
         else:
             account.delete_contact(contact_id)
 
-    @rule(hub=st.integers(0, 1))
-    def connect(self, hub: int) -> None:
-        hub_id = pick(list(self.history.accounts), hub)
-        self.tenant.connect(grant(hub_id, name=f"t{next(self.grant_names)}"))
-
-    @in_state(CONNECTED, RECONNECT_REQUIRED)
-    @rule()
-    def disconnect(self) -> None:
-        assert self.tenant.disconnect()
-
-    @in_state(CONNECTED)
-    @rule()
-    def refuse_grant(self) -> None:
-        """HubSpot says that the refresh token is no longer valid."""
+    @happens(change=st.sampled_from(Change))
+    def change_connection(self, change: Change) -> None:
+        """A person connects or disconnects, or HubSpot refuses the grant."""
         connection = self.tenant.connection()
-        with self.tenant.database.begin() as session:
-            assert connections.require_reconnect(
-                session, connection.id, token_version=connection.token_version, reason="x"
-            )
+        if change is Change.DISCONNECT:
+            was_live = connection.state != DISCONNECTED
+            assert self.tenant.disconnect() == was_live
+        elif change is Change.GRANT_REFUSED:
+            with self.tenant.database.begin() as session:
+                connections.require_reconnect(
+                    session, connection.id, token_version=connection.token_version, reason="x"
+                )
+        elif change is Change.REFUSAL_TAKEN_BACK:
+            with self.tenant.database.begin() as session:
+                connections.restore(session, [connection.id])
+        else:
+            self.connect(0 if change is Change.CONNECT else 1)
 
-    @in_state(RECONNECT_REQUIRED)
-    @rule()
-    def restore(self) -> None:
-        """The refusal turned out to be our own configuration's fault."""
-        with self.tenant.database.begin() as session:
-            connections.restore(session, [self.tenant.connection().id])
+    def connect(self, hub: int) -> None:
+        self.history.connect(pick(list(self.history.accounts), hub))
 
-    @rule(number=numbers)
+    @happens(number=numbers)
     def replay(self, number: int) -> None:
         """A person asks for another attempt."""
         log_id = pick(list(self.history.accepted.values()), number)
         with self.tenant.database.begin() as session:
             requeue_calls(session, [log_id], **self.tenant.identity)
-
-    @rule()
-    def delete_old_content(self) -> None:
-        with self.tenant.database.begin() as session:
-            delete_old_payloads(session, days=RETENTION_DAYS)
-
-    @rule()
-    def archive_surplus(self) -> None:
-        self.history.archive_surplus()
 
     @invariant()
     def nothing_is_broken(self) -> None:

@@ -60,6 +60,25 @@ class Answer(Enum):
     LOST = auto()  # HubSpot may still write it until it cuts the request off
 
 
+@dataclass(frozen=True, slots=True)
+class Behaviour:
+    """How HubSpot behaves while a worker goes on.
+
+    Attributes:
+        look_ups: What searches say, call by call, over and over.
+        contact: Which of the contacts has the number.
+        answers: What creates are answered, note by note, over and over.
+        is_vague: Reading back gets a 404 for contacts that are there.
+        fails: Reading back gets a 503.
+    """
+
+    look_ups: Sequence[LookUp] = (LookUp.FOUND,)
+    contact: int = 0
+    answers: Sequence[Answer] = (Answer.CREATED,)
+    is_vague: bool = False
+    fails: bool = False
+
+
 _Event = Callable[[ClaimedCall], Outcome]
 
 _LOOK_UPS: Final[dict[LookUp, _Event]] = {
@@ -111,6 +130,19 @@ class SteppedTurn:
     unwritten: set[str] = field(default_factory=set)
     outcomes: dict[str, Outcome] = field(default_factory=dict)
 
+    def step(self, hubspot: Behaviour, *, now: float) -> None:
+        """Do what comes next: read back, look up, mark, send; record what is known by then."""
+        if self.outcomes:
+            self.record()
+        elif self.doubted():
+            self.read_back(hubspot)
+        elif self.certain():
+            self.look_up(hubspot)
+        elif self.matched:
+            self.mark(now=now)
+        else:
+            self.post(hubspot.answers, now=now)
+
     def doubted(self) -> list[ClaimedCall]:
         """Calls whose earlier write is in doubt."""
         return [call for call in self._untouched() if call.marked_for is not None]
@@ -123,21 +155,21 @@ class SteppedTurn:
         busy = self.matched.keys() | self.marked.keys() | self.outcomes.keys()
         return [call for log_id, call in self.open.items() if log_id not in busy]
 
-    def read_back(self, *, is_vague: bool, fails: bool) -> None:
+    def read_back(self, hubspot: Behaviour) -> None:
         """Look for the notes that may have been written before."""
         doubted = self.doubted()
         here = [call for call in doubted if call.hub_id == self.account.hub_id]
         for call in doubted:
             if call.hub_id != self.account.hub_id:
                 self.outcomes[call.id] = transitions.account_changed(call)
-        if fails:
+        if hubspot.fails:
             for call in here:
                 self.outcomes[call.id] = transitions.errored(
                     call, UnavailableError("x"), jitter=JITTER, in_doubt=True
                 )
             return
         # Reading back asks no more of its client than the reader can answer.
-        findings = read_back(cast(PacedHubSpot, Reader(self.account, is_vague)), here)
+        findings = read_back(cast(PacedHubSpot, Reader(self.account, hubspot.is_vague)), here)
         for call in here:
             self._act_on(call, findings[call.id])
 
@@ -166,23 +198,25 @@ class SteppedTurn:
                     session, hub_id=self.account.hub_id, log_id=call.id, note_ids=note_ids
                 )
 
-    def look_up(self, results: Sequence[LookUp], contact_ids: Sequence[str]) -> None:
+    def look_up(self, hubspot: Behaviour) -> None:
         """Find the contacts of calls of which no write is in doubt."""
+        contacts = self.account.live_contacts()
+        contact_id = contacts[hubspot.contact % len(contacts)]
         for index, call in enumerate(self.certain()):
-            result = results[index % len(results)]
+            result = hubspot.look_ups[index % len(hubspot.look_ups)]
             if call.payload is None:
                 self.outcomes[call.id] = transitions.payload_gone(call)
             elif result is LookUp.FOUND:
-                contact_id = contact_ids[index % len(contact_ids)]
                 self.matched[call.id] = MatchedCall(call, contact_id, PHONE)
             else:
                 self.outcomes[call.id] = _LOOK_UPS[result](call)
 
-    def mark(self, *, now: float) -> frozenset[str]:
-        """Mark the matched calls; returns those that took it, the others are given back."""
+    def mark(self, *, now: float) -> None:
+        """Mark the matched calls; those that are refused are given back."""
         marks = [
             Mark(each.call, each.contact_id, each.phone_number) for each in self.matched.values()
         ]
+        before = {log.id: log for log in self.tenant.logs(self.matched)}
         with self.tenant.database.begin() as session:
             marked = mark_calls(
                 session,
@@ -193,12 +227,13 @@ class SteppedTurn:
             )
             lost = [mark.call for mark in marks if mark.call.id not in marked]
             release_calls(session, lost)
+        for log in (before[log_id] for log_id in marked - self.unwritten):
+            assert log.last_write_at is None or log.read_back_misses > 0, "a rewrite too early"
         self.marked |= {log_id: (self.matched[log_id], now) for log_id in marked}
         self.unwritten -= marked
         self.matched.clear()
         for call in lost:
             del self.open[call.id]
-        return marked
 
     def post(self, answers: Sequence[Answer], *, now: float) -> None:
         """Send the marked notes in one create."""

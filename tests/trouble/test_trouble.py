@@ -15,7 +15,11 @@ from tests.queue.tenants import HUB, Tenant, ago, skipped, written
 from tests.trouble.conftest import Measure, Tell, TellJson
 
 HOUR: Final = 3600
-ERROR: Final[dict[str, Any]] = {"status": "error", "error_message": "It failed.", "next_attempt_at": None}
+ERROR: Final[dict[str, Any]] = {
+    "status": "error",
+    "error_message": "It failed.",
+    "next_attempt_at": None,
+}
 
 
 def pause(tenant: Tenant) -> None:
