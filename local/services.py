@@ -13,7 +13,8 @@ from kombu.exceptions import OperationalError
 from shared.queue import make_celery
 from shared.settings import CALLBACK_PATH
 
-API_THREADS = 16
+# Each body is read by a thread, however slowly it comes: slow senders must not use up all.
+API_THREADS = 256
 WORKER_THREADS = 16
 ANSWER_TIMEOUT_SECONDS = 2.0
 PING_TIMEOUT_SECONDS = 0.5
@@ -45,7 +46,7 @@ def api(url: str) -> Service:
     arguments = [
         *("granian", "--interface", "wsgi", "api.wsgi:app"),
         *("--host", "127.0.0.1", "--port", port_of(url)),
-        *("--workers", "1", "--blocking-threads", str(API_THREADS), "--no-ws"),
+        *("--workers", "1", "--blocking-threads", str(API_THREADS), "--no-ws", "--http", "1"),
     ]
     return Service("api", "the API", arguments, partial(serves, f"{url}/readyz"))
 
