@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any, Final, Self
 
 import psycopg
+from psycopg.errors import DeadlockDetected
 from psycopg.rows import dict_row
 from redis import Redis
 
@@ -210,8 +211,12 @@ class World:
             "hubs": [tenant.hub_id for tenant in self._tenants],
             **parameters,
         }
-        cursor = self.database.execute(statement.encode(), bound)
-        return cursor.fetchall() if cursor.description else []
+        while True:
+            try:
+                cursor = self.database.execute(statement.encode(), bound)
+            except DeadlockDetected:  # a sweep and we had taken each other's rows
+                continue
+            return cursor.fetchall() if cursor.description else []
 
     def judge(self) -> Verdict:
         """Compare everything that was sent with everything that is there."""

@@ -235,6 +235,13 @@ class SyncLog(Base):
             "has_reason",
         ),
         CheckConstraint("status <> 'pending' OR next_attempt_at IS NOT NULL", "pending_is_due"),
+        CheckConstraint("status <> 'error' OR next_attempt_at IS NULL", "terminal_error"),
+        CheckConstraint(
+            "status <> 'success' OR (claimed_by IS NULL AND last_write_at IS NULL"
+            " AND suspect_size IS NULL)",
+            "success_is_settled",
+        ),
+        CheckConstraint("claimed_by IS NULL OR next_attempt_at IS NOT NULL", "claimed_is_due"),
         CheckConstraint(
             "(claimed_by IS NULL) = (claimed_until IS NULL)"
             " AND (claimed_by IS NULL) = (claim_size IS NULL)",

@@ -90,7 +90,8 @@ def upgrade() -> None:
             name=op.f("ck_hubspot_oauth_tokens_match_policy"),
         ),
         sa.CheckConstraint(
-            "state <> 'connected' OR (access_token IS NOT NULL AND refresh_token IS NOT NULL AND expires_at IS NOT NULL AND hub_id IS NOT NULL)",
+            "state <> 'connected' OR (access_token IS NOT NULL"
+            " AND refresh_token IS NOT NULL AND expires_at IS NOT NULL AND hub_id IS NOT NULL)",
             name=op.f("ck_hubspot_oauth_tokens_connected_has_tokens"),
         ),
         sa.CheckConstraint(
@@ -245,7 +246,8 @@ def upgrade() -> None:
             name=op.f("ck_hubspot_sync_logs_pending_is_due"),
         ),
         sa.CheckConstraint(
-            "status <> 'success' OR (next_attempt_at IS NULL AND contact_id IS NOT NULL AND hub_id IS NOT NULL AND error_code IS NULL)",
+            "status <> 'success' OR (next_attempt_at IS NULL AND contact_id IS NOT NULL"
+            " AND hub_id IS NOT NULL AND error_code IS NULL)",
             name=op.f("ck_hubspot_sync_logs_success_is_final"),
         ),
         sa.CheckConstraint(
@@ -253,11 +255,13 @@ def upgrade() -> None:
             name=op.f("ck_hubspot_sync_logs_status"),
         ),
         sa.CheckConstraint(
-            "status NOT IN ('error', 'skipped') OR (error_code IS NOT NULL AND error_message IS NOT NULL)",
+            "status NOT IN ('error', 'skipped') OR (error_code IS NOT NULL"
+            " AND error_message IS NOT NULL)",
             name=op.f("ck_hubspot_sync_logs_has_reason"),
         ),
         sa.CheckConstraint(
-            "(claimed_by IS NULL) = (claimed_until IS NULL) AND (claimed_by IS NULL) = (claim_size IS NULL)",
+            "(claimed_by IS NULL) = (claimed_until IS NULL)"
+            " AND (claimed_by IS NULL) = (claim_size IS NULL)",
             name=op.f("ck_hubspot_sync_logs_claim_is_whole"),
         ),
         sa.CheckConstraint("lane BETWEEN 0 AND 3", name=op.f("ck_hubspot_sync_logs_lane")),

@@ -8,6 +8,7 @@ from typing import Final
 from faults.scenario import Scenario, scenario
 from faults.scenarios.workers import CLAIM, MARK, RECORD
 from faults.world import World
+from shared.claims import LEASE_S
 
 INTAKE: Final = "INSERT INTO calls (log_id, payload)"
 TERMINATE: Final = """
@@ -132,6 +133,8 @@ def commit_of_a_claim_unanswered(world: World) -> None:
     The calls stay pending until the lease has run out.
     """
     _cut_at_commit(world, CLAIM)
+    world.skip(LEASE_S)
+    world.settle()
 
 
 @scenario()
@@ -141,6 +144,7 @@ def commit_of_a_mark_unanswered(world: World) -> None:
     The calls stay pending for about two minutes, because a mark may mean a note.
     """
     _cut_at_commit(world, MARK)
+    world.settle()
 
 
 @scenario()
@@ -150,6 +154,7 @@ def commit_of_outcomes_unanswered(world: World) -> None:
     Nothing: the outcomes are sent again and found recorded.
     """
     _cut_at_commit(world, RECORD)
+    world.settle()
 
 
 @scenario()
@@ -159,6 +164,7 @@ def commit_of_outcomes_unheard(world: World) -> None:
     Nothing: the outcomes are sent again.
     """
     _cut_at_commit(world, RECORD, is_after=False)
+    world.settle()
 
 
 def _cut_at_commit(world: World, sql: str, *, is_after: bool = True) -> None:
@@ -166,7 +172,6 @@ def _cut_at_commit(world: World, sql: str, *, is_after: bool = True) -> None:
     world.release_traps()
     world.post(world.tenant().calls(world.draws.randint(1, 8)))
     trap.wait(timeout_s=20)
-    world.settle()
 
 
 @scenario(recovers_in_s=10)

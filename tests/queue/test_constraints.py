@@ -11,6 +11,7 @@ from tests.queue.tenants import HUB, Tenant, written
 
 REASON: dict[str, Any] = {"error_code": "poison", "error_message": "x"}
 NOTE: dict[str, Any] = {"hub_id": HUB, "contact_id": "7", "engagement_id": "9"}
+FAILED: dict[str, Any] = REASON | {"status": "error", "next_attempt_at": None}
 SUCCESS: dict[str, Any] = NOTE | {"status": "success", "next_attempt_at": None}
 CLAIM: dict[str, Any] = {"claimed_by": "t", "claimed_until": func.now(), "claim_size": 1}
 
@@ -19,7 +20,7 @@ CLAIM: dict[str, Any] = {"claimed_by": "t", "claimed_until": func.now(), "claim_
     "columns",
     [
         SUCCESS,
-        REASON | {"status": "error", "next_attempt_at": None},
+        FAILED,
         REASON | {"status": "skipped"},
         CLAIM,
         {"last_write_at": func.now(), "hub_id": HUB, "contact_id": "7"},
@@ -39,11 +40,14 @@ def test_sync_log_takes_every_state_that_makes_sense(
         ({"status": "lost"}, "status"),
         ({"next_attempt_at": None}, "pending_is_due"),
         ({"status": "error", "next_attempt_at": None}, "has_reason"),
-        (REASON | {"status": "error", "error_message": None}, "has_reason"),
+        (FAILED | {"error_message": None}, "has_reason"),
         ({"status": "skipped", "error_message": "x"}, "has_reason"),
         (SUCCESS | {"engagement_id": None}, "success_has_note"),
         (NOTE, "success_has_note"),
-        (REASON | NOTE | {"status": "error"}, "success_has_note"),
+        (FAILED | NOTE, "success_has_note"),
+        (FAILED | {"next_attempt_at": func.now()}, "terminal_error"),
+        (SUCCESS | {"last_write_at": func.now()}, "success_is_settled"),
+        (REASON | CLAIM | {"status": "skipped", "next_attempt_at": None}, "claimed_is_due"),
         (SUCCESS | {"next_attempt_at": func.now()}, "success_is_final"),
         (SUCCESS | {"contact_id": None}, "success_is_final"),
         (SUCCESS | {"hub_id": None}, "success_is_final"),

@@ -41,6 +41,7 @@ class Account:
     Attributes:
         hub_id: Its id.
         notes: What is on its timelines, by note id.
+        recorded: Note ids that workers have recorded.
         unanswered: Creates that may still commit, and until when on the history's clock.
         survivors: Contacts that were merged away, and into which.
         gone: Contacts that were deleted.
@@ -49,6 +50,7 @@ class Account:
     hub_id: int
     contact_ids: Sequence[str] = ("11", "12", "13")
     notes: dict[str, WrittenNote] = field(default_factory=dict)
+    recorded: set[str] = field(default_factory=set)
     unanswered: list[tuple[Create, float]] = field(default_factory=list)
     survivors: dict[str, str] = field(default_factory=dict)
     gone: set[str] = field(default_factory=set)

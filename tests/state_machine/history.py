@@ -18,8 +18,9 @@ from shared.surplus import forget_surplus_note, take_surplus_notes
 from shared.tenants import find_waiting_tenants, settle_without_connection
 from tests.queue.tenants import Tenant, grant
 from tests.state_machine.accounts import Account
+from tests.state_machine.behaviour import PHONE, Behaviour
 from tests.state_machine.invariants import find_broken
-from tests.state_machine.turns import PHONE, Behaviour, SteppedTurn
+from tests.state_machine.turns import SteppedTurn
 
 RETENTION_DAYS: Final = 30
 MOST_ROUNDS: Final = 60
@@ -57,7 +58,8 @@ class History:
         with self.tenant.database.begin() as session:
             return store_call(
                 session,
-                **self.tenant.identity,
+                user_id=self.tenant.user_id,
+                workspace_id=self.tenant.workspace_id,
                 call_id=call_id,
                 phone_number=PHONE,
                 payload={"call_id": call_id, **self.tenant.identity},
@@ -123,6 +125,14 @@ class History:
             settle_without_connection(
                 session, [each for each in waiting if each.state != CONNECTED]
             )
+
+    def commit_late(self, number: int) -> None:
+        """HubSpot writes a note of which the worker heard nothing, if there is one left."""
+        late = [(each, it) for each in self.accounts.values() for it in each.unanswered]
+        if late:
+            account, unanswered = late[number % len(late)]
+            account.unanswered.remove(unanswered)
+            account.commit(unanswered[0])
 
     def keep_house(self) -> None:
         """Delete what is older than the retention, archive the second notes that are known."""

@@ -18,7 +18,8 @@ _FACTS: Final = """
         WHERE user_id = :user_id AND workspace_id = :workspace_id
     ), note AS (
         SELECT * FROM jsonb_to_recordset(CAST(:notes AS jsonb))
-            AS n (id text, hub_id bigint, contact_ids jsonb, ref text, is_frozen boolean)
+            AS n (id text, hub_id bigint, contact_ids jsonb, ref text, is_frozen boolean,
+                  is_recorded boolean)
     ), unanswered AS (
         SELECT * FROM jsonb_to_recordset(CAST(:unanswered AS jsonb))
             AS u (ref text, is_frozen boolean)
@@ -53,6 +54,11 @@ _BROKEN: Final = {
         WHERE status <> 'success' AND last_write_at IS NULL
           AND (log.id IN (SELECT ref FROM note WHERE NOT is_frozen)
                OR log.id IN (SELECT ref FROM unanswered WHERE NOT is_frozen))
+    """,
+    "a note that was recorded, and is neither the one of its call nor to be archived": """
+        SELECT note.id FROM note JOIN log ON log.id = note.ref
+        WHERE is_recorded AND (note.hub_id, note.id) IS DISTINCT FROM (log.hub_id, engagement_id)
+          AND (note.hub_id, note.id) NOT IN (SELECT hub_id, note_id FROM hubspot_surplus_notes)
     """,
     "a note that nobody asked for": """
         SELECT id FROM note WHERE ref NOT IN (SELECT id FROM log)
@@ -130,6 +136,7 @@ def find_broken(
                 "contact_ids": account.aliases(note.create.note.contact_id),
                 "ref": note.create.note.trace_id,
                 "is_frozen": note.create.is_frozen,
+                "is_recorded": note.id in account.recorded,
             }
             for account in accounts
             for note in account.notes.values()

@@ -9,8 +9,6 @@ many:
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from enum import Enum, auto
 from functools import wraps
 from typing import Any, Final, TypeVar
 
@@ -31,56 +29,22 @@ from shared.connections import CONNECTED, DISCONNECTED
 from shared.db import Database
 from shared.models import Connection
 from shared.replays import requeue_calls
+from tests.state_machine.events import (
+    LONG,
+    MOST_CALLS,
+    Change,
+    Ending,
+    Meanwhile,
+    Work,
+    meanwhiles,
+    numbers,
+    usually,
+)
 from tests.state_machine.history import History
-from tests.state_machine.turns import Answer, Behaviour, LookUp, SteppedTurn
+from tests.state_machine.turns import SteppedTurn
 
 HISTORIES: Final = int(os.environ.get("CALLSYNC_HISTORIES", "0"))
-MOST_CALLS: Final = 4
 MOST_TURNS: Final = 3
-DAY: Final = 86_400
-RETENTION_DAYS: Final = 30
-
-# Within what a live worker takes, beyond the lease, a late commit, the end of a doubt, of a pause,
-# of a retry, of retrying, of requeueing, of the content's life.
-SHORT: Final = (1, 9, 30, 90, 121)
-LONG: Final = (700, 4000, DAY, 8 * DAY, 31 * DAY)
-
-
-@dataclass(frozen=True, slots=True)
-class Work:
-    """Some steps of one worker."""
-
-    number: int
-    steps: int
-    most: int
-    saw_earlier_connection: bool
-    hubspot: Behaviour
-
-
-numbers = st.integers(0, 11)
-usually = st.sampled_from([True, True, True, False])
-rarely = st.sampled_from([False, False, False, True])
-seconds = st.sampled_from(SHORT) | st.sampled_from(SHORT + LONG)
-behaviours = st.builds(
-    Behaviour,
-    look_ups=st.lists(st.just(LookUp.FOUND) | st.sampled_from(LookUp), min_size=1, max_size=3),
-    contact=numbers,
-    answers=st.lists(st.sampled_from(Answer), min_size=1, max_size=3),
-    is_vague=rarely,
-    fails=rarely,
-)
-
-works = st.lists(
-    st.builds(
-        Work,
-        number=numbers,
-        steps=st.integers(1, 5),
-        most=st.integers(1, MOST_CALLS),
-        saw_earlier_connection=rarely,
-        hubspot=behaviours,
-    ),
-    max_size=3,
-)
 
 T = TypeVar("T")
 
@@ -89,35 +53,17 @@ def pick(among: Sequence[T], number: int) -> T:
     return among[number % len(among)]
 
 
-class Ending(Enum):
-    """How a worker may lose its calls at once."""
-
-    SHUT_DOWN = auto()
-    EXCEPTION = auto()
-    KILLED = auto()
-
-
-class Change(Enum):
-    """What may become of a connection."""
-
-    CONNECT = auto()
-    CONNECT_OTHER_ACCOUNT = auto()
-    DISCONNECT = auto()
-    GRANT_REFUSED = auto()
-    REFUSAL_TAKEN_BACK = auto()
-
-
 def happens(**drawn: st.SearchStrategy[Any]) -> Callable[[Callable[..., None]], Any]:
-    """A rule after which workers go on."""
+    """A rule after which time passes and workers go on."""
 
     def decorate(event: Callable[..., None]) -> Any:
         @wraps(event)
-        def happen(self: "AnyHistory", work: Sequence[Work], **values: Any) -> None:
+        def happen(self: "AnyHistory", meanwhile: Meanwhile, **values: Any) -> None:
             event(self, **values)
             self.history.check()
-            self.go_on(work)
+            self.go_on(meanwhile)
 
-        return rule(work=works, **drawn)(happen)
+        return rule(meanwhile=meanwhiles, **drawn)(happen)  # type: ignore[call-overload]
 
     return decorate
 
@@ -152,16 +98,38 @@ class AnyHistory(RuleBasedStateMachine):
         assert stored.is_duplicate == (call_id in self.history.accepted)
         assert self.history.accepted.setdefault(call_id, stored.log_id) == stored.log_id
 
-    def go_on(self, work: Sequence[Work]) -> None:
-        """Workers take some steps, each of which may be its last before whatever comes next."""
-        for each in work:
-            turn = self.choose_turn(each)
-            for _ in range(each.steps):
-                if turn is None or not turn.open:
-                    break
-                turn.step(each.hubspot, now=self.history.now)
-                self.history.check()
-            self.history.turns = [turn for turn in self.history.turns if turn.open]
+    @happens()
+    def do_nothing(self) -> None:
+        """Only workers go on."""
+
+    def go_on(self, meanwhile: Meanwhile) -> None:
+        self.pass_time(meanwhile.seconds, are_alive=meanwhile.are_alive)
+        if meanwhile.late is not None:
+            self.history.commit_late(meanwhile.late)
+            self.history.check()
+        if meanwhile.is_swept:
+            self.history.sweep()
+            self.history.check()
+            self.history.keep_house()
+            self.history.check()
+        for work in meanwhile.work:
+            self.take_steps(work)
+
+    def pass_time(self, seconds: float, *, are_alive: bool) -> None:
+        self.history.pass_time(seconds)
+        if are_alive:
+            with self.tenant.database.begin() as session:
+                renew_claims(session, [turn.claim_id for turn in self.history.turns])
+
+    def take_steps(self, work: Work) -> None:
+        """A worker goes on, and is interrupted before the step after these."""
+        turn = self.choose_turn(work)
+        for _ in range(work.steps):
+            if turn is None or not turn.open:
+                break
+            turn.step(work.hubspot, now=self.history.now)
+            self.history.check()
+        self.history.turns = [turn for turn in self.history.turns if turn.open]
 
     def choose_turn(self, work: Work) -> SteppedTurn | None:
         """A turn under way or a new one, which may have looked at the connection a while ago."""
@@ -187,30 +155,10 @@ class AnyHistory(RuleBasedStateMachine):
             turn.abandon()
         self.history.turns.remove(turn)
 
-    @happens(seconds=seconds, are_alive=st.booleans(), is_swept=st.booleans())
-    def pass_time(self, seconds: int, *, are_alive: bool, is_swept: bool) -> None:
-        """Workers that are alive renew their claims; those that are frozen do not."""
-        self.history.pass_time(seconds)
-        if are_alive:
-            with self.tenant.database.begin() as session:
-                renew_claims(session, [turn.claim_id for turn in self.history.turns])
-        if is_swept:
-            self.history.sweep()
-            self.history.check()
-            self.history.keep_house()
-
-    @precondition(lambda self: any(each.unanswered for each in self.history.accounts.values()))
-    @happens(number=numbers)
-    def commit_late(self, number: int) -> None:
-        """HubSpot writes a note of which the worker heard nothing."""
-        late = [
-            (account, unanswered)
-            for account in self.history.accounts.values()
-            for unanswered in account.unanswered
-        ]
-        account, unanswered = pick(late, number)
-        account.unanswered.remove(unanswered)
-        account.commit(unanswered[0])
+    @happens(seconds=st.sampled_from(LONG))
+    def wait_long(self, seconds: int) -> None:
+        """Whoever holds calls meanwhile was frozen."""
+        self.pass_time(seconds, are_alive=False)
 
     @happens(hub=st.integers(0, 1), number=numbers, is_merged=usually)
     def lose_contact(self, hub: int, number: int, *, is_merged: bool) -> None:
@@ -266,12 +214,18 @@ class AnyHistory(RuleBasedStateMachine):
 
 
 def test_call_ends_as_one_note_or_one_reason_whatever_happens(database: Database) -> None:
-    histories = settings(
-        max_examples=HISTORIES or 60,
-        derandomize=not HISTORIES,
-        database=None,
-        stateful_step_count=40,
-        deadline=None,
-        suppress_health_check=list(HealthCheck),
+    class AnyHistoryHere(AnyHistory):
+        def __init__(self) -> None:
+            super().__init__(database)
+
+    run_state_machine_as_test(
+        AnyHistoryHere,
+        settings=settings(
+            max_examples=HISTORIES or 60,
+            stateful_step_count=25,
+            derandomize=not HISTORIES,
+            database=None,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+        ),
     )
-    run_state_machine_as_test(lambda: AnyHistory(database), settings=histories)  # type: ignore[no-untyped-call]

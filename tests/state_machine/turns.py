@@ -5,103 +5,34 @@ they call is the service's own. A turn that is not asked to go on while time pas
 worker; one that is forgotten is a dead one.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from enum import Enum, auto
 from typing import Final, cast
 
 from shared.claims import LEASE_S, ClaimedCall, abandon_calls, release_calls
-from shared.hubspot.errors import (
-    GrantRevokedError,
-    RateLimitedError,
-    RejectedError,
-    TokenRejectedError,
-    UnavailableError,
-)
+from shared.hubspot.errors import RejectedError, UnavailableError
 from shared.marks import LEASE_LEFT_TO_WRITE_S, Mark, mark_calls
 from shared.models import Connection
 from shared.outcomes import Outcome
-from shared.phone import InvalidNumberError
 from shared.surplus import add_surplus_notes
 from tests.queue.tenants import Tenant
 from tests.state_machine.accounts import Account, Create, Reader
+from tests.state_machine.behaviour import (
+    DEFINITE,
+    JITTER,
+    LOOK_UPS,
+    PHONE,
+    Answer,
+    Behaviour,
+    LookUp,
+)
 from worker import transitions
 from worker.pacing import PacedHubSpot
 from worker.reconciling import ContactGone, Finding, Found, Unknown, read_back
 from worker.writing import MatchedCall
 
-PHONE: Final = "+12025550123"
-JITTER: Final = 0.5
 # From mark to POST; whoever takes longer was frozen.
 LONGEST_TO_POST_S: Final = LEASE_S - LEASE_LEFT_TO_WRITE_S
-
-
-class LookUp(Enum):
-    """What a search says of a call's number."""
-
-    FOUND = auto()
-    NOBODY = auto()
-    NOBODY_BY_CALCULATED = auto()
-    SEVERAL = auto()
-    NO_NUMBER = auto()
-    UNAVAILABLE = auto()
-    PERMISSION_WITHDRAWN = auto()
-
-
-class Answer(Enum):
-    """What HubSpot does with one note of a create, and what the worker hears of it."""
-
-    CREATED = auto()
-    REFUSED = auto()
-    LIMITED = auto()
-    TOKEN_REFUSED = auto()
-    SEND_AGAIN = auto()  # certainly nothing was written, and the same worker marks anew
-    LOST_BUT_WRITTEN = auto()
-    LOST = auto()  # HubSpot may still write it until it cuts the request off
-
-
-@dataclass(frozen=True, slots=True)
-class Behaviour:
-    """How HubSpot behaves while a worker goes on.
-
-    Attributes:
-        look_ups: What searches say, call by call, over and over.
-        contact: Which of the contacts has the number.
-        answers: What creates are answered, note by note, over and over.
-        is_vague: Reading back gets a 404 for contacts that are there.
-        fails: Reading back gets a 503.
-    """
-
-    look_ups: Sequence[LookUp] = (LookUp.FOUND,)
-    contact: int = 0
-    answers: Sequence[Answer] = (Answer.CREATED,)
-    is_vague: bool = False
-    fails: bool = False
-
-
-_Event = Callable[[ClaimedCall], Outcome]
-
-_LOOK_UPS: Final[dict[LookUp, _Event]] = {
-    LookUp.NOBODY: lambda call: transitions.contact_missing(call, PHONE),
-    LookUp.NOBODY_BY_CALCULATED: lambda call: transitions.raw_lookup_wanted(call, PHONE),
-    LookUp.SEVERAL: lambda call: transitions.contact_ambiguous(call, PHONE, {"11", "12"}),
-    LookUp.NO_NUMBER: lambda call: transitions.number_unusable(call, InvalidNumberError("x")),
-    LookUp.UNAVAILABLE: lambda call: transitions.errored(
-        call, UnavailableError("x"), jitter=JITTER, in_doubt=False
-    ),
-    LookUp.PERMISSION_WITHDRAWN: lambda call: transitions.errored(
-        call, GrantRevokedError("x"), jitter=JITTER, in_doubt=False
-    ),
-}
-
-_DEFINITE: Final[dict[Answer, _Event]] = {
-    Answer.LIMITED: lambda call: transitions.postponed(
-        call, RateLimitedError("x", policy="TEN_SECONDLY_ROLLING", definite=True), seconds=10
-    ),
-    Answer.TOKEN_REFUSED: lambda call: transitions.errored(
-        call, TokenRejectedError("x", definite=True), jitter=JITTER, in_doubt=False
-    ),
-}
 
 
 @dataclass(slots=True)
@@ -209,7 +140,7 @@ class SteppedTurn:
             elif result is LookUp.FOUND:
                 self.matched[call.id] = MatchedCall(call, contact_id, PHONE)
             else:
-                self.outcomes[call.id] = _LOOK_UPS[result](call)
+                self.outcomes[call.id] = LOOK_UPS[result](call)
 
     def mark(self, *, now: float) -> None:
         """Mark the matched calls; those that are refused are given back."""
@@ -256,8 +187,8 @@ class SteppedTurn:
         elif answer is Answer.SEND_AGAIN:
             self.unwritten.add(call.id)
             self.matched[call.id] = matched
-        elif answer in _DEFINITE:
-            self.outcomes[call.id] = _DEFINITE[answer](call)
+        elif answer in DEFINITE:
+            self.outcomes[call.id] = DEFINITE[answer](call)
         else:
             if answer is Answer.LOST:
                 self.account.leave_unanswered(create, now=now)
@@ -280,8 +211,10 @@ class SteppedTurn:
     def record(self) -> None:
         """Store what is known."""
         self.tenant.record(*self.outcomes.values())
-        for log_id in self.outcomes:
+        for log_id, outcome in self.outcomes.items():
             self.open.pop(log_id, None)
+            if outcome.engagement_id is not None:
+                self.account.recorded.add(outcome.engagement_id)
         self.outcomes.clear()
 
     def give_back(self, *, delay: float) -> None:
