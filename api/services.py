@@ -15,6 +15,7 @@ from shared.crypto import TokenCipher
 from shared.db import Database
 from shared.hubspot.oauth import HubSpotOAuth
 from shared.hubspot.transport import build_session
+from shared.hubspot_app import open_oauth
 from shared.queue import BackgroundWakeUps, WakeUps
 from shared.settings import ApiSettings
 
@@ -56,15 +57,7 @@ def build_services(
         cipher=TokenCipher(settings.token_encryption_keys),
         authenticator=Authenticator(settings),
         verifier=WebhookVerifier(settings.webhook_secrets),
-        oauth=HubSpotOAuth(
-            client_id=settings.hubspot_client_id,
-            client_secret=settings.hubspot_client_secret.get_secret_value(),
-            api_url=settings.hubspot_api_url,
-            app_url=settings.hubspot_app_url,
-            redirect_uri=settings.redirect_uri,
-            scopes=settings.hubspot_scopes,
-            session=build_session(HUBSPOT_POOL_SIZE),
-        ),
+        oauth=open_oauth(settings, build_session(HUBSPOT_POOL_SIZE)),
         probes=Probes(database, redis_url),
     )
 

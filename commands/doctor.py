@@ -25,6 +25,9 @@ MARKS: Final = {
     "info": ("·", "dim"),
 }
 
+# HS256 wants a key no shorter than its hash (RFC 7518 §3.2).
+SAFE_JWT_SECRET_BYTES: Final = 32
+
 
 @click.command()
 @click.option("--offline", is_flag=True, help="Check the settings only; ask no server.")
@@ -65,6 +68,13 @@ def _describe(settings: ApiSettings) -> Iterator[Finding]:
         "cookie": "the browser that starts connecting must be the one that ends it",
         "confirm": "a page asks before an account is connected",
     }
+    secret = settings.jwt_secret
+    if secret is not None and len(secret.get_secret_value().encode()) < SAFE_JWT_SECRET_BYTES:
+        yield Finding(
+            "warning",
+            f"JWT_SECRET is shorter than {SAFE_JWT_SECRET_BYTES} bytes and may be guessed.",
+            "take a longer one in production",
+        )
     binding = settings.oauth_binding
     yield Finding("info", f"OAuth is bound by {binding}: {explained[binding]}.")
 

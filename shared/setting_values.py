@@ -19,7 +19,6 @@ from pydantic import SecretStr
 from sqlalchemy import URL
 
 ENCRYPTION_KEY_BYTES = 32  # AES-256
-JWT_SECRET_BYTES = 32  # HS256: RFC 7518 §3.2 wants a key no shorter than the hash
 WEBHOOK_SECRET_BYTES = 24  # the least that Standard Webhooks allows
 LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -194,13 +193,6 @@ def encryption_keys(text: str) -> tuple[bytes, ...]:
             raise InvalidValueError(f"key {number} repeats key {keys.index(key) + 1}")
         keys.append(key)
     return tuple(keys)
-
-
-def jwt_secret(text: str) -> SecretStr:
-    size = len(text.encode())
-    if size < JWT_SECRET_BYTES:
-        raise InvalidValueError(f"is {size} bytes, needs {JWT_SECRET_BYTES} or more")
-    return SecretStr(text)
 
 
 def basic_auth(text: str) -> SecretStr:

@@ -207,7 +207,7 @@ class ApiSettings(ServiceSettings):
     ]
     jwt_secret: Annotated[
         SecretStr | None,
-        Setting(values.jwt_secret, f"make one with: {RANDOM_KEY.format('')}", is_secret=True),
+        Setting(values.secret, f"make one with: {RANDOM_KEY.format('')}", is_secret=True),
     ]
     jwt_jwks_url: Annotated[
         str | None,

@@ -11,6 +11,7 @@ from shared.crypto import TokenCipher
 from shared.db import Database
 from shared.hubspot.oauth import HubSpotOAuth
 from shared.hubspot.transport import build_session
+from shared.hubspot_app import open_oauth
 from shared.limits import Limits
 from shared.queue import WakeUps, connect_redis
 from shared.settings import WorkerSettings
@@ -54,15 +55,7 @@ def open_resources(settings: WorkerSettings) -> Resources:
     limits = Limits(redis)
     cipher = TokenCipher(settings.token_encryption_keys)
     http = build_session(HTTP_POOL_SIZE)
-    oauth = HubSpotOAuth(
-        client_id=settings.hubspot_client_id,
-        client_secret=settings.hubspot_client_secret.get_secret_value(),
-        api_url=settings.hubspot_api_url,
-        app_url=settings.hubspot_app_url,
-        redirect_uri=settings.redirect_uri,
-        scopes=settings.hubspot_scopes,
-        session=http,
-    )
+    oauth = open_oauth(settings, http)
     leases = Leases(database, limits)
     leases.start()
     return Resources(

@@ -36,6 +36,14 @@ def test_offline_asks_no_server(invoke: Invoke) -> None:
     assert "Postgres" not in result.stdout
 
 
+@pytest.mark.parametrize(("secret", "is_short"), [("x" * 31, True), ("x" * 32, False)])
+def test_short_jwt_secret_is_a_warning(invoke: Invoke, secret: str, is_short: bool) -> None:
+    result = invoke("doctor", "--offline", JWT_SECRET=secret)
+
+    assert result.exit_code == 0
+    assert ("JWT_SECRET is shorter" in result.stdout) == is_short
+
+
 def test_every_missing_setting_is_named_with_its_cure(invoke: Invoke) -> None:
     nothing: dict[str, str | None] = dict.fromkeys(make_environ())
 

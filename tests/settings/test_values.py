@@ -25,7 +25,6 @@ from tests.settings.environment import KEY, SIGNING_KEY, make_environ
         ("PUBLIC_URL", "https://calls.example.com/a b"),
         ("PUBLIC_URL", "https://[calls"),
         ("JWT_JWKS_URL", "http://login.example.com/jwks.json"),
-        ("JWT_SECRET", "x" * 31),
         ("TOKEN_ENCRYPTION_KEYS", f"{KEY},{KEY}"),
         ("TOKEN_ENCRYPTION_KEYS", "not base64!"),
         ("TOKEN_ENCRYPTION_KEYS", base64.b64encode(b"k" * 16).decode()),

@@ -13,8 +13,8 @@ from tests.state_machine.behaviour import Answer, Behaviour, LookUp
 MOST_CALLS: Final = 3
 DAY: Final = 86_400
 
-# Seconds within what a live worker takes, beyond the lease, of a late commit, beyond a doubt; beyond
-# a pause, a retry, all retries, requeueing, the life of a call's content.
+# Seconds: within what a live worker takes, beyond the lease, a late commit, beyond a doubt; beyond
+# a pause, a retry, all retries, requeueing, the life of the content of a call.
 SHORT: Final = (1, 9, 30, 90, 121)
 LONG: Final = (700, 4000, DAY, 8 * DAY, 31 * DAY)
 
