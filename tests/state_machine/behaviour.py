@@ -63,6 +63,8 @@ class Behaviour:
     fails: bool = False
 
 
+PROPER: Final = Behaviour()
+
 Event = Callable[[ClaimedCall], Outcome]
 
 LOOK_UPS: Final[dict[LookUp, Event]] = {

@@ -18,7 +18,7 @@ from shared.surplus import forget_surplus_note, take_surplus_notes
 from shared.tenants import find_waiting_tenants, settle_without_connection
 from tests.queue.tenants import Tenant, grant
 from tests.state_machine.accounts import Account
-from tests.state_machine.behaviour import PHONE, Behaviour
+from tests.state_machine.behaviour import PHONE, PROPER, Behaviour
 from tests.state_machine.invariants import find_broken
 from tests.state_machine.turns import SteppedTurn
 
@@ -183,8 +183,7 @@ class History:
             self.sweep()
             self.check()
             if self.is_connected():
-                self._take_turn()
-                self.check()
+                self.take_turn()
             wait = self._next_in()
             if wait is None:
                 break
@@ -196,10 +195,12 @@ class History:
             assert row.next_attempt_at is None
             assert row.claimed_by is None
 
-    def _take_turn(self) -> None:
+    def take_turn(self, hubspot: Behaviour = PROPER) -> None:
+        """A worker that nothing interrupts."""
         turn = self.claim(self.tenant.connection(), most=100)
         while turn.open:
-            turn.step(Behaviour(), now=self.now)
+            turn.step(hubspot, now=self.now)
+            self.check()
 
     def _next_in(self) -> float | None:
         """Seconds until something is due or a claim ends; None when nothing ever will."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final, cast
 
 from shared.claims import LEASE_S, ClaimedCall, abandon_calls, release_calls
+from shared.connections import CONNECTED
 from shared.hubspot.errors import RejectedError, UnavailableError
 from shared.marks import LEASE_LEFT_TO_WRITE_S, Mark, mark_calls
 from shared.models import Connection
@@ -156,8 +157,14 @@ class SteppedTurn:
                 generation=self.connection.generation,
                 hub_id=self.account.hub_id,
             )
+            current = session.get_one(Connection, self.connection.id)
             lost = [mark.call for mark in marks if mark.call.id not in marked]
             release_calls(session, lost)
+        is_unchanged = (current.state, current.generation) == (
+            CONNECTED,
+            self.connection.generation,
+        )
+        assert is_unchanged or not marked, "a mark under a connection that has changed"
         for log in (before[log_id] for log_id in marked - self.unwritten):
             assert log.last_write_at is None or log.read_back_misses > 0, "a rewrite too early"
         self.marked |= {log_id: (self.matched[log_id], now) for log_id in marked}
