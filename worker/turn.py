@@ -73,14 +73,14 @@ class Turn:
         self.account_failed = False
         # Marked in this turn, and HubSpot did certainly nothing.
         self._unwritten: set[str] = set()
+        self._marked_at = 0.0
 
     def mark(self, marks: Sequence[Mark]) -> frozenset[str]:
         """Commit that these notes may be written from now on; returns the log ids of those.
 
-        The others lost their claim, or the connection changed: they are given back. When the
-        commit took so long that too little of the lease is left, none may be written.
+        The others lost their claim, or the connection changed: they are given back.
         """
-        began = time.monotonic()
+        self._marked_at = time.monotonic()
         with self.resources.database.begin() as session:
             marked = mark_calls(
                 session,
@@ -95,11 +95,19 @@ class Turn:
             del self.open[call.id]
         if lost:
             log.warning("marks_refused", calls=len(lost))
-        if time.monotonic() - began > LEASE_S - LEASE_LEFT_TO_WRITE_S:
-            self._unwritten |= marked
-            raise OutOfBudgetError
         self._unwritten -= marked
         return marked
+
+    def require_lease(self, calls: Collection[ClaimedCall]) -> None:
+        """Call right before writing what was marked last.
+
+        Raises:
+            OutOfBudgetError: The commit was slow, or this worker was frozen: too little of the
+                lease is left, and the marks are withdrawn.
+        """
+        if time.monotonic() - self._marked_at > LEASE_S - LEASE_LEFT_TO_WRITE_S:
+            self.withdraw(calls)
+            raise OutOfBudgetError
 
     def withdraw(self, calls: Iterable[ClaimedCall]) -> None:
         """Say that HubSpot has certainly not written the notes of these marks."""
@@ -117,7 +125,7 @@ class Turn:
         for outcome in outcomes:
             self.open.pop(outcome.id, None)
             if outcome.id not in recorded:
-                # Whoever took the call over decides; a second note is on its list by now.
+                # Whoever took the call over decides; a note that has an id is surplus by now.
                 log.warning("outcome_dropped", log_id=outcome.id, note_id=outcome.engagement_id)
                 continue
             log.info(

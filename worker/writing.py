@@ -91,6 +91,7 @@ def _write_batch(turn: Turn, batch: _Batch) -> None:
     batch = [(each, note) for each, note in batch if each.call.id in marked]
     if not batch:
         return
+    turn.require_lease([each.call for each, _ in batch])
     try:
         answer = turn.hubspot.create_notes([note for _, note in batch])
     except RejectedError as error:
