@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from typing import cast
 from urllib.parse import SplitResult, urlsplit
 
-import phonenumbers
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 from pydantic import SecretStr
 from sqlalchemy import URL
+
+from shared.phone import validate_region
 
 ENCRYPTION_KEY_BYTES = 32  # AES-256
 WEBHOOK_SECRET_BYTES = 24  # the least that Standard Webhooks allows
@@ -66,9 +67,10 @@ def whole_number(least: int, most: int) -> Callable[[str], int]:
 
 def region(text: str) -> str:
     """Accept a region that `phonenumbers` knows, as its ISO 3166 code: `US`, `GB`, `DE` …."""
-    if text.upper() not in phonenumbers.SUPPORTED_REGIONS:
-        raise InvalidValueError(f"is {text!r}, not a region with phone numbers")
-    return text.upper()
+    try:
+        return validate_region(text)
+    except ValueError as error:
+        raise InvalidValueError(f"is {text!r}, not a region with phone numbers") from error
 
 
 def scopes(text: str) -> tuple[str, ...]:
