@@ -11,9 +11,9 @@ from typing import Final
 
 import structlog
 
+from shared.access_tokens import TokenBusyError
 from shared.settings import WorkerSettings
 from worker.resources import Resources, open_resources
-from worker.tokens import TokenBusyError
 
 PUT_OFF_S: Final = 0.2
 MOST_TRIES: Final = 100

@@ -6,12 +6,12 @@ from typing import Final
 import structlog
 
 from shared import retention
+from shared.access_tokens import ConnectionEndedError, TokenBusyError
 from shared.hubspot.errors import HubSpotError
 from shared.surplus import forget_surplus_note, take_surplus_notes
 from worker.pacing import OutOfBudgetError, PacedHubSpot
 from worker.resources import Resources
 from worker.revoking import revoke_due_grants
-from worker.tokens import ConnectionEndedError, TokenBusyError
 
 log = structlog.get_logger(__name__)
 

@@ -7,14 +7,13 @@ from typing import Final
 from shared import accounts, outcomes
 from shared.claims import ClaimedCall
 from shared.hubspot.errors import UnavailableError
+from shared.matching.finding import Findings, find_contacts
+from shared.matching.hits import Ambiguous, Match, NoMatch, Refused
+from shared.matching.search_plan import pack_calculated
 from shared.outcomes import Outcome
 from shared.phone import PhoneError, PhoneNumber, parse_phone
 from worker import transitions
-from worker.hits import Ambiguous, Match, NoMatch, Refused
-from worker.matching import Findings, find_contacts
-from worker.search_plan import pack_calculated
-from worker.tokens import retry_jitter
-from worker.turn import Turn
+from worker.turn import Turn, retry_jitter
 from worker.writing import MatchedCall
 
 # Raw look-ups that fill a search body, about.

@@ -7,6 +7,7 @@ from typing import Final, TypeVar
 
 from redis import RedisError
 
+from shared.access_tokens import AccessToken, ConnectionEndedError, TokenBusyError
 from shared.hubspot.client import HubSpotClient
 from shared.hubspot.errors import RateLimitedError, TokenRejectedError
 from shared.hubspot.models import (
@@ -20,7 +21,6 @@ from shared.hubspot.models import (
     RateLimit,
 )
 from worker.resources import Resources
-from worker.tokens import AccessToken, ConnectionEndedError, TokenBusyError
 
 # Waiting longer than this for a slot would hold calls that another turn could take.
 LONGEST_WAIT_S: Final = 1.5

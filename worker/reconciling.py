@@ -7,7 +7,7 @@ from typing import Final
 
 from shared.claims import ClaimedCall
 from shared.hubspot.models import Note
-from worker.notes import marker_ref
+from shared.notes.rendering import marker_ref
 from worker.pacing import PacedHubSpot
 from worker.transitions import LATE_COMMIT_S, may_write_again
 

@@ -7,6 +7,7 @@ from functools import cache
 import requests
 from redis import Redis
 
+from shared.access_tokens import TokenSource
 from shared.crypto import TokenCipher
 from shared.db import Database
 from shared.hubspot.oauth import HubSpotOAuth
@@ -16,7 +17,6 @@ from shared.limits import Limits
 from shared.queue import WakeUps, connect_redis
 from shared.settings import WorkerSettings
 from worker.leases import Leases
-from worker.tokens import TokenSource
 
 # Above any sensible Celery concurrency of one process.
 HTTP_POOL_SIZE = 64

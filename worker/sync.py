@@ -16,6 +16,7 @@ from sqlalchemy.exc import InternalError as ServerStateError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from shared import accounts
+from shared.access_tokens import ConnectionEndedError, TokenBusyError
 from shared.claims import ClaimedCall, claim_due_calls, count_due_calls
 from shared.connections import CONNECTED
 from shared.hubspot.errors import HubSpotError
@@ -27,7 +28,6 @@ from worker.leases import TURN_S
 from worker.lookups import match_calls
 from worker.pacing import OutOfBudgetError, PacedHubSpot
 from worker.resources import Resources
-from worker.tokens import ConnectionEndedError, TokenBusyError
 from worker.turn import Turn
 from worker.writing import write_notes
 

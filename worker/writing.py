@@ -4,17 +4,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from shared.access_tokens import ConnectionEndedError, TokenBusyError
 from shared.call_details import CallDetails
 from shared.claims import ClaimedCall
 from shared.hubspot.errors import HubSpotError, RejectedError, UnavailableError
 from shared.hubspot.models import CreateNotesAnswer, NewNote
 from shared.marks import Mark
+from shared.notes.rendering import marker_ref, note_timestamp_ms, render_note
 from shared.outcomes import Outcome
 from worker import transitions
-from worker.notes import marker_ref, note_timestamp_ms, render_note
 from worker.pacing import OutOfBudgetError, TokenRenewedError
-from worker.tokens import ConnectionEndedError, TokenBusyError, retry_jitter
-from worker.turn import Turn
+from worker.turn import Turn, retry_jitter
 
 MAX_BATCH_NOTES: Final = 100
 # HubSpot takes 1 MB; JSON escapes and our envelope need room.

@@ -11,12 +11,12 @@ from flask.testing import FlaskClient
 
 from local.hubspot.client import SandboxControl
 from shared.db import Database
+from shared.notes.rendering import marker_ref
 from shared.settings import WorkerSettings
 from tests.api.asking import Asker, environment
 from tests.api.conftest import ClientFactory
 from tests.api.rows import connection_of
 from tests.notes.reading import ReadNote, read_note
-from worker.notes import marker_ref
 from worker.resources import Resources, open_resources
 from worker.sync import TurnEnd, sync_connection
 

@@ -4,11 +4,11 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from shared.matching.finding import find_contacts
+from shared.matching.hits import Decision, Match, NoMatch
 from shared.phone import PhoneError, PhoneNumber, parse_phone
 from tests.matching.corpus import CorpusAccount, Row, StoredContact
 from tests.matching.hubspot_accounts import AccountFactory, ConnectedAccount
-from worker.hits import Decision, Match, NoMatch
-from worker.matching import find_contacts
 
 Found = dict[Row, StoredContact | None]
 

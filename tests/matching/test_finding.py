@@ -5,12 +5,7 @@ import pytest
 
 from shared.hubspot.errors import RateLimitedError, RejectedError
 from shared.hubspot.models import Contact, ContactPage, ContactSearch
-from shared.phone import PhoneNumber
-from shared.settings import MatchPolicy
-from tests.matching.hubspot_accounts import AccountFactory, ConnectedAccount
-from tests.matching.numbers import number, washington
-from worker.hits import Ambiguous, Decision, Match, NoMatch, Refused, Undecided
-from worker.matching import (
+from shared.matching.finding import (
     MAX_PAGES,
     REQUESTS_A_SET,
     ROOMY_HITS,
@@ -18,6 +13,11 @@ from worker.matching import (
     Findings,
     find_contacts,
 )
+from shared.matching.hits import Ambiguous, Decision, Match, NoMatch, Refused, Undecided
+from shared.phone import PhoneNumber
+from shared.settings import MatchPolicy
+from tests.matching.hubspot_accounts import AccountFactory, ConnectedAccount
+from tests.matching.numbers import number, washington
 
 
 @pytest.fixture

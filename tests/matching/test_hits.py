@@ -1,7 +1,7 @@
 import pytest
 
 from shared.hubspot.models import Contact
-from worker.hits import Ambiguous, Match, NoMatch, decide, numbers_of
+from shared.matching.hits import Ambiguous, Match, NoMatch, decide, numbers_of
 
 
 def contact(**properties: str | None) -> Contact:

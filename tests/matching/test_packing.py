@@ -5,11 +5,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.hubspot.models import MAX_SEARCH_BODY, ContactSearch
+from shared.matching.search_plan import PackedSearch, pack_calculated, pack_raw
+from shared.matching.spellings import spellings
 from shared.phone import PhoneNumber
 from shared.settings import MatchPolicy
 from tests.matching.numbers import any_number, number, washington
-from worker.search_plan import PackedSearch, pack_calculated, pack_raw
-from worker.spellings import spellings
 
 Pack = Callable[[list[PhoneNumber], MatchPolicy], PackedSearch]
 both_ways = pytest.mark.parametrize("pack", [pack_calculated, pack_raw])

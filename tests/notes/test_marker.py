@@ -3,7 +3,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.call_details import CallDetails, Utterance
-from worker.notes import marker_ref, render_note
+from shared.notes.rendering import marker_ref, render_note
 
 LOG_ID = "hs_0192f4a07c1e7d3f9a5b6c7d8e9f0a1b"
 OTHER_ID = "hs_0192f4a07c1e7d3f9a5b6c7d8e9f0a1c"

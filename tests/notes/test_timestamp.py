@@ -3,7 +3,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from shared.call_details import CallDetails
-from worker.notes import note_timestamp_ms
+from shared.notes.rendering import note_timestamp_ms
 
 RECEIVED = datetime(2026, 11, 22, 10, 0, 30, tzinfo=UTC)
 START = datetime(2026, 11, 22, 9, 57, tzinfo=UTC)

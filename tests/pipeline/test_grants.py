@@ -4,10 +4,10 @@ import base64
 
 import pytest
 
+from shared.access_tokens import REFUSED_TOO_MANY
 from tests.pipeline.conftest import MakeWorkspace, OpenWorker
 from tests.pipeline.workspaces import Workspace
 from worker.sweep import sweep
-from worker.tokens import REFUSED_TOO_MANY
 
 LIFETIME_S = 1800
 

@@ -4,11 +4,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from shared.access_tokens import LONGEST_MARGIN_S
 from shared.limits import TOKENS_BURST
 from shared.tokens import lock_token
 from tests.pipeline.workspaces import Workspace
 from worker.sync import TurnEnd
-from worker.tokens import LONGEST_MARGIN_S
 
 LIFETIME_S = 1800
 

@@ -19,9 +19,9 @@ from shared.connections import Grant
 from shared.hubspot.client import HubSpotClient
 from shared.hubspot.models import NewNote
 from shared.models import Attempt, Call, Connection, Revocation, SyncLog
+from shared.notes.rendering import render_note
 from shared.replays import requeue_calls
 from worker.housekeeping import keep_house
-from worker.notes import render_note
 from worker.resources import Resources
 from worker.sweep import sweep
 from worker.sync import TurnEnd, sync_connection

@@ -11,8 +11,8 @@ from bisect import bisect_right
 from datetime import UTC, datetime, timedelta
 
 from shared.call_details import CallDetails, Utterance
-from worker.note_text import clean_line, clean_text, list_details, to_html, utf16_units
-from worker.recording import parse_recording_url
+from shared.notes.recording import parse_recording_url
+from shared.notes.text import clean_line, clean_text, list_details, to_html, utf16_units
 
 # HubSpot takes fewer than 65,536 characters without saying what it counts. UTF-16 units are the
 # most cautious reading of "characters"; the distance is for what its sanitiser adds to our tags.

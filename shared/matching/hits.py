@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from shared.hubspot.errors import RejectedError
 from shared.hubspot.models import Contact
+from shared.matching.search_plan import CALCULATED_BY_RAW
 from shared.phone import PhoneError, PhoneNumber, parse_phone
 from shared.settings import MatchPolicy
-from worker.search_plan import CALCULATED_BY_RAW
 
 
 @dataclass(frozen=True, slots=True)

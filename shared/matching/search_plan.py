@@ -5,9 +5,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from shared.hubspot.models import MAX_SEARCH_BODY, ContactFilter, ContactSearch
+from shared.matching.spellings import spellings
 from shared.phone import PhoneNumber
 from shared.settings import MatchPolicy
-from worker.spellings import spellings
 
 # What people typed, beside the E.164 that HubSpot calculated from it.
 CALCULATED_BY_RAW = {

@@ -10,10 +10,10 @@ from typing import Protocol
 
 from shared.hubspot.errors import RejectedError
 from shared.hubspot.models import ContactPage, ContactSearch
+from shared.matching.hits import Decision, Refused, Undecided, decide, numbers_of
+from shared.matching.search_plan import PackedSearch, pack_calculated, pack_raw
 from shared.phone import PhoneNumber
 from shared.settings import MatchPolicy
-from worker.hits import Decision, Refused, Undecided, decide, numbers_of
-from worker.search_plan import PackedSearch, pack_calculated, pack_raw
 
 REQUESTS_A_SET = 3
 CROWD = 20  # a number with more hits than this takes the room of others: it is searched alone

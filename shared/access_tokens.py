@@ -1,6 +1,5 @@
 """A usable access token for a connection: refreshed before it expires, by one worker at a time."""
 
-import random
 import time
 from dataclasses import dataclass
 from typing import Final
@@ -198,8 +197,3 @@ class TokenSource:
 def _is_fresh(stored: StoredToken, refused_version: int | None) -> bool:
     margin = min(LONGEST_MARGIN_S, stored.lifetime / 5)
     return stored.version != refused_version and stored.expires_in > margin
-
-
-def retry_jitter() -> float:
-    """A random number from 0 to 1 that spreads retries."""
-    return random.random()  # noqa: S311 - spreads load, guards nothing

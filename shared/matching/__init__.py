@@ -1,0 +1,1 @@
+"""Finding the contact that has a phone number."""

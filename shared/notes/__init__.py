@@ -1,0 +1,1 @@
+"""The note that a call becomes in HubSpot."""
