@@ -1,8 +1,12 @@
 """Runs the migrations against DATABASE_URL, one process at a time."""
 
 import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-from sqlalchemy import create_engine, text
+from sqlalchemy import Engine, create_engine, func, select
+from sqlalchemy.pool import NullPool
 
 from alembic import context
 from shared.models import Base
@@ -10,20 +14,31 @@ from shared.settings import DatabaseSettings
 
 # Any constant: two deploys that migrate at once take turns.
 MIGRATION_LOCK = 4_825_301
+TRY_EVERY_S = 0.2
+
+
+@contextmanager
+def taking_turns(engine: Engine) -> Iterator[None]:
+    """Keep other migrations off, across all the transactions of this one."""
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        # Tried again and again: CREATE INDEX CONCURRENTLY would wait for whoever waits in Postgres.
+        while not connection.scalar(select(func.pg_try_advisory_lock(MIGRATION_LOCK))):
+            time.sleep(TRY_EVERY_S)
+        yield
 
 
 def migrate() -> None:
-    engine = create_engine(DatabaseSettings.load(os.environ).sqlalchemy_url)
-    with engine.connect() as connection:
+    # Without a pool, so that closing the connection gives the lock back.
+    engine = create_engine(DatabaseSettings.load(os.environ).sqlalchemy_url, poolclass=NullPool)
+    with taking_turns(engine), engine.connect() as connection:
         context.configure(
             connection=connection,
             target_metadata=Base.metadata,
             compare_server_default=True,
+            transaction_per_migration=True,
         )
         with context.begin_transaction():
-            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
             context.run_migrations()
-    engine.dispose()
 
 
 if context.is_offline_mode():

@@ -1,30 +1,40 @@
 """Runs the fault suite: `python -m faults [--seeds N] [--scenario NAME] [--list]`."""
 
 import sys
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+from collections.abc import Sequence
+from itertools import chain
 
 import click
 from rich.console import Console
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from faults.cluster import Cluster
+from faults.fleet import Fleet
 from faults.report import print_table, write_page
-from faults.results import Result, play
+from faults.results import Result
 from faults.scenarios import ALL
 from local.interrupts import heed_interrupts, uninterrupted
 
 WORKERS = 3
-SIDE_BY_SIDE = 5
 
 
 @click.command()
 @click.option("--seeds", default=20, show_default=True, help="Runs of each scenario.")
 @click.option("--first-seed", default=1, show_default=True, help="Where the seeds begin.")
 @click.option("--scenario", "wanted", multiple=True, help="Its name, or the beginning of it.")
+@click.option("--clusters", default=5, show_default=True, help="Runs side by side.")
+@click.option("--calm", default=3, show_default=True, help="The same where seconds count.")
 @click.option("--list", "lists", is_flag=True, help="Name the scenarios and stop.")
 @click.option("--write", is_flag=True, help="Write the results into docs/faults.md.")
-def main(*, seeds: int, first_seed: int, wanted: tuple[str, ...], lists: bool, write: bool) -> None:
+def main(
+    *,
+    seeds: int,
+    first_seed: int,
+    wanted: tuple[str, ...],
+    clusters: int,
+    calm: int,
+    lists: bool,
+    write: bool,
+) -> None:
     """Break everything on purpose and see that no call is lost and no note is written twice."""
     console = Console()
     chosen = [each for each in ALL if not wanted or each.name.startswith(wanted)]
@@ -34,36 +44,41 @@ def main(*, seeds: int, first_seed: int, wanted: tuple[str, ...], lists: bool, w
         sys.exit(0 if chosen else 2)
     heed_interrupts()
     results = [Result(each) for each in chosen]
-    with Cluster(workers=WORKERS) as cluster:
+    with Fleet(clusters, calm=calm, workers=WORKERS) as fleet:
         try:
-            for result in results:
-                _play(console, cluster, result, range(first_seed, first_seed + seeds))
-                if write:  # each at once: a long run may be interrupted
-                    write_page([result])
+            _play(console, fleet, results, range(first_seed, first_seed + seeds))
         finally:
             with uninterrupted():
-                cluster.close()
+                if write:  # also what was played until an interrupt
+                    write_page(each for each in results if each.runs)
+                fleet.close()
     print_table(console, results)
     sys.exit(any(result.problems for result in results))
 
 
-def _play(console: Console, cluster: Cluster, result: Result, seeds: range) -> None:
-    scenario = result.scenario
-    name = scenario.name
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-    with (
-        Progress(*columns, console=console, transient=True) as progress,
-        ThreadPoolExecutor(SIDE_BY_SIDE if scenario.is_apart else 1) as pool,
-    ):
-        task = progress.add_task(name, total=None)
-        runs = pool.map(partial(play, scenario, cluster), seeds[: scenario.most_runs])
-        for run in runs:
-            progress.update(task, description=f"{name}, seed {run.seed} played")
+def _play(console: Console, fleet: Fleet, results: Sequence[Result], seeds: range) -> None:
+    by_name = {result.scenario.name: result for result in results}
+    scenarios = [result.scenario for result in results]
+    runs = chain(
+        fleet.play([each for each in scenarios if each.needs_calm], seeds, in_calm=True),
+        fleet.play([each for each in scenarios if not each.needs_calm], seeds),
+    )
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task("", total=len(results) * len(seeds))
+        for scenario, run in runs:
+            result = by_name[scenario.name]
             result.runs.append(run)
-    for problem in result.problems:
-        console.print(f"{name}, {problem}", style="red", markup=False, soft_wrap=True)
-    seconds = sum(run.seconds for run in result.runs)
-    console.print(f"{name}: {len(result.runs)} runs in {seconds:.0f} s", highlight=False)
+            progress.update(task, advance=1, description=f"{scenario.name}, seed {run.seed}")
+            for problem in result.problems_of(run):
+                console.print(
+                    f"{scenario.name}, {problem}", style="red", markup=False, soft_wrap=True
+                )
 
 
 if __name__ == "__main__":

@@ -1,22 +1,19 @@
-"""The whole service as real processes, with a proxy before each engine and before HubSpot."""
+"""The whole service as real processes, with a proxy before each engine, HubSpot and the API."""
 
+import itertools
 import os
 import secrets
 import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, suppress
-from dataclasses import dataclass
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Self
-from urllib.parse import urlsplit, urlunsplit
+from typing import Final, Self
 
-import psutil
-
-from faults.postgres_wire import Conversations
-from faults.proxy import Link, Proxy
+from faults.crew import Crew
+from faults.doors import Doors, open_doors
+from faults.proxy import Proxy
 from local import services
 from local.databases import PROJECT, migrate
 from local.engines import Engine, start_postgres, start_valkey
@@ -26,25 +23,7 @@ from local.services import Service
 from shared.environment import list_settings
 from shared.settings import ApiSettings, WorkerSettings
 
-
-@dataclass(frozen=True)
-class Doors:
-    """The proxies through which one kind of process reaches the others."""
-
-    postgres: Proxy
-    redis: Proxy
-    hubspot: Proxy
-    conversations: Conversations
-
-    def heal(self) -> None:
-        """Let everything pass again."""
-        for proxy in (self.postgres, self.redis, self.hubspot):
-            proxy.heal()
-
-    def bury(self) -> None:
-        """End the connections that were half-open."""
-        for proxy in (self.postgres, self.redis, self.hubspot):
-            proxy.bury()
+FIRST_HUB_ID: Final = 700_001
 
 
 class Cluster:
@@ -53,21 +32,20 @@ class Cluster:
     Attributes:
         postgres, valkey: the engines, reached directly.
         env: what the processes are told, the addresses being those of `worker_doors`.
-        api_url, sandbox_url: where these answer, reached directly.
+        api_url: where the API answers, through `api_door`.
+        sandbox_url: where the sandbox answers, reached directly.
+        api_door: what stands before the API.
         api_doors, worker_doors: what stands before the engines and HubSpot, for the API and for
             the workers.
         api: the API's process.
-        workers: the workers' processes by name.
-        deaths: workers that ended by themselves, in words.
+        crew: the workers.
+        hub_ids: numbers for HubSpot accounts, none of them twice.
     """
 
     def __init__(self, *, workers: int) -> None:
         self._workers_wanted = workers
         self._cleanup = ExitStack()
-        self._made = 0
-        self.deaths: list[str] = []
-        self._ready: set[str] = set()
-        self.workers: dict[str, Process] = {}
+        self.hub_ids = itertools.count(FIRST_HUB_ID)
 
     def __enter__(self) -> Self:
         self.state = Path(tempfile.gettempdir()) / f"callsync-faults-{secrets.token_hex(4)}"
@@ -92,10 +70,11 @@ class Cluster:
             start_postgres(self.state, durable=False)
         )
         self.valkey: Engine = self._cleanup.enter_context(start_valkey(self.state))
-        self.api_url = f"http://127.0.0.1:{free_port()}"
         self.sandbox_url = f"http://127.0.0.1:{free_port()}"
         self.api_doors = self._open_doors()
         self.worker_doors = self._open_doors()
+        self.api_door = self._cleanup.enter_context(Proxy(free_port()))
+        self.api_url = f"http://127.0.0.1:{self.api_door.port}"
         self._base = make_environment(
             _neutral_environment(),
             database_url=self.postgres.url,
@@ -106,102 +85,69 @@ class Cluster:
         self.env = self._base | self._addresses(self.worker_doors)
         migrate(self._base)
         sandbox = self._run(services.sandbox(self.sandbox_url, self._base, latency_ms=0))
-        self._cleanup.callback(sandbox.stop)
-        self._cleanup.callback(self._stop_processes)
+        self._cleanup.callback(sandbox.kill)
         self.api = self._start_api()
-        self.fill_up()
-        for process in (sandbox, self.api):
-            process.wait_until_ready()
-        self.wait_for_workers()
-
-    def start_worker(self, changes: Mapping[str, str] | None = None) -> str:
-        """Start one more worker, with other variables if given; returns its name at once."""
-        self._made += 1
-        service = services.worker(self._made, self.valkey.url)
-        log = self.state / f"{service.name}.log"
-        # A ping would go through Redis, which may be what is broken.
-        self.workers[service.name] = self._run(
-            service, self.env | dict(changes or {}), lambda: "worker_started" in log.read_text()
-        )
-        return service.name
+        self._cleanup.callback(self._kill_api)
+        self.crew = Crew(self._run_worker, wanted=self._workers_wanted)
+        self._cleanup.callback(self.crew.close)
+        self.crew.fill_up()
+        sandbox.wait_until_ready()
+        self.open_to_api()
+        self.crew.wait_until_ready()
 
     def start_beat(self) -> Process:
         """Start a beat; whoever asks for it stops it."""
         return self._run(services.beat(self.state / secrets.token_hex(4)))
 
-    def kill_worker(self, name: str) -> None:
-        """SIGKILL a worker with all that it started; nobody takes its place."""
-        self.workers.pop(name).kill()
-
-    def stop_worker(self, name: str) -> None:
-        """End a worker as a deployment does."""
-        self.workers.pop(name).stop()
-
-    def fill_up(self) -> None:
-        """Start workers until there are as many as at the beginning; not waiting for them."""
-        for name in [name for name, process in self.workers.items() if not process.is_running]:
-            process = self.workers.pop(name)
-            process.stop()
-            self.deaths.append(f"{name} ended by itself:\n{process.log_tail()}")
-        while len(self.workers) < self._workers_wanted:
-            self.start_worker()
-
     def roll(self, changes: Mapping[str, str]) -> None:
-        """Replace every process, each when its successor is there, with these variables changed.
-
-        There is one API, so nobody answers while that is replaced.
-        """
+        """Replace every process, each when its successor is there, with these variables changed."""
         self.env |= changes
         self._base |= changes
-        old = list(self.workers)
-        for _ in old:
-            self.start_worker()
-        self.wait_for_workers()
-        with ThreadPoolExecutor() as pool:
-            list(pool.map(self.stop_worker, old))
-        self.api.stop()
+        self.crew.replace_all()
+        old, self.api = self.api, self._start_api()
+        self.open_to_api()
+        old.stop()
+
+    def replace_api(self) -> None:
+        """SIGKILL the API, then start another."""
+        self.api.kill()
         self.api = self._start_api()
+        self.open_to_api()
+
+    def open_to_api(self) -> None:
+        """Wait for the API and let the world in; raises StartError."""
         self.api.wait_until_ready()
+        self.api_door.upstream_port = self._api_port
+
+    def _kill_api(self) -> None:
+        self.api.kill()
 
     def _start_api(self) -> Process:
-        return self._run(services.api(self.api_url), self._base | self._addresses(self.api_doors))
+        self._api_port = free_port()
+        return self._run(
+            services.api(f"http://127.0.0.1:{self._api_port}"),
+            self._base | self._addresses(self.api_doors),
+        )
 
-    def wait_for_workers(self) -> None:
-        """Wait until as many workers as wanted take turns; raises StartError."""
-        self.fill_up()
-        for name, process in self.workers.items():
-            if name not in self._ready:
-                process.wait_until_ready()
-                self._ready.add(name)
-
-    def owner(self, link: Link) -> str:
-        """The worker whose connection this is; raises LookupError."""
-        for name, process in self.workers.items():
-            with suppress(psutil.NoSuchProcess):
-                worker = psutil.Process(process.pid)
-                for member in (worker, *worker.children(recursive=True)):
-                    ports = {each.laddr.port for each in member.net_connections("tcp4")}
-                    if link.client_port in ports:
-                        return name
-        raise LookupError("no worker has this connection")
+    def _run_worker(self, number: int, changes: Mapping[str, str]) -> Process:
+        service = services.worker(number, self.valkey.url)
+        log = self.state / f"{service.name}.log"
+        # A ping would go through Redis, which may be what is broken.
+        return self._run(
+            service, self.env | dict(changes), lambda: "worker_started" in log.read_text()
+        )
 
     def _open_doors(self) -> Doors:
-        conversations = Conversations()
-        return Doors(
-            self._cleanup.enter_context(Proxy(_port(self.postgres.url), conversations)),
-            self._cleanup.enter_context(Proxy(_port(self.valkey.url))),
-            self._cleanup.enter_context(Proxy(_port(self.sandbox_url))),
-            conversations,
+        return self._cleanup.enter_context(
+            open_doors(
+                database_url=self.postgres.url,
+                redis_url=self.valkey.url,
+                sandbox_url=self.sandbox_url,
+            )
         )
 
     def _addresses(self, doors: Doors) -> dict[str, str]:
-        # Without TLS, so that the proxies can read along.
-        plain = "?sslmode=disable&gssencmode=disable"
-        return {
-            "DATABASE_URL": _moved(self.postgres.url, doors.postgres.port) + plain,
-            "REDIS_URL": _moved(self.valkey.url, doors.redis.port),
-            "HUBSPOT_API_URL": f"http://127.0.0.1:{doors.hubspot.port}",
-        }
+        return doors.addresses(database_url=self.postgres.url, redis_url=self.valkey.url)
 
     def _run(
         self,
@@ -219,10 +165,6 @@ class Cluster:
         )
         return Process(command, answers or service.answers)
 
-    def _stop_processes(self) -> None:
-        for process in (*self.workers.values(), self.api):
-            process.kill()
-
 
 def _neutral_environment() -> dict[str, str]:
     """Ours without any setting of the service: what a user has set must not change an outcome."""
@@ -230,16 +172,3 @@ def _neutral_environment() -> dict[str, str]:
         name.upper() for group in (ApiSettings, WorkerSettings) for name in list_settings(group)
     }
     return {name: value for name, value in os.environ.items() if name not in names}
-
-
-def _port(url: str) -> int:
-    port = urlsplit(url).port
-    if port is None:
-        raise ValueError("an engine's url names its port")
-    return port
-
-
-def _moved(url: str, port: int) -> str:
-    parts = urlsplit(url)
-    netloc = f"{parts.netloc.rpartition(':')[0]}:{port}"
-    return urlunsplit(parts._replace(netloc=netloc))

@@ -73,6 +73,14 @@ class History:
         return {each.call.identity: each.call for each in self.deliveries}
 
     @property
+    def summaries(self) -> dict[tuple[str, str, str], set[str]]:
+        """What each call that was sent said of itself, in every body it came in, by identity."""
+        found: dict[tuple[str, str, str], set[str]] = {}
+        for each in self.deliveries:
+            found.setdefault(each.call.identity, set()).add(each.call.data["summary"])
+        return found
+
+    @property
     def acknowledged(self) -> dict[tuple[str, str, str], set[str]]:
         """The log ids that each acknowledged call was answered with, by the call's identity."""
         found: dict[tuple[str, str, str], set[str]] = {}

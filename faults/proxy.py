@@ -1,5 +1,6 @@
 """A TCP proxy that stands between two processes and behaves as badly as a network can."""
 
+import random
 import socket
 import struct
 import threading
@@ -66,7 +67,8 @@ class Proxy:
 
     Attributes:
         port: where it listens.
-        delay_s: what each piece waits before it goes on.
+        upstream_port: where new connections are carried to.
+        delay_s: what each piece waits before it goes on, more or less by up to `jitter_s`.
         bytes_per_s: how fast each direction of a connection is; None for full speed.
         traps: what watches the bytes until the proxy is healed.
     """
@@ -75,6 +77,7 @@ class Proxy:
         """Begin to listen; `listener` watches the bytes as long as the proxy lives."""
         self.upstream_port = upstream_port
         self.delay_s = 0.0
+        self.jitter_s = 0.0
         self.bytes_per_s: int | None = None
         self.traps: list[Trap] = []
         self._mode = Mode.CARRY
@@ -100,6 +103,7 @@ class Proxy:
         """Carry everything again. What was half-open stays dead, as it would in a network."""
         self._mode = Mode.CARRY
         self.delay_s = 0.0
+        self.jitter_s = 0.0
         self.bytes_per_s = None
         self.traps.clear()
 
@@ -169,7 +173,7 @@ class Proxy:
     def _carry(self, link: Link, is_request: bool) -> None:
         source, target = (link.client, link.server) if is_request else (link.server, link.client)
         try:
-            while data := source.recv(CHUNK_BYTES):
+            while data := source.recv(self._piece_bytes()):
                 if link.is_swallowing:
                     continue
                 if not self._may_pass(link, data, is_request=is_request):
@@ -191,7 +195,13 @@ class Proxy:
                 return False
         return not link.is_over.is_set()
 
+    def _piece_bytes(self) -> int:
+        # Small enough to leave drop by drop, not in one gush after a long silence.
+        return max(self.bytes_per_s // 10, 1) if self.bytes_per_s else CHUNK_BYTES
+
     def _slow_down(self, size: int) -> None:
-        seconds = self.delay_s + (size / self.bytes_per_s if self.bytes_per_s else 0)
-        if seconds:
+        seconds = self.delay_s + random.uniform(-self.jitter_s, self.jitter_s)
+        if self.bytes_per_s:
+            seconds += size / self.bytes_per_s
+        if seconds > 0:
             time.sleep(seconds)

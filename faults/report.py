@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from faults.results import Result
 from faults.scenarios import ALL
@@ -18,10 +18,11 @@ _ROW: Final = re.compile(r"\| `(?P<name>[a-z0-9_.]+)` \|.*")
 
 def print_table(console: Console, results: Iterable[Result]) -> None:
     """Show the results, problems in red."""
-    table = Table(*COLUMNS)
+    table = Table(Column(COLUMNS[0], overflow="fold"), *COLUMNS[1:], "seconds a run")
     for result in results:
         style = "red" if result.problems else None
-        table.add_row(result.scenario.name, *_figures(result), style=style)
+        seconds = f"{result.seconds_a_run:.1f}"
+        table.add_row(result.scenario.name, *_figures(result), seconds, style=style)
     console.print(table)
 
 
@@ -54,5 +55,8 @@ def _figures(result: Result) -> list[str]:
     recovery = "–" if slowest is None else f"{slowest:.1f} s at most"
     if slowest is not None and result.scenario.recovers_in_s is not None:
         recovery += f" (goal {result.scenario.recovers_in_s:.0f} s)"
-    figures = (len(result.runs), result.calls, result.lost, result.duplicated)
-    return [*(f"{figure:,}" for figure in figures), recovery]
+    figures = (len(result.runs), result.calls, result.lost)
+    duplicated = f"{result.duplicated:,}"
+    if result.withdrawn:
+        duplicated += f" ({result.withdrawn:,} for a while)"
+    return [*(f"{figure:,}" for figure in figures), duplicated, recovery]

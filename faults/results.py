@@ -2,7 +2,7 @@
 
 import random
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import psycopg
@@ -61,40 +61,55 @@ class Result:
         return max(measured, default=None)
 
     @property
+    def withdrawn(self) -> int:
+        return sum(run.verdict.withdrawn for run in self.runs)
+
+    @property
+    def seconds_a_run(self) -> float:
+        return sum(run.seconds for run in self.runs) / max(len(self.runs), 1)
+
+    @property
     def problems(self) -> list[str]:
         """Everything that is wrong, with the seed that shows it."""
-        found = [
-            f"seed {run.seed}: {problem}" for run in self.runs for problem in run.verdict.problems
-        ]
-        limit = self.scenario.recovers_in_s
-        found += [
-            f"seed {run.seed}: recovered in {run.recovered_in_s:.1f} s, not in {limit:.0f} s"
-            for run in self.runs
-            if limit is not None and run.recovered_in_s is not None and run.recovered_in_s > limit
-        ]
+        return [problem for run in self.runs for problem in self.problems_of(run)]
+
+    def problems_of(self, run: Run) -> list[str]:
+        """What is wrong with one of the runs."""
+        found = [f"seed {run.seed}: {problem}" for problem in run.verdict.problems]
+        limit, taken = self.scenario.recovers_in_s, run.recovered_in_s
+        if limit is not None and taken is not None and taken > limit:
+            found.append(f"seed {run.seed}: recovered in {taken:.1f} s, not in {limit:.0f} s")
         return found
 
 
 def play(scenario: Scenario, cluster: Cluster, seed: int) -> Run:
-    """Play a scenario once. Whatever is wrong ends up in the run, never as an exception.
-
-    A scenario that does not come to its end counts its calls as lost: nobody knows better.
-    """
+    """Play a scenario once. Whatever is wrong ends up in the run, never as an exception."""
     started = time.monotonic()
     draws = random.Random(f"{scenario.name}:{seed}")
-    with World(cluster, draws, is_apart=scenario.is_apart) as world:
-        try:
-            recovered_in_s = scenario.play(world)
-            world.mend()
-            verdict = world.judge()
-        except FAILURES as error:
-            world.mend()
-            found = world.judge()
-            verdict = Verdict(
-                found.calls,
-                found.lost,
-                found.duplicated,
-                (f"{type(error).__name__}: {error}", *found.problems),
-            )
-            recovered_in_s = None
+    verdict, recovered_in_s = Verdict(0, 0, 0, ()), None
+    try:
+        with World(cluster, draws) as world:
+            verdict, recovered_in_s = _play(scenario, world)
+    except FAILURES as error:  # it could not even be begun, or cleared away
+        verdict = replace(verdict, problems=(*verdict.problems, _describe(error)))
     return Run(seed, verdict, time.monotonic() - started, recovered_in_s)
+
+
+def _play(scenario: Scenario, world: World) -> tuple[Verdict, float | None]:
+    try:
+        recovered_in_s = scenario.play(world)
+        world.mend()
+        return world.judge(), recovered_in_s
+    except FAILURES as error:
+        problem = _describe(error)
+    try:
+        world.mend()
+        found = world.judge()
+        return replace(found, problems=(problem, *found.problems)), None
+    except FAILURES as error:  # nobody knows what became of its calls
+        calls = len(world.history.acknowledged)
+        return Verdict(calls, calls, 0, (problem, _describe(error))), None
+
+
+def _describe(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"

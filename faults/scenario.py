@@ -3,11 +3,14 @@
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
 from faults.world import World
 
 # Plays a fault; returns the seconds until everything was recovered, None if not measured.
 Play = Callable[[World], float | None]
+
+CALM_UP_TO_S: Final = 60
 
 
 @dataclass(frozen=True)
@@ -19,23 +22,22 @@ class Scenario:
         play: the fault itself.
         title: what happens, in a sentence without its full stop.
         seen: what a person sees meanwhile and afterwards.
-        most_runs: how often it is played at most; for those that take long.
         recovers_in_s: what the measured time to recover must stay below.
-        is_apart: it touches nothing but an account of its own, so that runs may be side by side.
     """
 
     name: str
     play: Play
     title: str
     seen: str
-    most_runs: int | None = None
     recovers_in_s: float | None = None
-    is_apart: bool = False
+
+    @property
+    def needs_calm(self) -> bool:
+        """Whether its goal is so near that other runs on this machine would show in the figure."""
+        return self.recovers_in_s is not None and self.recovers_in_s <= CALM_UP_TO_S
 
 
-def scenario(
-    *, most_runs: int | None = None, recovers_in_s: float | None = None
-) -> Callable[[Play], Scenario]:
+def scenario(*, recovers_in_s: float | None = None) -> Callable[[Play], Scenario]:
     """Make a scenario of a function named after it, in the module that is its group.
 
     The first line of its docstring is the title, the rest what a user sees.
@@ -49,7 +51,6 @@ def scenario(
             play,
             title.rstrip("."),
             " ".join(seen.split()),
-            most_runs,
             recovers_in_s,
         )
 

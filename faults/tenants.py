@@ -41,7 +41,7 @@ class Tenant:
         self._draws = draws
         self.user_id = f"user_{draws.randbytes(6).hex()}"
         self.workspace_id = f"ws_{draws.randbytes(3).hex()}"
-        self.hub_id = sandbox.add_account() if hub_id is None else hub_id
+        self.hub_id = sandbox.add_account(next(cluster.hub_ids)) if hub_id is None else hub_id
         token = sign_in(
             cluster.env["JWT_SECRET"],
             user_id=self.user_id,
@@ -97,7 +97,7 @@ class Tenant:
             "user_id": self.user_id,
             "workspace_id": self.workspace_id,
             "phone_number": contact.phone_number,
-            "summary": "A call of the fault suite.",
+            "summary": f"Said in the call {self._draws.randbytes(4).hex()}.",
             **details,
         }
         return SentCall(

@@ -11,8 +11,9 @@ from psycopg.errors import DeadlockDetected
 from psycopg.rows import dict_row
 from redis import Redis
 
-from faults.checker import Evidence, Row, Verdict, judge
+from faults.checker import Verdict, judge
 from faults.cluster import Cluster
+from faults.evidence import Row, gather
 from faults.history import Delivery, History, SentCall
 from faults.producer import RecordingProducer
 from faults.tenants import Tenant
@@ -27,7 +28,27 @@ POLL_S: Final = 0.05
 LEFT_OF_A_DEAD_CLAIM_S: Final = LEASE_S - 10
 SOON_S: Final = 0.3
 
-_MOMENTS: Final = ("next_attempt_at", "last_write_at", "failing_since", "claimed_until")
+_OURS: Final = "user_id = ANY(%(users)s)"
+_OUR_HUBS: Final = "hub_id = ANY(%(hubs)s)"
+_OUR_LOGS: Final = "log_id IN (SELECT id FROM hubspot_sync_logs WHERE user_id = ANY(%(users)s))"
+# What `skip` makes older: the table, its times, and which of its rows are the run's.
+_MOMENTS: Final = (
+    (
+        "hubspot_sync_logs",
+        ("next_attempt_at", "last_write_at", "failing_since", "claimed_until"),
+        _OURS,
+    ),
+    ("hubspot_late_writes", ("written_at", "next_attempt_at"), _OUR_LOGS),
+    ("hubspot_accounts", ("paused_until",), _OUR_HUBS),
+)
+_LEFT_BY_A_RUN: Final = (
+    ("hubspot_sync_logs", _OURS),
+    ("hubspot_sync_tallies", _OURS),
+    ("hubspot_oauth_tokens", _OURS),
+    ("hubspot_accounts", _OUR_HUBS),
+    ("hubspot_revocations", _OUR_HUBS),
+    ("hubspot_surplus_notes", _OUR_HUBS),
+)
 _FIND_IDLE: Final = """
     SELECT count(*) FILTER (WHERE claimed_until > now() + make_interval(secs => %(dead)s)) AS held,
            extract(epoch FROM max(claimed_until) - now())::float8 AS lease_left,
@@ -43,21 +64,21 @@ _FIND_IDLE: Final = """
 class World:
     """One run of one scenario, on tenants of its own. Everything drawn comes from `draws`."""
 
-    def __init__(self, cluster: Cluster, draws: random.Random, *, is_apart: bool = False) -> None:
-        """Begin a run; one that is apart leaves the cluster alone, because others use it too."""
-        self._is_apart = is_apart
+    def __init__(self, cluster: Cluster, draws: random.Random) -> None:
+        """Begin a run; the cluster must not be in use by another one."""
         self.cluster = cluster
         self.draws = draws
-        if not is_apart:
-            cluster.wait_for_workers()
+        cluster.crew.fill_up()
+        cluster.crew.wait_until_ready()
         self.history = History()
         self.sandbox = SandboxControl(cluster.sandbox_url)
+        self.sandbox.reset()  # so that every account there is belongs to this run
         self.producer = RecordingProducer(
             cluster.api_url, cluster.env["WEBHOOK_SECRETS"], self.history
         )
         self.database = self._connect()
         self.redis: Redis = Redis.from_url(cluster.valkey.url)
-        self._tenants: list[Tenant] = []
+        self.tenants: list[Tenant] = []
         self._traps: list[StepTrap] = []
         self._complaints: list[str] = []
 
@@ -69,9 +90,9 @@ class World:
         self.mend()
         self.cluster.api_doors.bury()
         self.cluster.worker_doors.bury()
-        self.execute("DELETE FROM hubspot_sync_logs WHERE user_id = ANY(%(users)s)")
-        self.execute("DELETE FROM hubspot_oauth_tokens WHERE user_id = ANY(%(users)s)")
-        for tenant in self._tenants:
+        for table, ours in _LEFT_BY_A_RUN:
+            self.execute(f"DELETE FROM {table} WHERE {ours}")  # noqa: S608 - our own names
+        for tenant in self.tenants:
             tenant.visitor.__exit__()
         self.producer.close()
         self.database.close()
@@ -80,13 +101,16 @@ class World:
 
     def mend(self) -> None:
         """Let everything pass and run again."""
-        if self._is_apart:
-            return
         self.release_traps()
+        self.cluster.api_door.heal()
         self.cluster.api_doors.heal()
         self.cluster.worker_doors.heal()
         self.sandbox.clear_faults()
-        self.cluster.fill_up()
+        self.cluster.crew.fill_up()
+
+    def add_account(self) -> int:
+        """Open one more HubSpot account and return its hub id."""
+        return self.sandbox.add_account(next(self.cluster.hub_ids))
 
     def trap_commit(
         self, sql: str, *, is_after: bool, goes_on: bool = False, at_intake: bool = False
@@ -117,7 +141,7 @@ class World:
     def tenant(self, *, hub_id: int | None = None, is_connected: bool = True) -> Tenant:
         """A new tenant, connected to a new account or to the one named."""
         tenant = Tenant(self.cluster, self.sandbox, self.draws, hub_id=hub_id)
-        self._tenants.append(tenant)
+        self.tenants.append(tenant)
         if is_connected:
             tenant.connect()
         return tenant
@@ -180,19 +204,11 @@ class World:
 
     def skip(self, seconds: float) -> None:
         """Make the run's calls and its accounts' pauses that much older. Nobody may be at work."""
-        changes = ", ".join(
-            f"{name} = {name} - make_interval(secs => %(age)s)" for name in _MOMENTS
-        )
-        self.execute(
-            f"UPDATE hubspot_sync_logs SET {changes} WHERE user_id = ANY(%(users)s)",  # noqa: S608 - our own names
-            age=seconds,
-        )
-        self.execute(
-            "UPDATE hubspot_accounts"
-            " SET paused_until = paused_until - make_interval(secs => %(age)s)"
-            " WHERE hub_id = ANY(%(hubs)s)",
-            age=seconds,
-        )
+        for table, names, ours in _MOMENTS:
+            changes = ", ".join(
+                f"{name} = {name} - make_interval(secs => %(age)s)" for name in names
+            )
+            self.execute(f"UPDATE {table} SET {changes} WHERE {ours}", age=seconds)  # noqa: S608 - our own names
         for key in self.redis.scan_iter("callsync:swept:*"):  # else the sweep waits in real time
             self.redis.delete(key)
 
@@ -207,8 +223,8 @@ class World:
     def execute(self, statement: str, **parameters: Any) -> list[dict[str, Any]]:
         """Run a statement about the run's tenants, straight on Postgres; returns its rows."""
         bound: Mapping[str, Any] = {
-            "users": [tenant.user_id for tenant in self._tenants],
-            "hubs": [tenant.hub_id for tenant in self._tenants],
+            "users": [tenant.user_id for tenant in self.tenants],
+            "hubs": [tenant.hub_id for tenant in self.tenants],
             **parameters,
         }
         while True:
@@ -220,25 +236,8 @@ class World:
 
     def judge(self) -> Verdict:
         """Compare everything that was sent with everything that is there."""
-        if not self._is_apart:
-            self.cluster.fill_up()
-            self._complaints += self.cluster.deaths
-            self.cluster.deaths.clear()
-        rows = {(row["user_id"], row["workspace_id"], row["call_id"]): row for row in self.rows()}
-        hubs = {call.hub_id for call in self.history.sent.values()}
-        hubs |= {tenant.hub_id for tenant in self._tenants}
-        accounts = self.sandbox.state()["hubs"]
-        verdict = judge(
-            self.history,
-            Evidence(
-                rows,
-                {log["id"]: log for tenant in self._tenants for log in tenant.shown_logs()},
-                {hub_id: self.sandbox.notes(hub_id) for hub_id in hubs},
-                {
-                    account["hub_id"]: sum(account["rate_limit_violations"].values())
-                    for account in accounts
-                    if account["hub_id"] in hubs
-                },
-            ),
-        )
+        self.cluster.crew.fill_up()
+        self._complaints += self.cluster.crew.deaths
+        self.cluster.crew.deaths.clear()
+        verdict = judge(self.history, gather(self))
         return replace(verdict, problems=(*self._complaints, *verdict.problems))

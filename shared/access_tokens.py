@@ -20,6 +20,7 @@ from shared.hubspot.errors import (
 )
 from shared.hubspot.oauth import HubSpotOAuth
 from shared.limits import Limits
+from shared.metrics import TOKEN_REFRESHES
 from shared.tokens import StoredToken, lock_token, read_token, store_token
 
 log = structlog.get_logger(__name__)
@@ -91,6 +92,7 @@ class TokenSource:
         try:
             return self._refresh(connection_id, refused_version)
         except (RetryLaterError, TokenBusyError, ConfigurationError) as error:
+            TOKEN_REFRESHES.labels(_result_of(error)).inc()
             if isinstance(error, ConfigurationError):
                 log.error("credentials_refused", category=error.category)  # noqa: TRY400 - a line for operators, not a trace
             if stored.version != refused_version and stored.expires_in > LEAST_LIFE_S:
@@ -143,6 +145,7 @@ class TokenSource:
         if not is_stored:
             raise TokenBusyError  # connected anew or disconnected meanwhile: look again
         self._redis.set(_REFRESHED_KEY, b"", ex=REFUSED_WINDOW_S)
+        TOKEN_REFRESHES.labels("refreshed").inc()
         log.info("token_refreshed", connection_id=connection_id, expires_in_s=grant.expires_in)
         return AccessToken(grant.access_token, stored.version + 1)
 
@@ -177,6 +180,7 @@ class TokenSource:
             ids = [each.decode() for each in refused]
             with self._database.begin() as session:
                 connections.restore(session, ids)
+            TOKEN_REFRESHES.labels("misconfigured").inc()
             log.error("grants_refused_in_numbers", connections=len(ids))
             raise ConfigurationError(
                 "HubSpot refuses every connection's refresh token: check HUBSPOT_CLIENT_ID.",
@@ -190,8 +194,20 @@ class TokenSource:
                 session, connection_id, token_version=token_version, reason=error.message
             )
         if not is_changed:
+            TOKEN_REFRESHES.labels("busy").inc()
             raise TokenBusyError from error  # somebody has connected anew: look again
+        TOKEN_REFRESHES.labels("revoked").inc()
         log.warning("reconnect_required", connection_id=connection_id)
+
+
+def _result_of(error: RetryLaterError | TokenBusyError | ConfigurationError) -> str:
+    match error:
+        case TokenBusyError():
+            return "busy"
+        case ConfigurationError():
+            return "misconfigured"
+        case _:
+            return "unavailable"
 
 
 def _is_fresh(stored: StoredToken, refused_version: int | None) -> bool:

@@ -34,6 +34,8 @@ class ClaimedCall:
     raw_lookup: bool
     failures: int
     failing_for: float
+    # Its last claim ended without any result.
+    is_suspect: bool
     hub_id: int | None
     contact_id: str | None
     # Seconds since the mark; None when no write is in doubt.
@@ -106,7 +108,7 @@ _CLAIM = """
            coalesce(calls.received_at, l.created_at) AS received_at,
            l.lane, l.looks, l.raw_lookup, l.failures,
            coalesce(extract(epoch FROM now() - l.failing_since), 0)::float8 AS failing_for,
-           l.hub_id, l.contact_id,
+           l.suspect_size IS NOT NULL AS is_suspect, l.hub_id, l.contact_id,
            extract(epoch FROM now() - l.last_write_at)::float8 AS marked_for,
            l.read_back_misses
     FROM claimed l LEFT JOIN calls ON calls.log_id = l.id
@@ -142,6 +144,21 @@ def _may_claim_suspects(session: Session, suspect_size: int) -> bool:
     return bool(is_locked) and bool(
         session.execute(_SUSPECT_MAY_BE_HELD, {"suspect_size": suspect_size}).scalar_one()
     )
+
+
+_CONNECTIONS_WITH_SUSPECTS = text("""
+    SELECT c.id FROM hubspot_oauth_tokens c
+    WHERE c.state = 'connected'
+      AND (c.user_id, c.workspace_id) IN (
+          SELECT user_id, workspace_id FROM hubspot_sync_logs
+          WHERE suspect_size IS NOT NULL AND claimed_by IS NULL AND next_attempt_at <= now()
+          LIMIT :most)
+""")
+
+
+def find_connections_with_suspects(session: Session, *, most: int) -> list[str]:
+    """Ids of live connections with due suspects, found among the first `most` of these calls."""
+    return list(session.execute(_CONNECTIONS_WITH_SUSPECTS, {"most": most}).scalars())
 
 
 _RENEW = text("""
@@ -193,6 +210,17 @@ def release_calls(
             "delay": delay,
         },
     )
+
+
+_TAKE_BACK = text("""
+    UPDATE hubspot_sync_logs SET claimed_by = NULL, claimed_until = NULL, claim_size = NULL
+    WHERE claimed_by = :claim_id
+""")
+
+
+def take_back_claim(session: Session, claim_id: str) -> None:
+    """End a claim of which nobody knows whether it was committed: nothing was begun under it."""
+    session.execute(_TAKE_BACK, {"claim_id": claim_id})
 
 
 _ABANDON = text("""

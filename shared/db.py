@@ -2,15 +2,22 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any, Final
 
 import psycopg
-from sqlalchemy import URL, Engine, create_engine, event
-from sqlalchemy.engine import ExceptionContext
+from psycopg.abc import RV, PQGen
+from sqlalchemy import URL, Engine, create_engine, event, text
+from sqlalchemy.engine import Dialect, ExceptionContext
 from sqlalchemy.orm import Session, sessionmaker
 
 # A statement that outlives its turn helps nobody; the longest honest one is a sweep over a backlog.
-STATEMENT_TIMEOUT_MS = 15_000
-CONNECT_TIMEOUT_S = 3
+STATEMENT_TIMEOUT_MS: Final = 15_000
+CONNECT_TIMEOUT_S: Final = 3
+# Postgres ends every statement before that, whatever it waits for: who says nothing is not there.
+SILENCE_S: Final = STATEMENT_TIMEOUT_MS / 1000 + 2
+# Postgres in turn gives up who says nothing with a transaction open, and lets its rows go: longer
+# than the one transaction takes that is open while HubSpot is asked.
+IDLE_TRANSACTION_TIMEOUT_MS: Final = 20_000
 
 
 class Database:
@@ -19,9 +26,10 @@ class Database:
     Args:
         url: An SQLAlchemy URL with the psycopg driver.
         pool_size: Connections kept; as many again may open under pressure.
+        silence_s: Seconds without an answer after which a connection is given up.
     """
 
-    def __init__(self, url: str | URL, *, pool_size: int = 5) -> None:
+    def __init__(self, url: str | URL, *, pool_size: int = 5, silence_s: float = SILENCE_S) -> None:
         self.engine: Engine = create_engine(
             url,
             pool_size=pool_size,
@@ -32,7 +40,10 @@ class Database:
             connect_args={
                 "connect_timeout": CONNECT_TIMEOUT_S,
                 "application_name": "hubspot-call-sync",
-                "options": f"-c statement_timeout={STATEMENT_TIMEOUT_MS} -c timezone=UTC",
+                "options": (
+                    f"-c statement_timeout={STATEMENT_TIMEOUT_MS} -c timezone=UTC"
+                    f" -c idle_in_transaction_session_timeout={IDLE_TRANSACTION_TIMEOUT_MS}"
+                ),
                 # Half-open connections die in seconds instead of hours.
                 "keepalives_idle": 10,
                 "keepalives_interval": 3,
@@ -40,6 +51,8 @@ class Database:
                 "tcp_user_timeout": 10_000,
             },
         )
+        self._silence_s = silence_s
+        event.listen(self.engine, "do_connect", self._connect)
         event.listen(self.engine, "handle_error", _leave_out_values)
         self._sessions = sessionmaker(self.engine, expire_on_commit=False)
 
@@ -49,9 +62,43 @@ class Database:
         with self._sessions.begin() as session:
             yield session
 
+    def _connect(
+        self, _dialect: Dialect, _record: object, arguments: list[Any], options: dict[str, Any]
+    ) -> "_BoundedConnection":
+        connection = _BoundedConnection.connect(*arguments, **options)
+        connection.silence_s = self._silence_s
+        return connection
+
     def dispose(self) -> None:
         """Close every pooled connection."""
         self.engine.dispose()
+
+
+def allow_idling(session: Session, *, seconds: float) -> None:
+    """Let this one transaction be idle for longer, because HubSpot is asked inside it."""
+    session.execute(
+        text("SELECT set_config('idle_in_transaction_session_timeout', :limit, true)"),
+        {"limit": f"{seconds:.0f}s"},
+    )
+
+
+class _BoundedConnection(psycopg.Connection[Any]):
+    """A connection on which no wait is endless.
+
+    libpq has no limit of its own, and TCP notices nothing while the other end's kernel, or a frozen
+    pooler's, still acknowledges what is sent.
+    """
+
+    silence_s = SILENCE_S
+
+    def wait(self, gen: PQGen[RV], interval: float = 0.1, timeout: float | None = None) -> RV:
+        """Wait as psycopg does; what stays unanswered closes the connection."""
+        try:
+            return super().wait(gen, interval, self.silence_s if timeout is None else timeout)
+        except psycopg.OperationalError as error:
+            if error.sqlstate is None:  # not Postgres's own words: the answer may come too late
+                self.close()
+            raise
 
 
 def _leave_out_values(context: ExceptionContext) -> None:

@@ -12,6 +12,8 @@ from typing import Final
 
 from redis import Redis, RedisError
 
+from shared.metrics import BUDGET_REFUSALS, BUDGET_WAIT_SECONDS
+
 # A turn's place is renewed while it runs; a dead worker's is free after this.
 PLACE_S: Final = 15
 
@@ -99,6 +101,7 @@ redis.call('ZADD', KEYS[1], 'XX', time[1] + time[2] / 1000000 + tonumber(ARGV[2]
 class _Line:
     """A budget: slots a second, how many may be taken at once, and what raises a lowered rate."""
 
+    budget: str
     key: str
     rate: float
     burst: int
@@ -151,13 +154,20 @@ class Limits:
 
     def reserve_token_request(self, *, longest_wait: float) -> float | None:
         """Reserve a request to the token endpoint, which the whole app shares."""
-        return self._take(_Line("callsync:budget:tokens", TOKENS_PER_S, TOKENS_BURST), longest_wait)
+        return self._take(
+            _Line("tokens", "callsync:budget:tokens", TOKENS_PER_S, TOKENS_BURST), longest_wait
+        )
 
     def _take(self, line: _Line, longest_wait: float) -> float | None:
         wait_ms = self._reserve(
             keys=[line.key], args=[line.rate, line.burst, longest_wait, line.recovery]
         )
-        return None if int(wait_ms) < 0 else int(wait_ms) / 1000
+        if int(wait_ms) < 0:
+            BUDGET_REFUSALS.labels(line.budget).inc()
+            return None
+        wait = int(wait_ms) / 1000
+        BUDGET_WAIT_SECONDS.labels(line.budget).observe(wait)
+        return wait
 
     def note_busy(self, connection_id: str) -> None:
         """After a batch that was not small: one that is not full may gather for a moment."""
@@ -202,9 +212,11 @@ def _allowed(hub_id: int) -> str:
 
 
 def _search(hub_id: int) -> _Line:
-    return _Line(f"callsync:budget:search:{hub_id}", SEARCH_PER_S, 1, SEARCH_RECOVERY_PER_MIN)
+    return _Line(
+        "search", f"callsync:budget:search:{hub_id}", SEARCH_PER_S, 1, SEARCH_RECOVERY_PER_MIN
+    )
 
 
 def _requests(hub_id: int, share: float) -> _Line:
     burst = max(1, round(REQUESTS_BURST * share))
-    return _Line(f"callsync:budget:requests:{hub_id}", REQUESTS_PER_S * share, burst)
+    return _Line("requests", f"callsync:budget:requests:{hub_id}", REQUESTS_PER_S * share, burst)

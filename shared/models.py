@@ -251,6 +251,13 @@ class SyncLog(Base):
             "last_write_at IS NULL OR (hub_id IS NOT NULL AND contact_id IS NOT NULL)",
             "mark_names_contact",
         ),
+        CheckConstraint(
+            "read_back_misses = 0 OR last_write_at IS NOT NULL", "misses_are_of_a_mark"
+        ),
+        CheckConstraint(
+            "error_code IS DISTINCT FROM 'unconfirmed' OR last_write_at IS NOT NULL",
+            "unconfirmed_has_mark",
+        ),
         CheckConstraint("lane BETWEEN 0 AND 3", "lane"),
     )
 
@@ -295,6 +302,33 @@ class Tally(Base):
     hour: Mapped[datetime] = mapped_column(Moment, primary_key=True)
     status: Mapped[str] = mapped_column(Text, primary_key=True)
     calls: Mapped[int] = mapped_column(BigInteger)
+
+
+class Latency(Base):
+    """How many calls of each hour took how long to become notes, in steps of 2^(1/4).
+
+    Kept by the tallies' trigger. A call that took `t` ms, from its webhook to its note, is in the
+    bin floor(4 · log2 t).
+    """
+
+    __tablename__ = "hubspot_sync_latencies"
+
+    user_id: Mapped[str] = mapped_column(Text, primary_key=True)
+    workspace_id: Mapped[str] = mapped_column(Text, primary_key=True)
+    hour: Mapped[datetime] = mapped_column(Moment, primary_key=True)
+    bin: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
+    calls: Mapped[int] = mapped_column(BigInteger)
+
+
+class Quota(Base):
+    """When a tenant had something done that is rationed: the last few times, oldest first."""
+
+    __tablename__ = "hubspot_quotas"
+
+    user_id: Mapped[str] = mapped_column(Text, primary_key=True)
+    workspace_id: Mapped[str] = mapped_column(Text, primary_key=True)
+    action: Mapped[str] = mapped_column(Text, primary_key=True)
+    used_at: Mapped[list[datetime]] = mapped_column(ARRAY(Moment))
 
 
 class OAuthState(Base):
@@ -358,3 +392,22 @@ class SurplusNote(Base):
     attempts: Mapped[int] = mapped_column(Integer, server_default="0")
     next_attempt_at: Mapped[datetime] = mapped_column(Moment, server_default=func.now(), index=True)
     created_at: Mapped[datetime] = mapped_column(Moment, server_default=func.now())
+
+
+class LateWrite(Base):
+    """A create that stayed unanswered and whose call had left its worker's hands by then.
+
+    The contact's notes are read until the create cannot commit any more: what it wrote is adopted,
+    or archived when the call has another note.
+    """
+
+    __tablename__ = "hubspot_late_writes"
+
+    log_id: Mapped[str] = mapped_column(
+        Id, ForeignKey("hubspot_sync_logs.id", ondelete="CASCADE"), primary_key=True
+    )
+    hub_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    contact_id: Mapped[str] = mapped_column(Text)
+    written_at: Mapped[datetime] = mapped_column(Moment, server_default=func.now())
+    read_back_misses: Mapped[int] = mapped_column(SmallInteger, server_default="0")
+    next_attempt_at: Mapped[datetime] = mapped_column(Moment, server_default=func.now(), index=True)

@@ -8,6 +8,8 @@ from datetime import datetime
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from shared.late_writes import UnansweredWrite, remember_late_writes
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
@@ -19,7 +21,8 @@ class Outcome:
         status: The status a person sees.
         next_in: Seconds until the call is due again; None when nothing more will happen.
         is_failing: The retry schedule goes on; otherwise it starts afresh next time.
-        keeps_mark: A write is still in doubt.
+        keeps_mark: A write is still in doubt; a write of this claim, if `hub_id` and `contact_id`
+            say where.
         is_attempt: This is shown as an attempt; a mere wait is not.
         hub_id: Overwrites the row's only when given, as do `phone_number` and `contact_id`.
     """
@@ -73,7 +76,7 @@ _RECORD = text("""
         WHERE l.id = o.id AND l.engagement_id IS NULL
           AND (o.engagement_id IS NOT NULL
                OR (l.fence = o.fence AND l.claimed_by IS NOT NULL))
-        RETURNING l.id
+        RETURNING l.id, extract(epoch FROM clock_timestamp() - l.created_at)::float8 AS age
     ), attempted AS (
         INSERT INTO hubspot_sync_attempts (log_id, started_at, duration_ms, outcome, error_code,
                                            message, http_status, correlation_id)
@@ -82,7 +85,7 @@ _RECORD = text("""
                o.status, o.error_code, o.error_message, o.http_status, o.correlation_id
         FROM o JOIN recorded USING (id) WHERE o.is_attempt
     )
-    SELECT id FROM recorded
+    SELECT id, age FROM recorded
 """)
 
 # The row has another note already: this one must go, and is remembered until it has. A statement
@@ -100,15 +103,15 @@ _REMEMBER_SURPLUS = text("""
 
 def record_outcomes(
     session: Session, outcomes: Sequence[Outcome], *, started_at: datetime
-) -> frozenset[str]:
-    """Store outcomes and their attempts; returns the log ids that took them.
+) -> dict[str, float]:
+    """Store outcomes and their attempts; returns the seconds since intake by log id of those taken.
 
     An outcome without a note is dropped when its claim is lost: whoever holds the call now
     decides. A note is proof and always counts; if the row has another one, this one is put on the
-    list of surplus notes.
+    list of surplus notes. A write in doubt that is dropped is looked for later.
     """
     if not outcomes:
-        return frozenset()
+        return {}
     rows = session.execute(
         _RECORD,
         {
@@ -116,8 +119,9 @@ def record_outcomes(
             "started_at": started_at,
         },
     )
-    recorded = frozenset(rows.scalars())
-    untaken = [each for each in outcomes if each.engagement_id and each.id not in recorded]
+    recorded = {row.id: row.age for row in rows}
+    dropped = [each for each in outcomes if each.id not in recorded]
+    untaken = [each for each in dropped if each.engagement_id]
     if untaken:
         session.execute(
             _REMEMBER_SURPLUS,
@@ -127,6 +131,14 @@ def record_outcomes(
                 "note_ids": [each.engagement_id for each in untaken],
             },
         )
+    remember_late_writes(
+        session,
+        [
+            UnansweredWrite(each.id, each.hub_id, each.contact_id)
+            for each in dropped
+            if each.keeps_mark and each.hub_id is not None and each.contact_id is not None
+        ],
+    )
     return recorded
 
 

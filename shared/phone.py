@@ -18,7 +18,8 @@ from phonenumbers import CountryCodeSource, PhoneNumberFormat, ValidationResult
 
 SUPPORTED_REGIONS = frozenset(phonenumbers.SUPPORTED_REGIONS)
 
-_MAX_TEXT = 250  # what libphonenumber reads; longer text would only keep the expressions below busy
+# What libphonenumber reads; longer text would only keep the expressions below busy.
+MAX_TEXT = 250
 _MAX_E164 = 16  # a plus sign and 15 digits (ITU-T E.164); libphonenumber lets Germany have more
 # Below this a number that libphonenumber does not know is a short code or a fragment.
 _MIN_UNKNOWN_DIGITS = 7
@@ -83,7 +84,7 @@ def parse_phone(raw: str | None, region: str) -> PhoneNumber:
     Numbers that are possible but not assigned (fictional ones, new ranges) are accepted.
     Raises WithheldNumberError or InvalidNumberError, and nothing else.
     """
-    if raw is not None and len(raw) > _MAX_TEXT:
+    if raw is not None and len(raw) > MAX_TEXT:
         raise InvalidNumberError("The phone number is too long to be one.")
     text, is_address = _unwrap_uri(_tidy(raw or ""))
     _refuse_withheld(text)

@@ -15,6 +15,8 @@ from kombu.exceptions import OperationalError as BrokerError
 from kombu.transport.redis import Channel
 from redis import Redis, RedisError
 
+from shared.metrics import WAKE_UPS
+
 log = structlog.get_logger(__name__)
 
 SYNC_TASK: Final = "callsync.sync_connection"
@@ -28,13 +30,21 @@ SOCKET_TIMEOUT_S: Final = 2.0
 # Messages are hints: nothing is put back, and what leaves the queue counts as acknowledged.
 Channel.do_restore = False
 
+_REDIS_OPTIONS: Final = {
+    "ack_emulation": False,
+    "health_check_interval": 5,  # seconds; else a silent connection is noticed after 25
+    "socket_connect_timeout": SOCKET_TIMEOUT_S,
+    "socket_timeout": SOCKET_TIMEOUT_S,
+    "socket_keepalive": True,
+}
 
-def make_celery(redis_url: str) -> Celery:
+
+def make_celery(broker_url: str) -> Celery:
     """The Celery application, configured the same in every process."""
-    broker = redis_url
-    if redis_url.startswith("unix://"):  # Kombu's word for the same
-        broker = redis_url.replace("unix://", "redis+socket://", 1)
-    app = Celery("callsync", broker=broker, set_as_current=False, amqp=_PromptAMQP)
+    is_rabbitmq = broker_url.startswith("amqp")  # it has none of these options
+    if broker_url.startswith("unix://"):  # Kombu's word for the same
+        broker_url = broker_url.replace("unix://", "redis+socket://", 1)
+    app = Celery("callsync", broker=broker_url, set_as_current=False, amqp=_PromptAMQP)
     app.conf.update(
         task_serializer="json",
         accept_content=["json"],
@@ -49,13 +59,7 @@ def make_celery(redis_url: str) -> Celery:
         worker_cancel_long_running_tasks_on_connection_loss=False,
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
-        broker_transport_options={
-            "ack_emulation": False,
-            "health_check_interval": 5,  # seconds; else a silent connection is noticed after 25
-            "socket_connect_timeout": SOCKET_TIMEOUT_S,
-            "socket_timeout": SOCKET_TIMEOUT_S,
-            "socket_keepalive": True,
-        },
+        broker_transport_options={} if is_rabbitmq else _REDIS_OPTIONS,
         enable_utc=True,
         timezone="UTC",
     )
@@ -92,9 +96,10 @@ class WakeUpError(Exception):
 class WakeUps:
     """Tells the workers that a connection has due calls, at most once per `COALESCE_S`."""
 
-    def __init__(self, redis_url: str) -> None:
+    def __init__(self, redis_url: str, broker_url: str | None = None) -> None:
+        """The messages go through `broker_url`, or through Redis, which coalesces them."""
         self._redis = connect_redis(redis_url)
-        self._celery = make_celery(redis_url)
+        self._celery = make_celery(broker_url or redis_url)
 
     def wake(self, connection_id: str) -> None:
         """Publish a wake-up unless one is on its way.
@@ -103,10 +108,13 @@ class WakeUps:
             WakeUpError: Redis is away.
         """
         try:
-            if self._redis.set(_key(connection_id), b"", nx=True, ex=COALESCE_S):
+            is_first = self._redis.set(_key(connection_id), b"", nx=True, ex=COALESCE_S)
+            if is_first:
                 self._celery.send_task(SYNC_TASK, args=[connection_id], retry=False)
         except (RedisError, BrokerError, OSError) as error:
+            WAKE_UPS.labels("lost").inc()
             raise WakeUpError(type(error).__name__) from error
+        WAKE_UPS.labels("published" if is_first else "coalesced").inc()
 
     def heard(self, connection_id: str) -> None:
         """Say that the wake-up has arrived: what becomes due from now on needs another."""

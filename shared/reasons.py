@@ -1,5 +1,6 @@
 """Why a call is not (yet) in HubSpot: the stable codes that logs, API and metrics share."""
 
+from collections.abc import Collection
 from enum import StrEnum
 from typing import Final
 
@@ -33,7 +34,8 @@ class Reason(StrEnum):
     PAYLOAD_EXPIRED = "payload_expired"
 
 
-# Messages that more than one place records.
+# Messages that more than one place gives.
+NOT_FOUND_MESSAGE: Final = "No HubSpot contact has this phone number."
 NOT_CONNECTED_MESSAGE: Final = (
     "HubSpot was not connected when this call waited. Calls of the last 7 days are synced when"
     " the workspace connects; older ones can be retried by hand."
@@ -49,3 +51,10 @@ OTHER_ACCOUNT_MESSAGE: Final = (
     "This call waited for another HubSpot account when the connection changed. Retry it to sync"
     " it to the account that is connected now."
 )
+
+
+def describe_ambiguity(contact_ids: Collection[str]) -> str:
+    """Say that several contacts have the number, and which."""
+    return f"{len(contact_ids)} HubSpot contacts have this phone number: " + ", ".join(
+        sorted(contact_ids)[:10]
+    )

@@ -11,7 +11,9 @@ from shared.sync_logs import LogFilter, Position, find_logs
 
 RETRYABLE: Final = ("error", "skipped")
 
-# The mark stays, with its account and contact: a write in doubt is reconciled there first.
+# The mark stays, with its account and contact: a write in doubt is reconciled there first. A new
+# fence takes the call from a worker that looks a skipped one up again: what that learns of it would
+# undo the replay.
 _REQUEUE = text("""
     WITH wanted AS (
         SELECT l.id FROM hubspot_sync_logs l
@@ -24,7 +26,8 @@ _REQUEUE = text("""
         UPDATE hubspot_sync_logs l
         SET status = 'pending', error_code = NULL, error_message = NULL, lane = 1,
             next_attempt_at = now(), failures = 0, failing_since = NULL, looks = 0,
-            raw_lookup = false, updated_at = now(),
+            raw_lookup = false, updated_at = now(), fence = l.fence + 1,
+            claimed_by = NULL, claimed_until = NULL, claim_size = NULL,
             hub_id = CASE WHEN l.last_write_at IS NOT NULL THEN l.hub_id END,
             contact_id = CASE WHEN l.last_write_at IS NOT NULL THEN l.contact_id END
         FROM wanted WHERE l.id = wanted.id

@@ -5,6 +5,9 @@ from typing import Final
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from shared.metrics import OUTCOMES
+from shared.reasons import Reason, Status
+
 MOST_AT_ONCE: Final = 10_000
 
 # A call in a worker's hands keeps its content until the next round. When HubSpot refuses a note it
@@ -30,12 +33,14 @@ _DELETE_PAYLOADS = text("""
         FROM deleted
         WHERE l.id = deleted.log_id
           AND (l.next_attempt_at IS NOT NULL OR l.error_code = 'rejected_by_hubspot')
+        RETURNING l.error_code
     ), unquoted AS (
         UPDATE hubspot_sync_attempts a SET message = NULL
         FROM deleted
         WHERE a.log_id = deleted.log_id AND a.error_code = 'rejected_by_hubspot'
     )
-    SELECT count(*) FROM deleted
+    SELECT count(*), (SELECT count(*) FROM settled WHERE error_code = 'payload_expired') AS expired
+    FROM deleted
 """)
 
 PAYLOAD_EXPIRED_MESSAGE: Final = (
@@ -48,7 +53,7 @@ REFUSED_MESSAGE: Final = (
 
 def delete_old_payloads(session: Session, *, days: int) -> int:
     """Delete the content of calls received more than `days` days ago, a batch at a time."""
-    deleted = session.execute(
+    deleted, expired = session.execute(
         _DELETE_PAYLOADS,
         {
             "days": days,
@@ -56,8 +61,9 @@ def delete_old_payloads(session: Session, *, days: int) -> int:
             "message": PAYLOAD_EXPIRED_MESSAGE,
             "refused": REFUSED_MESSAGE,
         },
-    )
-    return int(deleted.scalar_one())
+    ).one()
+    OUTCOMES.labels(Status.ERROR, Reason.PAYLOAD_EXPIRED).inc(expired)
+    return int(deleted)
 
 
 _DELETE_STATES = text("""

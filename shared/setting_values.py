@@ -123,6 +123,16 @@ def redis_url(text: str) -> SecretStr:
     return SecretStr(text)
 
 
+def broker_url(text: str) -> SecretStr:
+    """Accept a URL of Redis or of RabbitMQ."""
+    parts = _split_url(text)
+    if parts.scheme not in {"amqp", "amqps"}:
+        return redis_url(text)
+    if not parts.hostname:
+        raise InvalidValueError("names no server")
+    return SecretStr(text)
+
+
 def web_url(text: str) -> str:
     """Accept an https URL (http on this machine only)."""
     parts = _split_url(text)
@@ -141,6 +151,20 @@ def base_url(text: str) -> str:
     if parts.query or parts.fragment:
         raise InvalidValueError("has a query or a fragment, but paths are appended to it")
     return text.rstrip("/")
+
+
+def api_url(text: str) -> str:
+    """Accept HubSpot's base URL, or `sandbox+http://host:port`: a sandbox without encryption.
+
+    Client secret and tokens go there in the clear. Hence it has to be said, and the host must have
+    a name without a dot, as the services of one container network have and no public one has.
+    """
+    if not text.startswith("sandbox+http://"):
+        return base_url(text)
+    parts = urlsplit(base_url(text.replace("sandbox+http://", "https://", 1)))
+    if not set(".:").isdisjoint(parts.hostname or ""):
+        raise InvalidValueError("is a sandbox by http, which must be a neighbour without a dot")
+    return f"http://{parts.netloc}{parts.path}"
 
 
 def origin(url: str) -> str:
@@ -195,6 +219,24 @@ def encryption_keys(text: str) -> tuple[bytes, ...]:
             raise InvalidValueError(f"key {number} repeats key {keys.index(key) + 1}")
         keys.append(key)
     return tuple(keys)
+
+
+def ports(text: str) -> range:
+    """Accept a port, or several in a row: `9464-9479`."""
+    first, dash, last = text.partition("-")
+    parse = whole_number(1, 65_535)
+    found = range(parse(first), parse(last if dash else first) + 1)
+    if not found:
+        raise InvalidValueError(f"is {text!r}, which ends before it starts")
+    return found
+
+
+def collector_url(text: str) -> str:
+    """Accept where spans are sent: mostly a neighbour without encryption."""
+    parts = _split_url(text)
+    if parts.scheme not in DEFAULT_PORTS or not parts.hostname:
+        raise InvalidValueError(f"is {text!r}, not a URL that starts with http:// or https://")
+    return text
 
 
 def basic_auth(text: str) -> SecretStr:

@@ -82,6 +82,11 @@ class DatabaseSettings:
         return []
 
 
+def _derive_broker(found: Mapping[str, Any]) -> SecretStr:
+    url: SecretStr = found["redis_url"]
+    return url
+
+
 @dataclass(frozen=True, kw_only=True, repr=False)
 class ServiceSettings(DatabaseSettings):
     """What the API and the worker both use."""
@@ -90,6 +95,15 @@ class ServiceSettings(DatabaseSettings):
         SecretStr,
         Setting(
             values.redis_url, "write it like redis://host:6379/0", is_required=True, is_secret=True
+        ),
+    ]
+    broker_url: Annotated[
+        SecretStr,
+        Setting(
+            values.broker_url,
+            "leave it out to use REDIS_URL, or write it like amqp://user:password@host:5672/vhost",
+            default=_derive_broker,
+            is_secret=True,
         ),
     ]
     hubspot_client_id: Annotated[
@@ -123,7 +137,7 @@ class ServiceSettings(DatabaseSettings):
     ]
     hubspot_api_url: Annotated[
         str,
-        Setting(values.base_url, "leave it out to use HubSpot", default="https://api.hubapi.com"),
+        Setting(values.api_url, "leave it out to use HubSpot", default="https://api.hubapi.com"),
     ]
     hubspot_app_url: Annotated[
         str,
@@ -163,6 +177,11 @@ class ServiceSettings(DatabaseSettings):
         Setting(values.one_of("json", "console"), "leave it out for JSON except on a terminal"),
     ]
 
+    otel_exporter_otlp_endpoint: Annotated[
+        str | None,
+        Setting(values.collector_url, "give the collector's address, http://host:4318"),
+    ]
+
     @property
     def redirect_uri(self) -> str:
         """Where HubSpot sends the browser back; the HubSpot app must list exactly this."""
@@ -175,6 +194,10 @@ class WorkerSettings(ServiceSettings):
 
     flower_basic_auth: Annotated[
         SecretStr | None, Setting(values.basic_auth, "write it as user:password", is_secret=True)
+    ]
+    metrics_port: Annotated[
+        range | None,
+        Setting(values.ports, "give a port, or several to choose from, like 9464-9479"),
     ]
 
 

@@ -11,7 +11,8 @@ from typing import Final, NamedTuple
 from sqlalchemy import ColumnElement, Select, func, select, tuple_
 from sqlalchemy.orm import Session
 
-from shared.models import Attempt, SyncLog
+from shared.call_details import CallDetails
+from shared.models import Attempt, Call, SyncLog
 
 MOST_COUNTED: Final = 10_000
 MOST_ATTEMPTS: Final = 200
@@ -34,6 +35,7 @@ class LogFilter:
 
     user_id: str
     workspace_id: str
+    ids: tuple[str, ...] | None = None
     statuses: tuple[str, ...] | None = None
     error_code: str | None = None
     call_id: str | None = None
@@ -44,6 +46,8 @@ class LogFilter:
     def conditions(self) -> list[ColumnElement[bool]]:
         """The filter as conditions on `SyncLog`."""
         found = [SyncLog.user_id == self.user_id, SyncLog.workspace_id == self.workspace_id]
+        if self.ids is not None:
+            found.append(SyncLog.id.in_(self.ids))
         if self.statuses is not None:
             found.append(SyncLog.status.in_(self.statuses))
         if self.error_code is not None:
@@ -92,9 +96,9 @@ def find_logs(
     return LogSlice(logs[:limit], Position(last.created_at, last.id))
 
 
-def count_logs(session: Session, wanted: LogFilter) -> int:
-    """Count entries, but no further than one more than `MOST_COUNTED`."""
-    some = select(SyncLog.id).where(*wanted.conditions()).limit(MOST_COUNTED + 1).subquery()
+def count_logs(session: Session, wanted: LogFilter, *, most: int = MOST_COUNTED) -> int:
+    """Count entries, but no further than one more than `most`."""
+    some = select(SyncLog.id).where(*wanted.conditions()).limit(most + 1).subquery()
     return session.scalars(select(func.count()).select_from(some)).one()
 
 
@@ -103,6 +107,12 @@ def find_log(session: Session, log_id: str, *, user_id: str, workspace_id: str) 
     return session.scalars(
         select(SyncLog).filter_by(id=log_id, user_id=user_id, workspace_id=workspace_id)
     ).one_or_none()
+
+
+def find_contents(session: Session, log_id: str) -> CallDetails | None:
+    """What the call's note is written from; None once it is deleted."""
+    call = session.get(Call, log_id)
+    return CallDetails.from_payload(call.payload) if call is not None else None
 
 
 def find_attempts(session: Session, log_id: str) -> Sequence[Attempt]:

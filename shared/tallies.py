@@ -16,7 +16,8 @@ SUCCESSES_LOOKED_AT: Final = 100
 class CallCounts:
     """Calls waiting now, at most `MOST_PENDING`, and how those of the last 24 hours ended.
 
-    The day has the resolution of an hour: the current hour and the 23 before it.
+    The day has the resolution of an hour: the current hour and the 23 before it. `has_any` says
+    whether there ever was a call.
     """
 
     pending: int
@@ -24,6 +25,7 @@ class CallCounts:
     error: int
     skipped: int
     last_sync_at: datetime | None
+    has_any: bool
 
 
 _TALLY = text("""
@@ -48,6 +50,11 @@ _LAST_SYNC = text("""
         LIMIT :looked_at) AS newest
 """)
 
+_HAS_ANY = text("""
+    SELECT EXISTS (SELECT FROM hubspot_sync_logs
+                   WHERE user_id = :user_id AND workspace_id = :workspace_id)
+""")
+
 
 def count_calls(session: Session, *, user_id: str, workspace_id: str) -> CallCounts:
     """Count the calls of a user and workspace."""
@@ -61,4 +68,5 @@ def count_calls(session: Session, *, user_id: str, workspace_id: str) -> CallCou
         last_sync_at=session.execute(
             _LAST_SYNC, {**tenant, "looked_at": SUCCESSES_LOOKED_AT}
         ).scalar_one(),
+        has_any=session.execute(_HAS_ANY, tenant).scalar_one(),
     )

@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from shared.connections import REQUEUE_DAYS
+from shared.metrics import OUTCOMES
 from shared.reasons import NOT_CONNECTED_MESSAGE, RECONNECT_MESSAGE
 
 
@@ -21,7 +23,8 @@ class WaitingTenant:
     is_paused: bool
 
 
-_WAITING = text("""
+# The head of each line of waiting calls: of each user, workspace and lane. Two statements start so.
+HEADS: Final = """
     WITH RECURSIVE head AS (
         (SELECT user_id, workspace_id, lane, next_attempt_at FROM hubspot_sync_logs
          WHERE next_attempt_at IS NOT NULL AND claimed_by IS NULL
@@ -35,12 +38,15 @@ _WAITING = text("""
                   > (head.user_id, head.workspace_id, head.lane)
             ORDER BY l.user_id, l.workspace_id, l.lane, l.next_attempt_at LIMIT 1) AS hop
     )
+"""
+
+_WAITING = text(f"""{HEADS}
     SELECT due.user_id, due.workspace_id, c.id AS connection_id, c.state,
            coalesce(a.paused_until > now(), false) AS is_paused
     FROM (SELECT DISTINCT user_id, workspace_id FROM head WHERE next_attempt_at <= now()) AS due
     LEFT JOIN hubspot_oauth_tokens c USING (user_id, workspace_id)
     LEFT JOIN hubspot_accounts a ON a.hub_id = c.hub_id
-""")
+""")  # noqa: S608 - a constant of ours
 
 
 def find_waiting_tenants(session: Session) -> list[WaitingTenant]:
@@ -79,12 +85,13 @@ _SETTLE = text("""
         hub_id = CASE WHEN l.created_at < gone.state_changed_at
                       THEN coalesce(l.hub_id, gone.hub_id) ELSE l.hub_id END
     FROM gone WHERE l.id = gone.id
+    RETURNING l.status, l.error_code, l.next_attempt_at
 """)
 
 
 def settle_without_connection(session: Session, tenants: Sequence[WaitingTenant]) -> int:
     """Give due calls of tenants without a live connection their reason; returns how many."""
-    result = session.execute(
+    rows = session.execute(
         _SETTLE,
         {
             "user_ids": [tenant.user_id for tenant in tenants],
@@ -93,5 +100,8 @@ def settle_without_connection(session: Session, tenants: Sequence[WaitingTenant]
             "reconnect": RECONNECT_MESSAGE,
             "days": REQUEUE_DAYS,
         },
-    )
-    return result.rowcount  # type: ignore[attr-defined,no-any-return]
+    ).all()
+    for row in rows:
+        if row.next_attempt_at is None:
+            OUTCOMES.labels(row.status, row.error_code).inc()
+    return len(rows)

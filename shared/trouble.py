@@ -75,7 +75,7 @@ class Pile:
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """Everything at once; counts of calls stop at `MOST_COUNTED`.
+    """Everything at once; counts of calls stop at `most` of `read_trouble`.
 
     Attributes:
         paused_accounts: Soonest end first.
@@ -180,17 +180,20 @@ _REVOCATIONS = text("""
 MISCONFIGURED: Final = "configuration_error"
 
 
-def read_trouble(session: Session) -> Trouble:
-    """Read all of it; costs about as much as there is trouble, whatever the length of the log."""
-    most = {"most": MOST_COUNTED}
-    failed = [FailedCalls(**row) for row in session.execute(_FAILED, most).mappings()]
+def read_trouble(session: Session, *, most: int = MOST_COUNTED) -> Trouble:
+    """Read all of it; costs about as much as there is trouble, whatever the length of the log.
+
+    Counts of calls stop at `most`.
+    """
+    limit = {"most": most}
+    failed = [FailedCalls(**row) for row in session.execute(_FAILED, limit).mappings()]
     misconfigured = [each for each in failed if each.error_code == MISCONFIGURED]
     return Trouble(
         paused_accounts=[PausedAccount(**row) for row in session.execute(_PAUSED).mappings()],
         lost_connections=[LostConnection(**row) for row in session.execute(_LOST).mappings()],
         stuck_calls=_find_stuck(session, find_waiting_tenants(session)),
-        suspects=_read_pile(session, _SUSPECTS, most),
-        in_doubt=_read_pile(session, _IN_DOUBT, {"lasts": DOUBT_LASTS_S, **most}),
+        suspects=_read_pile(session, _SUSPECTS, limit),
+        in_doubt=_read_pile(session, _IN_DOUBT, {"lasts": DOUBT_LASTS_S, **limit}),
         misconfigured=(
             Pile(misconfigured[0].calls, misconfigured[0].since) if misconfigured else Pile(0, None)
         ),

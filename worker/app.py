@@ -2,14 +2,23 @@
 
 import os
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import structlog
-from celery.signals import setup_logging, worker_ready, worker_shutdown, worker_shutting_down
+from celery.signals import (
+    setup_logging,
+    worker_init,
+    worker_ready,
+    worker_shutdown,
+    worker_shutting_down,
+)
 
+from shared.exposition import note_build, serve_metrics
 from shared.logging import configure_logging
 from shared.queue import SYNC_QUEUE, make_celery
 from shared.settings import SettingsError, WorkerSettings
+from shared.tracing import start_tracing
 from worker.resources import process_resources
 from worker.sweep import Sweep
 from worker.tasks import HOUSEKEEPING_TASK, add_tasks
@@ -23,7 +32,7 @@ try:
 except SettingsError as error:
     sys.exit(str(error))
 
-app = make_celery(_settings.redis_url.get_secret_value())
+app = make_celery(_settings.broker_url.get_secret_value())
 app.set_default()
 app.conf.beat_schedule = {
     "housekeeping": {
@@ -35,13 +44,18 @@ app.conf.beat_schedule = {
 }
 add_tasks(app)
 
-# Flower, started by its standard command, reads these after it has loaded this module.
+# Flower, started by its standard command, reads these after it has loaded this module. It only
+# shows: workers are scaled and ended by whoever started them.
+os.environ.setdefault("FLOWER_READ_ONLY", "True")
+os.environ.setdefault("FLOWER_TASKS_COLUMNS", "name,args,state,result,runtime,received,worker")
+os.environ.setdefault("FLOWER_MAX_TASKS", "10000")
+os.environ.setdefault("FLOWER_PURGE_OFFLINE_WORKERS", "3600")
 if _settings.flower_basic_auth is None:
     os.environ.setdefault("FLOWER_ADDRESS", "127.0.0.1")  # nobody is asked for a password
 else:
     os.environ["FLOWER_BASIC_AUTH"] = _settings.flower_basic_auth.get_secret_value()
 
-_sweeps: list[Sweep] = []
+_at_end: list[Callable[[], object]] = []
 
 
 @setup_logging.connect(weak=False)
@@ -49,11 +63,20 @@ def _configure_logging(**_: Any) -> None:
     configure_logging(_settings.log_level, _settings.log_format)
 
 
+@worker_init.connect(weak=False)
+def _start_watching(**_: Any) -> None:
+    note_build("worker")
+    if _settings.otel_exporter_otlp_endpoint is not None:
+        start_tracing("worker")
+
+
 @worker_ready.connect(weak=False)
 def _start_sweeping(**_: Any) -> None:
     sweep = Sweep(process_resources())
     sweep.start()
-    _sweeps.append(sweep)
+    _at_end.append(sweep.stop)
+    if _settings.metrics_port is not None:
+        _at_end.append(serve_metrics(_settings.metrics_port))
     log.info("worker_started")
 
 
@@ -65,7 +88,7 @@ def _stop_working(**_: Any) -> None:
 
 @worker_shutdown.connect(weak=False)
 def _close(**_: Any) -> None:
-    for sweep in _sweeps:
-        sweep.stop()
+    for stop in _at_end:
+        stop()
     process_resources().close()
     log.info("worker_stopped")

@@ -11,6 +11,7 @@ from shared.hubspot.errors import (
     RetryLaterError,
     UnavailableError,
 )
+from shared.metrics import NOTES
 from shared.outcomes import Outcome
 from shared.surplus import add_surplus_notes
 from worker import transitions
@@ -53,6 +54,7 @@ def _act_on(
         contact_id = call.contact_id or ""
         match findings[call.id]:
             case Found(note_id, surplus):
+                NOTES.labels("adopted").inc()
                 outcomes.append(turn.written(call, note_id, contact_id))
                 _remember_surplus(turn, call, surplus)
             case Unknown(survivor_id):

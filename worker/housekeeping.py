@@ -1,4 +1,4 @@
-"""What nobody waits for: revoking grants, archiving surplus notes, deleting old content."""
+"""What nobody waits for: revoking grants, late and surplus notes, deleting old content."""
 
 import time
 from typing import Final
@@ -8,7 +8,9 @@ import structlog
 from shared import retention
 from shared.access_tokens import ConnectionEndedError, TokenBusyError
 from shared.hubspot.errors import HubSpotError
+from shared.metrics import HOUSEKEEPING_SECONDS, LAST_HOUSEKEEPING, NOTES
 from shared.surplus import forget_surplus_note, take_surplus_notes
+from worker.late_writes import look_for_late_writes
 from worker.pacing import OutOfBudgetError, PacedHubSpot
 from worker.resources import Resources
 from worker.revoking import revoke_due_grants
@@ -21,11 +23,17 @@ MOST_NOTES: Final = 100
 
 def keep_house(resources: Resources) -> dict[str, int]:
     """One round; returns how many of each were dealt with."""
-    return {
-        "revoked": revoke_due_grants(resources),
-        "surplus_notes_archived": _archive_surplus_notes(resources),
-        **_delete_what_is_old(resources),
-    }
+    with HOUSEKEEPING_SECONDS.time():
+        done = {
+            "revoked": revoke_due_grants(resources),
+            "late_writes_settled": look_for_late_writes(
+                resources, deadline=time.monotonic() + TIME_S
+            ),
+            "surplus_notes_archived": _archive_surplus_notes(resources),
+            **_delete_what_is_old(resources),
+        }
+    LAST_HOUSEKEEPING.set_to_current_time()
+    return done
 
 
 def _archive_surplus_notes(resources: Resources) -> int:
@@ -46,6 +54,7 @@ def _archive_surplus_notes(resources: Resources) -> int:
         with resources.database.begin() as session:
             forget_surplus_note(session, note)
         archived += 1
+        NOTES.labels("archived").inc()
         log.info("surplus_note_archived", note_id=note.note_id, log_id=note.log_id)
     return archived
 

@@ -3,7 +3,7 @@
 import contextlib
 import time
 from collections.abc import Callable, Collection, Sequence
-from typing import Final, TypeVar
+from typing import Final, Protocol, TypeVar
 
 from redis import RedisError
 
@@ -20,12 +20,19 @@ from shared.hubspot.models import (
     Note,
     RateLimit,
 )
+from shared.limits import SEARCH_PER_S
+from shared.metrics import HUBSPOT_LIMIT_USED
 from worker.resources import Resources
 
 # Waiting longer than this for a slot would hold calls that another turn could take.
 LONGEST_WAIT_S: Final = 1.5
 # A request started with less time left could outlast the turn.
 LEAST_TIME_S: Final = 28.0
+# A request that is sent later than its slot meets those of later slots in one of HubSpot's windows.
+# By so many seconds it may be late and none overflows: of 5 searches in 1 s, of the tenth that is
+# left free of the requests in 10 s.
+LATEST_SEARCH_S: Final = 5 / SEARCH_PER_S - 1
+LATEST_REQUEST_S: Final = 1.1
 
 T = TypeVar("T")
 
@@ -45,7 +52,13 @@ class PacedHubSpot:
     """
 
     def __init__(
-        self, resources: Resources, *, connection_id: str, hub_id: int, deadline: float
+        self,
+        resources: Resources,
+        *,
+        connection_id: str,
+        hub_id: int,
+        deadline: float,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Make the client of one turn.
 
@@ -53,7 +66,8 @@ class PacedHubSpot:
             resources: The worker's.
             connection_id: Whose tokens to use.
             hub_id: Whose budgets to use.
-            deadline: On the monotonic clock; nothing is sent that could outlast it.
+            deadline: On the clock; nothing is sent that could outlast it.
+            clock: Seconds that only grow.
         """
         self.hub_id = hub_id
         self.answered = False
@@ -61,7 +75,10 @@ class PacedHubSpot:
         self._limits = resources.limits
         self._connection_id = connection_id
         self._deadline = deadline
-        self._holds_search_slot = False
+        self._clock = clock
+        # When the slots that are held may be used; None when none is.
+        self._search_slot: float | None = None
+        self._request_slot: float | None = None
         self._renewed = False
         self._token: AccessToken | None = None
 
@@ -71,21 +88,28 @@ class PacedHubSpot:
 
     def wait_for_request_slot(self) -> None:
         """Wait for a slot of the requests that are not searches."""
-        self._wait(self._limits.reserve_request(self.hub_id, longest_wait=LONGEST_WAIT_S))
+        self._request_slot = self._wait(self._limits.reserve_request, LATEST_REQUEST_S)
 
-    def _wait_for_search_slot(self) -> None:
-        self._wait(self._limits.reserve_search(self.hub_id, longest_wait=LONGEST_WAIT_S))
+    def keep_request_slot(self) -> None:
+        """Wait for another slot if so much time has passed that the one held has gone by."""
+        if self._request_slot is None or self._is_late(self._request_slot, LATEST_REQUEST_S):
+            self.wait_for_request_slot()
 
     def may_search(self) -> bool:
         """Wait for a slot for the next search; False when there is none soon enough."""
-        if self._holds_search_slot:
-            return True
         try:
-            self._wait_for_search_slot()
+            self._keep_search_slot()
         except OutOfBudgetError:
             return False
-        self._holds_search_slot = True
         return True
+
+    def _keep_search_slot(self) -> None:
+        if self._search_slot is None or self._is_late(self._search_slot, LATEST_SEARCH_S):
+            self._search_slot = self._wait(self._limits.reserve_search, LATEST_SEARCH_S)
+
+    def _use_search_slot(self) -> None:
+        self._keep_search_slot()
+        self._search_slot = None
 
     def search_contacts(self, search: ContactSearch) -> ContactPage:
         """As the client's, at the pace of searches."""
@@ -95,7 +119,7 @@ class PacedHubSpot:
         """As the client's, at the pace of searches."""
         return self._search(
             lambda: self._client.search_notes(
-                contact_id, created_from_ms=created_from_ms, before_page=self._wait_for_search_slot
+                contact_id, created_from_ms=created_from_ms, before_page=self._use_search_slot
             )
         )
 
@@ -120,7 +144,7 @@ class PacedHubSpot:
         self._read(lambda: self._client.archive_note(note_id))
 
     def create_notes(self, notes: Sequence[NewNote]) -> CreateNotesAnswer:
-        """As the client's, at once: the caller has waited for its slot before marking.
+        """As the client's, at once: the caller holds a slot since before its marks.
 
         Raises:
             TokenRenewedError: The token was too old, and is new now.
@@ -138,18 +162,22 @@ class PacedHubSpot:
         return answer
 
     def _search(self, ask: Callable[[], T]) -> T:
-        if not self.may_search():
-            raise OutOfBudgetError
-        self._holds_search_slot = False
         try:
-            return self._once_more_if_expired(ask)
+            return self._once_more_if_expired(lambda: self._searched(ask))
         except RateLimitedError:
             self._limits.lower_search_rate(self.hub_id)
             raise
 
+    def _searched(self, ask: Callable[[], T]) -> T:
+        self._use_search_slot()
+        return ask()
+
     def _read(self, ask: Callable[[], T]) -> T:
+        return self._once_more_if_expired(lambda: self._asked(ask))
+
+    def _asked(self, ask: Callable[[], T]) -> T:
         self.wait_for_request_slot()
-        return self._once_more_if_expired(ask)
+        return ask()
 
     def _once_more_if_expired(self, ask: Callable[[], T]) -> T:
         try:
@@ -183,15 +211,34 @@ class PacedHubSpot:
 
     def _note_response(self, _method: str, _status: int, _seconds: float, limit: RateLimit) -> None:
         if limit.max is not None and limit.interval_ms == 10_000:  # noqa: PLR2004 - the window we pace
+            if limit.max and limit.remaining is not None:
+                HUBSPOT_LIMIT_USED.observe(1 - limit.remaining / limit.max)
             # HubSpot has answered: whatever Redis says now must not make that uncertain.
             with contextlib.suppress(RedisError):
                 self._limits.note_request_limit(self.hub_id, limit.max)
 
-    def _wait(self, seconds: float | None) -> None:
-        time_left = self._deadline - time.monotonic()
-        if (
-            seconds is None
-            or time_left - seconds < LEAST_TIME_S
-            or self._resources.stopping.wait(seconds)
-        ):
-            raise OutOfBudgetError
+    def _wait(self, reserve: "_Reserve", latest_s: float) -> float:
+        """Wait for a slot; returns when it is, on the clock.
+
+        Whoever wakes too late, because the machine stalled, waits for another one.
+        """
+        while True:
+            slot = self._clock()
+            seconds = reserve(self.hub_id, longest_wait=LONGEST_WAIT_S)
+            time_left = self._deadline - self._clock()
+            if (
+                seconds is None
+                or time_left - seconds < LEAST_TIME_S
+                or self._resources.stopping.wait(seconds)
+            ):
+                raise OutOfBudgetError
+            slot += seconds
+            if not self._is_late(slot, latest_s):
+                return slot
+
+    def _is_late(self, slot: float, latest_s: float) -> bool:
+        return self._clock() - slot > latest_s
+
+
+class _Reserve(Protocol):
+    def __call__(self, hub_id: int, *, longest_wait: float) -> float | None: ...

@@ -5,11 +5,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
-from shared.claims import ClaimedCall
 from shared.hubspot.models import Note
 from shared.notes.rendering import marker_ref
 from worker.pacing import PacedHubSpot
-from worker.transitions import LATE_COMMIT_S, may_write_again
+from worker.transitions import LATE_COMMIT_S, Doubt, may_write_again
 
 NOTES_A_READ: Final = 100
 # Of a longer timeline only the newest notes are read one by one; the rest is asked by search, whose
@@ -46,7 +45,7 @@ class ContactGone:
 Finding = Found | Missed | Unknown | ContactGone
 
 
-def read_back(hubspot: PacedHubSpot, calls: Sequence[ClaimedCall]) -> dict[str, Finding]:
+def read_back(hubspot: PacedHubSpot, calls: Sequence[Doubt]) -> dict[str, Finding]:
     """Look for the note of each call on the contact that its mark names; keyed by log id.
 
     Goes through associations, which do not lag as the search index does. Always the stored
@@ -88,7 +87,7 @@ def read_back(hubspot: PacedHubSpot, calls: Sequence[ClaimedCall]) -> dict[str, 
 
 
 def _ask_for_contact(
-    hubspot: PacedHubSpot, call: ClaimedCall, contact_id: str, *, otherwise: Finding
+    hubspot: PacedHubSpot, call: Doubt, contact_id: str, *, otherwise: Finding
 ) -> Finding:
     # An empty answer may mean a merge: before writing again, and after a 404, the contact itself
     # is read. That it exists says nothing of its notes.

@@ -63,7 +63,7 @@ def open_resources(settings: WorkerSettings) -> Resources:
         database=database,
         redis=redis,
         limits=limits,
-        wake_ups=WakeUps(redis_url),
+        wake_ups=WakeUps(redis_url, settings.broker_url.get_secret_value()),
         cipher=cipher,
         http=http,
         oauth=oauth,

@@ -6,6 +6,7 @@ import structlog
 
 from shared.connections import lock_hub
 from shared.crypto import UndecryptableError
+from shared.db import allow_idling
 from shared.hubspot.client import HubSpotClient
 from shared.hubspot.errors import (
     ConfigurationError,
@@ -27,6 +28,8 @@ GIVE_UP_AFTER_S: Final = 24 * 3600
 MOST_AT_ONCE: Final = 20
 # Whoever connects the account meanwhile waits for this.
 TIMEOUT: Final = (2.0, 4.0)
+# All three requests together, each taking as long as it may.
+LONGEST_S: Final = 60.0
 
 
 def revoke_due_grants(resources: Resources) -> int:
@@ -45,6 +48,7 @@ def _settle(resources: Resources, due: RevocationDue) -> bool:
     # The account stays locked while HubSpot is told: whoever connects it meanwhile waits for the
     # few seconds this takes, instead of being uninstalled right after.
     with resources.database.begin() as session:
+        allow_idling(session, seconds=LONGEST_S)
         lock_hub(session, due.hub_id)
         if is_hub_in_use(session, due.hub_id):
             forget_revocation(session, due.id)

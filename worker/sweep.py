@@ -14,7 +14,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from shared.claims import return_expired_claims
 from shared.connections import CONNECTED
+from shared.metrics import CLAIMS_EXPIRED, LAST_SWEEP, OUTCOMES, SWEEP_SECONDS
 from shared.queue import WakeUpError
+from shared.reasons import Reason, Status
 from shared.tenants import WaitingTenant, find_waiting_tenants, settle_without_connection
 from worker.resources import Resources
 
@@ -49,8 +51,10 @@ class Sweep:
         while not self._stopping.wait(EVERY_S):
             try:
                 if self._is_my_turn():
-                    sweep(self._resources)
-                self._is_troubled = False
+                    with SWEEP_SECONDS.time():
+                        sweep(self._resources, is_troubled=self._is_troubled)
+                    LAST_SWEEP.set_to_current_time()
+                    self._is_troubled = False
             except (SQLAlchemyError, RedisError, WakeUpError) as error:
                 if not self._is_troubled:
                     log.warning("sweep_failed", error=type(error).__name__)
@@ -64,8 +68,10 @@ class Sweep:
             return True
 
 
-def sweep(resources: Resources) -> None:
+def sweep(resources: Resources, *, is_troubled: bool = False) -> None:
     """Return expired claims, wake connections with due calls, give reasons to the unconnected.
+
+    `is_troubled` says that the last one failed: then no wake-up counts that was sent before.
 
     Raises:
         SQLAlchemyError, RedisError, WakeUpError: Tried again a second later.
@@ -81,18 +87,25 @@ def sweep(resources: Resources) -> None:
         unconnected = [tenant for tenant in waiting if tenant.state != CONNECTED]
         settled = settle_without_connection(session, unconnected) if unconnected else 0
     if returned:
+        CLAIMS_EXPIRED.inc(returned)
         log.warning("claims_expired", calls=returned)
     for log_id in poisonous:
+        OUTCOMES.labels(Status.ERROR, Reason.POISON).inc()
         log.error("call_poisonous", log_id=log_id)
     if settled:
         log.info("calls_settled_without_connection", calls=settled)
-    _wake(resources, waiting)
+    _wake(resources, waiting, is_troubled=is_troubled)
 
 
-def _wake(resources: Resources, waiting: list[WaitingTenant]) -> None:
+def _wake(resources: Resources, waiting: list[WaitingTenant], *, is_troubled: bool) -> None:
     for tenant in waiting:
         if tenant.connection_id is None or tenant.state != CONNECTED or tenant.is_paused:
             continue
         key = f"callsync:swept:{tenant.connection_id}"
+        if is_troubled:
+            # What a frozen Redis was asked and did not answer, it does when it thaws: then it looks
+            # as if those wake-ups had been sent.
+            resources.redis.delete(key)
+            resources.wake_ups.heard(tenant.connection_id)
         if resources.redis.set(key, b"", nx=True, ex=WAKE_AGAIN_S):
             resources.wake_ups.wake(tenant.connection_id)

@@ -5,11 +5,11 @@ keeps others off, the mark says what may have been written, and the fence decide
 """
 
 import time
-from enum import StrEnum
 from typing import Final
 from uuid import uuid4
 
 import structlog
+from opentelemetry.trace import SpanKind
 from redis import RedisError
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import InternalError as ServerStateError
@@ -17,18 +17,26 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from shared import accounts
 from shared.access_tokens import ConnectionEndedError, TokenBusyError
-from shared.claims import ClaimedCall, claim_due_calls, count_due_calls
+from shared.claims import (
+    ClaimedCall,
+    claim_due_calls,
+    count_due_calls,
+    find_connections_with_suspects,
+    take_back_claim,
+)
 from shared.connections import CONNECTED
 from shared.hubspot.errors import HubSpotError
 from shared.models import Connection
 from shared.queue import WakeUpError
+from shared.tracing import links_to, span
 from worker import transitions
 from worker.doubts import settle_doubts
 from worker.leases import TURN_S
 from worker.lookups import match_calls
 from worker.pacing import OutOfBudgetError, PacedHubSpot
+from worker.reports import TurnEnd, TurnReport, reported
 from worker.resources import Resources
-from worker.turn import Turn
+from worker.turn import Turn, patiently
 from worker.writing import write_notes
 
 log = structlog.get_logger(__name__)
@@ -37,25 +45,21 @@ MOST_CALLS: Final = 100
 # A batch of at least so many says that calls come faster than turns: gathering then pays.
 BUSY_CALLS: Final = 8
 PUT_OFF_S: Final = 1.0
+MOST_TO_WAKE: Final = 16
 
 
-class TurnEnd(StrEnum):
-    """How a turn ended, as Flower and the log show it."""
-
-    WORKED = "worked"
-    NOTHING_DUE = "nothing_due"
-    NOT_CONNECTED = "not_connected"
-    PAUSED = "paused"
-    PUT_OFF = "put_off"
-    STOPPING = "stopping"
-
-
-def sync_connection(resources: Resources, connection_id: str) -> TurnEnd:
+def sync_connection(resources: Resources, connection_id: str) -> TurnReport:
     """Work on the due calls of one connection, as many as fit one search.
 
     Raises:
         RedisError, SQLAlchemyError: An engine is away; claimed calls come back by themselves.
     """
+    with reported() as report:
+        report.end = _take_turn(resources, connection_id, report)
+    return report
+
+
+def _take_turn(resources: Resources, connection_id: str, report: TurnReport) -> TurnEnd:
     resources.wake_ups.heard(connection_id)
     if resources.stopping.is_set():
         return TurnEnd.STOPPING
@@ -67,22 +71,26 @@ def sync_connection(resources: Resources, connection_id: str) -> TurnEnd:
     if account.paused_for > 0:
         return TurnEnd.PAUSED
     turn_id = uuid4().hex
-    if not resources.limits.enter_turn(account.hub_id, turn_id, width=account.turn_width):
-        return TurnEnd.PUT_OFF
     try:
+        if not resources.limits.enter_turn(account.hub_id, turn_id, width=account.turn_width):
+            return TurnEnd.PUT_OFF
         with (
             structlog.contextvars.bound_contextvars(
                 connection_id=connection_id, hub_id=account.hub_id
             ),
             resources.leases.hold(turn_id, account.hub_id),
         ):
-            return _run(resources, connection, account, turn_id)
+            return _run(resources, connection, account, turn_id, report)
     finally:
         resources.limits.leave_turn(account.hub_id, turn_id)
 
 
 def _run(
-    resources: Resources, connection: Connection, account: accounts.AccountState, turn_id: str
+    resources: Resources,
+    connection: Connection,
+    account: accounts.AccountState,
+    turn_id: str,
+    report: TurnReport,
 ) -> TurnEnd:
     hubspot = PacedHubSpot(
         resources,
@@ -104,8 +112,7 @@ def _run(
         # The slot comes before the claim: while it is awaited, more calls gather for one search.
         if not hubspot.may_search():
             return TurnEnd.PUT_OFF
-        with resources.database.begin() as session:
-            calls = claim_due_calls(session, **tenant, claim_id=turn_id, most=MOST_CALLS)
+        calls = _claim(resources, connection, turn_id)
         if len(calls) >= BUSY_CALLS:
             resources.limits.note_busy(connection.id)
     if not calls:
@@ -113,12 +120,55 @@ def _run(
     log.info("turn_started", calls=len(calls))
     if len(calls) == MOST_CALLS:
         _wake(resources, connection.id)  # at the tail: others are served in between
-    _work(Turn(resources, connection, hubspot, calls), account)
+    turn = Turn(resources, connection, hubspot, calls)
+    report.hub_id, report.calls, report.outcomes = account.hub_id, len(calls), turn.outcomes
+    with span(
+        "turn",
+        SpanKind.CONSUMER,
+        {
+            "callsync.connection_id": connection.id,
+            "callsync.hub_id": account.hub_id,
+            "callsync.calls": len(calls),
+        },
+        links=links_to(call.payload for call in calls),
+    ):
+        _work(turn, account)
     with resources.database.begin() as session:
         is_more_due = count_due_calls(session, **tenant, most=1) > 0
+        # Suspects wait for each other; whoever was turned away meanwhile may come again.
+        others = (
+            find_connections_with_suspects(session, most=MOST_TO_WAKE)
+            if any(call.is_suspect for call in calls)
+            else []
+        )
     if is_more_due:
         _wake(resources, connection.id)  # a successor may have found no place beside us
+    for other in others:
+        _wake(resources, other)
     return TurnEnd.WORKED
+
+
+def _claim(resources: Resources, connection: Connection, turn_id: str) -> list[ClaimedCall]:
+    try:
+        with resources.database.begin() as session:
+            return claim_due_calls(
+                session,
+                user_id=connection.user_id,
+                workspace_id=connection.workspace_id,
+                claim_id=turn_id,
+                most=MOST_CALLS,
+            )
+    except (OperationalError, InterfaceError):
+        # It may have been committed: then these calls would wait for the end of a lease that nobody
+        # knows of.
+        patiently(_take_back, resources, turn_id)
+        _wake(resources, connection.id)
+        raise
+
+
+def _take_back(resources: Resources, turn_id: str) -> None:
+    with resources.database.begin() as session:
+        take_back_claim(session, turn_id)
 
 
 def _wake(resources: Resources, connection_id: str) -> None:

@@ -13,11 +13,11 @@ def add_tasks(app: Celery) -> None:
     """Register every task with the application, under explicit names."""
 
     @app.task(name=SYNC_TASK, ignore_result=True)
-    def sync_connection(connection_id: str) -> str:
+    def sync_connection(connection_id: str) -> dict[str, str | int]:
         """Work on one connection's due calls; the return value shows in Flower."""
-        return sync.sync_connection(process_resources(), connection_id)
+        return sync.sync_connection(process_resources(), connection_id).as_result()
 
     @app.task(name=HOUSEKEEPING_TASK, ignore_result=True)
     def keep_house() -> dict[str, int]:
-        """What nobody waits for: revocations, surplus notes, retention."""
+        """What nobody waits for: revocations, late and surplus notes, retention."""
         return housekeeping.keep_house(process_resources())

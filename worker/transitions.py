@@ -10,7 +10,8 @@ enough that a create cannot commit any more.
 
 from collections.abc import Collection
 from dataclasses import replace
-from typing import Final
+from datetime import datetime
+from typing import Final, Protocol
 
 from shared.calls import BACKFILL_LANE
 from shared.claims import ClaimedCall
@@ -27,7 +28,13 @@ from shared.hubspot.errors import (
 )
 from shared.outcomes import Outcome
 from shared.phone import PhoneError, WithheldNumberError
-from shared.reasons import RECONNECT_MESSAGE, Reason, Status
+from shared.reasons import (
+    NOT_FOUND_MESSAGE,
+    RECONNECT_MESSAGE,
+    Reason,
+    Status,
+    describe_ambiguity,
+)
 
 SECOND_LOOK_LANE: Final = 2
 
@@ -48,7 +55,6 @@ FIRST_READ_BACK_S: Final = 10.0
 LATE_COMMIT_S: Final = 120.0
 MISSES_BEFORE_REWRITING: Final = 2
 
-NOT_FOUND_MESSAGE: Final = "No HubSpot contact has this phone number."
 IN_DOUBT_MESSAGE: Final = (
     "HubSpot gave no clear answer ({}). It is asked for the note before anything is written again."
 )
@@ -117,10 +123,9 @@ def contact_ambiguous(
     call: ClaimedCall, phone_number: str, contact_ids: Collection[str]
 ) -> Outcome:
     """Several contacts have the number, and the customer wants none of them chosen."""
-    message = f"{len(contact_ids)} HubSpot contacts have this phone number: " + ", ".join(
-        sorted(contact_ids)[:10]
+    outcome = _final(
+        call, Status.SKIPPED, Reason.AMBIGUOUS_CONTACT, describe_ambiguity(contact_ids)
     )
-    outcome = _final(call, Status.SKIPPED, Reason.AMBIGUOUS_CONTACT, message)
     return replace(outcome, phone_number=phone_number)
 
 
@@ -194,6 +199,14 @@ def errored(call: ClaimedCall, error: HubSpotError, *, jitter: float, in_doubt: 
     )
 
 
+def write_doubted(
+    call: ClaimedCall, error: HubSpotError, *, jitter: float, hub_id: int, contact_id: str
+) -> Outcome:
+    """A create may have written the note, to this contact, and HubSpot did not say."""
+    outcome = errored(call, error, jitter=jitter, in_doubt=True)
+    return replace(outcome, hub_id=hub_id, contact_id=contact_id)
+
+
 def postponed(call: ClaimedCall, error: RetryLaterError, *, seconds: float) -> Outcome:
     """HubSpot asked for patience: wait as long as it says, without burning an attempt."""
     if call.failing_for >= RETRY_FOR_S:
@@ -210,12 +223,27 @@ def postponed(call: ClaimedCall, error: RetryLaterError, *, seconds: float) -> O
     )
 
 
-def may_write_again(call: ClaimedCall) -> bool:
+class Doubt(Protocol):
+    """A call of which a write is in doubt: its log id, and where and for how long already."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def contact_id(self) -> str | None: ...
+    @property
+    def received_at(self) -> datetime: ...
+    @property
+    def marked_for(self) -> float | None: ...
+    @property
+    def read_back_misses(self) -> int: ...
+
+
+def may_write_again(doubt: Doubt) -> bool:
     """Whether a read-back that misses the note now ends the doubt."""
     return (
-        call.marked_for is not None
-        and call.marked_for >= LATE_COMMIT_S
-        and call.read_back_misses + 1 >= MISSES_BEFORE_REWRITING
+        doubt.marked_for is not None
+        and doubt.marked_for >= LATE_COMMIT_S
+        and doubt.read_back_misses + 1 >= MISSES_BEFORE_REWRITING
     )
 
 

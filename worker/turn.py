@@ -2,9 +2,10 @@
 
 import random
 import time
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import UTC, datetime
-from typing import Final, ParamSpec, TypeVar
+from typing import Final, Literal, ParamSpec, TypeVar
 
 import structlog
 from sqlalchemy.exc import InternalError, OperationalError
@@ -22,6 +23,7 @@ from shared.hubspot.errors import (
     UnavailableError,
 )
 from shared.marks import LEASE_LEFT_TO_WRITE_S, Mark, mark_calls
+from shared.metrics import ACCOUNT_PAUSES, LANES, OUTCOMES, WEBHOOK_TO_NOTE_SECONDS
 from shared.models import Connection
 from shared.outcomes import Outcome, record_outcomes
 from worker import transitions
@@ -29,6 +31,8 @@ from worker.pacing import OutOfBudgetError, PacedHubSpot
 from worker.resources import Resources
 
 log = structlog.get_logger(__name__)
+
+PauseReason = Literal["rolling_limit", "daily_limit", "locked", "unavailable"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -71,6 +75,8 @@ class Turn:
         self.open = {call.id: call for call in calls}
         self.started_at = datetime.now(UTC)
         self.account_failed = False
+        # What became of the calls: how many of each reason, or status where there is none.
+        self.outcomes: Counter[str] = Counter()
         # Marked in this turn, and HubSpot did certainly nothing.
         self._unwritten: set[str] = set()
         self._marked_at = 0.0
@@ -98,15 +104,14 @@ class Turn:
         self._unwritten -= marked
         return marked
 
-    def require_lease(self, calls: Collection[ClaimedCall]) -> None:
+    def require_lease(self) -> None:
         """Call right before writing what was marked last.
 
         Raises:
             OutOfBudgetError: The commit was slow, or this worker was frozen: too little of the
-                lease is left, and the marks are withdrawn.
+                lease is left.
         """
         if time.monotonic() - self._marked_at > LEASE_S - LEASE_LEFT_TO_WRITE_S:
-            self.withdraw(calls)
             raise OutOfBudgetError
 
     def withdraw(self, calls: Iterable[ClaimedCall]) -> None:
@@ -121,13 +126,18 @@ class Turn:
         """Store outcomes; these calls are no longer the turn's."""
         if not outcomes:
             return
-        recorded = _patiently(self._record_once, outcomes)
+        recorded = patiently(self._record_once, outcomes)
         for outcome in outcomes:
-            self.open.pop(outcome.id, None)
+            call = self.open.pop(outcome.id, None)
             if outcome.id not in recorded:
-                # Whoever took the call over decides; a note that has an id is surplus by now.
+                # Whoever took the call over decides. What this worker has written, or may have, is
+                # remembered beside that.
                 log.warning("outcome_dropped", log_id=outcome.id, note_id=outcome.engagement_id)
                 continue
+            OUTCOMES.labels(outcome.status, outcome.error_code or "").inc()
+            self.outcomes[outcome.error_code or outcome.status] += 1
+            if outcome.engagement_id is not None and call is not None:
+                WEBHOOK_TO_NOTE_SECONDS.labels(LANES[call.lane]).observe(recorded[outcome.id])
             log.info(
                 "call_recorded",
                 log_id=outcome.id,
@@ -139,7 +149,7 @@ class Turn:
                 correlation_id=outcome.correlation_id,
             )
 
-    def _record_once(self, outcomes: Sequence[Outcome]) -> frozenset[str]:
+    def _record_once(self, outcomes: Sequence[Outcome]) -> dict[str, float]:
         with self.resources.database.begin() as session:
             return record_outcomes(session, outcomes, started_at=self.started_at)
 
@@ -148,7 +158,7 @@ class Turn:
         calls = list(self.open.values()) if calls is None else calls
         if not calls:
             return
-        _patiently(self._release, calls, delay)
+        patiently(self._release, calls, delay)
         for call in calls:
             del self.open[call.id]
         log.info("calls_given_back", calls=len(calls), delay_s=delay)
@@ -163,28 +173,40 @@ class Turn:
             abandon_calls(session, self.open.values())
         log.error("calls_abandoned", calls=len(self.open))
 
-    def fail(
-        self, calls: Collection[ClaimedCall], error: HubSpotError, *, in_doubt: bool = False
-    ) -> None:
+    def fail(self, calls: Collection[ClaimedCall], error: HubSpotError) -> None:
         """Record what an error means for these calls, and for the whole account.
 
-        `in_doubt` says that the failed request may have written notes; a doubt from an earlier
-        turn is kept in any case.
+        The failed request has certainly written nothing; a doubt from an earlier turn is kept.
         """
         wait = self._pause_for(error)
-        if isinstance(error, RetryLaterError) and wait is not None and not in_doubt:
+        if isinstance(error, RetryLaterError) and wait is not None:
             outcomes = [transitions.postponed(call, error, seconds=wait) for call in calls]
         else:
             outcomes = [
                 transitions.errored(
-                    call,
-                    error,
-                    jitter=retry_jitter(),
-                    in_doubt=in_doubt or call.marked_for is not None,
+                    call, error, jitter=retry_jitter(), in_doubt=call.marked_for is not None
                 )
                 for call in calls
             ]
         self.record(outcomes)
+
+    def doubt(self, marks: Sequence[Mark], error: HubSpotError) -> None:
+        """Record that a create failed and may have written these notes nevertheless."""
+        self._pause_for(error)
+        self.record(self.doubted(marks, error))
+
+    def doubted(self, marks: Sequence[Mark], error: HubSpotError) -> list[Outcome]:
+        """The outcomes of calls whose create may have written their notes."""
+        return [
+            transitions.write_doubted(
+                mark.call,
+                error,
+                jitter=retry_jitter(),
+                hub_id=self.hub_id,
+                contact_id=mark.contact_id,
+            )
+            for mark in marks
+        ]
 
     def _pause_for(self, error: HubSpotError) -> float | None:
         """Pause the account if the error says so; seconds until its calls may go on."""
@@ -194,17 +216,20 @@ class Turn:
             is_daily = error.policy == "DAILY"
             told = error.retry_after
             wait = told or (DAILY_LIMIT_WAIT_S if is_daily else ROLLING_LIMIT_WAIT_S)
-            return self._pause(wait, f"HubSpot's {error.policy} limit is used up")
+            kind: PauseReason = "daily_limit" if is_daily else "rolling_limit"
+            return self._pause(wait, f"HubSpot's {error.policy} limit is used up", kind)
         if isinstance(error, AccountLockedError):
             told = error.retry_after
-            return self._pause(max(told or 0, LOCKED_WAIT_S), "HubSpot has locked the account")
+            wait = max(told or 0, LOCKED_WAIT_S)
+            return self._pause(wait, "HubSpot has locked the account", "locked")
         if isinstance(error, UnavailableError | NetworkError):
             self.account_failed = True
         return None
 
-    def _pause(self, seconds: float, reason: str) -> float:
+    def _pause(self, seconds: float, reason: str, kind: PauseReason) -> float:
         with self.resources.database.begin() as session:
             accounts.pause_account(session, self.hub_id, seconds=seconds, reason=reason)
+        ACCOUNT_PAUSES.labels(kind).inc()
         log.warning("hub_paused", hub_id=self.hub_id, seconds=round(seconds, 1), reason=reason)
         return seconds * (1 + retry_jitter() / 10)
 
@@ -219,10 +244,10 @@ class Turn:
         if failing_turns >= FAILED_TURNS_BEFORE_PAUSE:
             doubled = FIRST_PAUSE_S * 2.0 ** min(failing_turns - FAILED_TURNS_BEFORE_PAUSE, 16)
             seconds = min(doubled, LONGEST_PAUSE_S) * (0.5 + retry_jitter())
-            self._pause(seconds, "HubSpot does not answer properly")
+            self._pause(seconds, "HubSpot does not answer properly", "unavailable")
 
 
-def _patiently(store: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+def patiently(store: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """Call a function that stores something, again while Postgres is away or takes no writes."""
     patience = Retrying(
         retry=retry_if_exception_type((OperationalError, InternalError)),

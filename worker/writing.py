@@ -10,6 +10,7 @@ from shared.claims import ClaimedCall
 from shared.hubspot.errors import HubSpotError, RejectedError, UnavailableError
 from shared.hubspot.models import CreateNotesAnswer, NewNote
 from shared.marks import Mark
+from shared.metrics import NOTES
 from shared.notes.rendering import marker_ref, note_timestamp_ms, render_note
 from shared.outcomes import Outcome
 from worker import transitions
@@ -28,6 +29,10 @@ class MatchedCall:
     call: ClaimedCall
     contact_id: str
     phone_number: str | None
+
+    def mark(self) -> Mark:
+        """The intent to write it."""
+        return Mark(self.call, self.contact_id, self.phone_number)
 
     def note(self) -> NewNote:
         """The note as it is sent."""
@@ -87,11 +92,17 @@ def _write_batch(turn: Turn, batch: _Batch) -> None:
         TokenRenewedError: Nothing was written, and the token is a new one now.
     """
     turn.hubspot.wait_for_request_slot()
-    marked = turn.mark([Mark(each.call, each.contact_id, each.phone_number) for each, _ in batch])
+    marked = turn.mark([each.mark() for each, _ in batch])
     batch = [(each, note) for each, note in batch if each.call.id in marked]
     if not batch:
         return
-    turn.require_lease([each.call for each, _ in batch])
+    calls = [each.call for each, _ in batch]
+    try:
+        turn.hubspot.keep_request_slot()
+        turn.require_lease()
+    except OutOfBudgetError:
+        turn.withdraw(calls)
+        raise
     try:
         answer = turn.hubspot.create_notes([note for _, note in batch])
     except RejectedError as error:
@@ -99,7 +110,10 @@ def _write_batch(turn: Turn, batch: _Batch) -> None:
             raise
         turn.record([_refused(turn, batch[0][0], error)])
     except HubSpotError as error:
-        turn.fail([each.call for each, _ in batch], error, in_doubt=not error.definite)
+        if error.definite:
+            turn.fail(calls, error)
+        else:
+            turn.doubt([each.mark() for each, _ in batch], error)
     else:
         _record(turn, {each.call.id: each for each, _ in batch}, answer)
 
@@ -119,9 +133,8 @@ def _record(turn: Turn, batch: Mapping[str, MatchedCall], answer: CreateNotesAns
             refused.append((matched, answer.rejected[log_id]))
         else:
             unclear = UnavailableError("HubSpot's answer does not say whether it wrote the note")
-            outcomes.append(
-                transitions.errored(matched.call, unclear, jitter=retry_jitter(), in_doubt=True)
-            )
+            outcomes += turn.doubted([matched.mark()], unclear)
+    NOTES.labels("created").inc(len(created))
     turn.record(outcomes)
     # Not before the notes are recorded: each refusal costs a request.
     turn.record([_refused(turn, matched, error) for matched, error in refused])

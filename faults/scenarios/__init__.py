@@ -5,10 +5,12 @@ from typing import Final
 from faults.scenario import Scenario
 from faults.scenarios import (
     answers,
+    disks,
     freezes,
     hubspot,
     lifecycle,
     neighbours,
+    networks,
     postgres,
     redis,
     tokens,
@@ -21,6 +23,8 @@ ALL: Final[tuple[Scenario, ...]] = (
     *freezes.SCENARIOS,
     *redis.SCENARIOS,
     *postgres.SCENARIOS,
+    *disks.SCENARIOS,
+    *networks.SCENARIOS,
     *hubspot.SCENARIOS,
     *answers.SCENARIOS,
     *webhooks.SCENARIOS,

@@ -48,7 +48,7 @@ class Misbehaviour:
 
     def scenario(self) -> Scenario:
         """The scenario of this fault."""
-        return Scenario(f"answers.{self.name}", self.play, self.title, self.seen, is_apart=True)
+        return Scenario(f"answers.{self.name}", self.play, self.title, self.seen)
 
 
 def _limit(policy: str, *, retry_after: int | None = None) -> Scenario:

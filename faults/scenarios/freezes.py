@@ -8,10 +8,14 @@ from faults.traps import StepTrap
 from faults.world import World
 from local.hubspot.client import SandboxRecord
 from shared.claims import LEASE_S
+from shared.late_writes import LOOK_EVERY_S
 
-COUNT_SURPLUS: Final = (
-    "SELECT count(*) AS surplus FROM hubspot_surplus_notes WHERE hub_id = ANY(%(hubs)s)"
+FIND_SURPLUS: Final = "SELECT note_id FROM hubspot_surplus_notes WHERE hub_id = ANY(%(hubs)s)"
+FIND_LATE_WRITES: Final = (
+    "SELECT read_back_misses FROM hubspot_late_writes WHERE hub_id = ANY(%(hubs)s)"
 )
+# What a create left unanswered is looked for twice, in case that HubSpot commits it late.
+LOOKS: Final = 2
 
 
 @scenario()
@@ -40,10 +44,27 @@ def between_mark_and_create_for_minutes(world: World) -> None:
     For up to a minute (housekeeping's round) a second note can be seen; it is archived then.
     """
     freeze_at(world, world.trap_commit(MARK, is_after=True, goes_on=True))
-    world.wait_for(lambda: len(notes_of(world)) > len(world.rows()), timeout_s=15)
-    world.wait_for(lambda: bool(world.execute(COUNT_SURPLUS)[0]["surplus"]), timeout_s=15)
+    wait_for_second_notes(world)
+    world.wait_for(lambda: bool(world.execute(FIND_SURPLUS)), timeout_s=15)
     world.keep_house()
-    world.wait_for(lambda: len(notes_of(world)) == len(world.rows()), timeout_s=15)
+    wait_until_archived(world)
+
+
+@scenario()
+def between_mark_and_create_for_minutes_and_unanswered(world: World) -> None:
+    """The same, and the answer to the create that comes so late is lost.
+
+    A second note can be seen for some three minutes: HubSpot is asked for it when it can no longer
+    appear later. It is archived then.
+    """
+    kind = world.draws.choice(["reset_after", "garbage"])
+    trap = world.trap_commit(MARK, is_after=True, goes_on=True)
+    freeze_at(world, trap, answer=kind)
+    wait_for_second_notes(world)
+    world.wait_for(lambda: bool(world.execute(FIND_LATE_WRITES)), timeout_s=30)
+    for looks in range(1, LOOKS + 1):
+        look_again(world, looks)
+    wait_until_archived(world)
 
 
 @scenario()
@@ -55,7 +76,7 @@ def between_mark_and_create_for_seconds(world: World) -> None:
     calls = world.tenant().calls(world.draws.randint(1, 6))
     trap = world.trap_commit(MARK, is_after=True, goes_on=True)
     world.post(calls)
-    frozen = world.cluster.workers[catch(world, trap)]
+    frozen = world.cluster.crew.process(catch(world, trap))
     frozen.suspend()
     trap.release()
     world.skip(LEASE_S)
@@ -65,18 +86,52 @@ def between_mark_and_create_for_seconds(world: World) -> None:
     world.settle()
 
 
-def freeze_at(world: World, trap: StepTrap) -> None:
-    """Freeze whoever comes to a step, until others have settled all calls."""
+def freeze_at(world: World, trap: StepTrap, *, answer: str | None = None) -> None:
+    """Freeze whoever comes to a step, until others have settled all calls.
+
+    With `answer`, a fault of the sandbox, that is what becomes of the create it wakes up to.
+    """
     calls = world.tenant().calls(world.draws.randint(1, 6))
     world.post(calls)
-    frozen = world.cluster.workers[catch(world, trap)]
+    frozen = world.cluster.crew.process(catch(world, trap))
     frozen.suspend()
     try:
         trap.release()
         world.skip(LEASE_S)
         world.settle()
+        if answer:
+            world.sandbox.add_fault("notes.batch_create", answer, times=1)
     finally:
         frozen.resume()
+
+
+def wait_for_second_notes(world: World) -> None:
+    """Wait until the late create has come."""
+    world.wait_for(lambda: len(notes_of(world)) > len(world.rows()), timeout_s=15)
+
+
+def look_again(world: World, looks: int) -> None:
+    """Let housekeeping look for the late writes once more, until it has done so `looks` times."""
+    world.skip(LOOK_EVERY_S)
+    world.keep_house()
+    world.wait_for(lambda: fewest_looks(world) >= looks, timeout_s=15)
+
+
+def fewest_looks(world: World) -> int:
+    """How often the late writes have been looked for; those that are settled often enough."""
+    return min((row["read_back_misses"] for row in world.execute(FIND_LATE_WRITES)), default=LOOKS)
+
+
+def wait_until_archived(world: World) -> None:
+    """Wait until every call has one note, and there is nothing left to look for or to archive."""
+    world.wait_for(
+        lambda: (
+            len(notes_of(world)) == len(world.rows())
+            and not world.execute(FIND_SURPLUS)
+            and not world.execute(FIND_LATE_WRITES)
+        ),
+        timeout_s=15,
+    )
 
 
 def notes_of(world: World) -> list[SandboxRecord]:
@@ -90,4 +145,5 @@ SCENARIOS: Final[tuple[Scenario, ...]] = (
     past_the_lease_after_the_create,
     between_mark_and_create_for_seconds,
     between_mark_and_create_for_minutes,
+    between_mark_and_create_for_minutes_and_unanswered,
 )

@@ -42,8 +42,8 @@ def poison_that_kills_its_worker(world: World) -> None:
     deaths: list[str] = []
 
     def kill(link: Link) -> None:
-        name = world.cluster.owner(link)
-        world.cluster.kill_worker(name)
+        name = world.cluster.crew.owner(link)
+        world.cluster.crew.kill(name)
         deaths.append(name)
 
     world.cluster.worker_doors.hubspot.traps.append(TextAlarm(national, kill))
@@ -55,13 +55,14 @@ def poison_that_kills_its_worker(world: World) -> None:
     while not world.is_settled() and time.monotonic() < deadline:
         if len(deaths) > seen:
             seen = len(deaths)
-            world.cluster.wait_for_workers()
+            world.cluster.crew.fill_up()
+            world.cluster.crew.wait_until_ready()
             world.skip(LEASE_S)
         time.sleep(0.1)
     world.settle()
 
 
-@scenario(most_runs=2)
+@scenario()
 def neighbour_with_100_000_calls_waiting(world: World) -> None:
     """A workspace has 100,000 calls waiting when another one's calls come in.
 
@@ -99,17 +100,18 @@ def _seconds_to_sync(world: World, call: SentCall) -> float:
     return time.monotonic() - started
 
 
-@scenario(most_runs=10)
+@scenario()
 def clocks_ten_minutes_apart(world: World) -> None:
     """One worker's clock is ten minutes behind, another's ten minutes ahead; one of them dies.
 
     Nothing more than when a worker dies whose clock is right.
     """
-    for name in sorted(world.cluster.workers):
-        world.cluster.stop_worker(name)
+    for name in world.cluster.crew.names:
+        world.cluster.crew.stop(name)
     for skew_s in (-SKEW_S, SKEW_S):
-        world.cluster.start_worker({"PYTHONPATH": str(SKEWED_CLOCK), "CLOCK_SKEW_S": str(skew_s)})
-    world.cluster.wait_for_workers()
+        world.cluster.crew.start({"PYTHONPATH": str(SKEWED_CLOCK), "CLOCK_SKEW_S": str(skew_s)})
+    world.cluster.crew.fill_up()
+    world.cluster.crew.wait_until_ready()
     tenant = world.tenant()
     world.sandbox.add_fault("notes.batch_create", "reset_after", times=1, hub_id=tenant.hub_id)
     world.post(tenant.calls(10))
@@ -117,15 +119,15 @@ def clocks_ten_minutes_apart(world: World) -> None:
     world.post(tenant.calls(10))
     trap = world.trap_request("/notes/batch/create", is_after=False)
     world.post(tenant.calls(3))
-    world.cluster.kill_worker(world.cluster.owner(trap.wait(timeout_s=20)))
+    world.cluster.crew.kill(world.cluster.crew.owner(trap.wait(timeout_s=20)))
     world.release_traps()
     world.skip(LEASE_S)
     world.settle()
-    for name in sorted(world.cluster.workers):
-        world.cluster.stop_worker(name)
+    for name in world.cluster.crew.names:
+        world.cluster.crew.stop(name)
 
 
-@scenario(most_runs=10)
+@scenario()
 def two_beats(world: World) -> None:
     """Two beats run by mistake, one of which dies; in every other scenario there is none.
 
@@ -151,10 +153,10 @@ def leader_of_the_sweep_killed(world: World) -> None:
     """
     tenant = world.tenant()
     trap = world.trap_commit(RETURN_EXPIRED, is_after=False)
-    leader = world.cluster.owner(trap.wait(timeout_s=20))
+    leader = world.cluster.crew.owner(trap.wait(timeout_s=20))
     world.post(tenant.calls(world.draws.randint(1, 8)))
     world.redis.flushall()
-    world.cluster.kill_worker(leader)
+    world.cluster.crew.kill(leader)
     world.mend()
     world.settle()
 

@@ -176,7 +176,7 @@ def _cut_at_commit(world: World, sql: str, *, is_after: bool = True) -> None:
 
 @scenario(recovers_in_s=10)
 def read_only(world: World) -> float:
-    """Postgres takes no writes for some seconds, as after a failover or with a full disk.
+    """Postgres takes no writes for some seconds, as after a failover.
 
     Webhooks get 503 and nothing is acknowledged; sent again later, they are accepted.
     """

@@ -56,7 +56,7 @@ def frozen_for_a_moment(world: World) -> float:
     return _freeze(world, seconds=world.draws.uniform(2, 5))
 
 
-@scenario(most_runs=2, recovers_in_s=5)
+@scenario(recovers_in_s=5)
 def frozen_for_half_a_minute(world: World) -> float:
     """Redis is frozen (SIGSTOP) for 30 seconds while calls come in.
 

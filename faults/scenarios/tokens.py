@@ -35,7 +35,7 @@ def refreshes(world: World, tenant: Tenant) -> int:
     return sum(each.endpoint == REFRESH for each in asked)
 
 
-@scenario(most_runs=10)
+@scenario()
 def needed_by_64_threads_in_4_processes(world: World) -> None:
     """Sixty-four threads in four processes need one expired token at once.
 
@@ -135,23 +135,23 @@ def refresh_is_limited(world: World) -> None:
     world.settle()
 
 
-@scenario(most_runs=10)
+@scenario()
 def client_secret_is_wrong(world: World) -> None:
     """The workers are started with a wrong client secret, and later with the right one.
 
     The calls stay pending as `configuration_error`; every connection stays connected.
     """
     tenant = expired_tenant(world)
-    for name in sorted(world.cluster.workers):
-        world.cluster.kill_worker(name)
-    misled = world.cluster.start_worker({"HUBSPOT_CLIENT_SECRET": "not-the-secret"})
+    for name in world.cluster.crew.names:
+        world.cluster.crew.kill(name)
+    misled = world.cluster.crew.start({"HUBSPOT_CLIENT_SECRET": "not-the-secret"})
     world.post(tenant.calls(world.draws.randint(1, 6)))
     world.wait_for(lambda: all(row["error_code"] == "configuration_error" for row in world.rows()))
     if world.execute(FIND_CONNECTION)[0]["state"] != "connected":
         world.complain("a connection was lost to our own mistake")
     if any(row["status"] != "pending" for row in world.rows()):
         world.complain("a call was given up for our own mistake")
-    world.cluster.kill_worker(misled)
+    world.cluster.crew.kill(misled)
     world.mend()
     world.settle()
 

@@ -1,13 +1,16 @@
 """Producers that send too often, too late, or something else under the same id."""
 
 import secrets
+import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import Final
 
 from faults.scenario import Scenario, scenario
+from faults.traps import RequestTrap
 from faults.world import World
+from local.producer import WEBHOOK_PATH
 
 COPIES: Final = 50
 TOO_OLD: Final = timedelta(minutes=10)
@@ -82,9 +85,46 @@ def replayed_after_the_tolerance(world: World) -> None:
         world.complain("a stale webhook was stored")
 
 
+@scenario()
+def answer_lost(world: World) -> None:
+    """The connection breaks between the API's answer and the producer, one webhook in three.
+
+    Sent again, the webhook is known as a duplicate and there is one row.
+    """
+    calls = world.tenant().calls(world.draws.randint(3, 9))
+    for number, call in enumerate(calls):
+        if number % 3 == 0:
+            trap = RequestTrap(WEBHOOK_PATH, is_after=True)
+            trap.release()  # cut at once
+            world.cluster.api_door.traps.append(trap)
+            if world.producer.deliver(call).status is not None:
+                world.complain("an answer was not lost")
+        answer = world.producer.insist(call)
+        if answer.is_duplicate != (number % 3 == 0):
+            world.complain("a webhook whose answer was lost was not known")
+    world.settle()
+
+
+@scenario()
+def api_killed_under_load(world: World) -> None:
+    """The API is killed (-9) and started again while calls come in.
+
+    Webhooks get no answer meanwhile, so the producer sends them again.
+    """
+    calls = world.tenant().calls(40)
+    with ThreadPoolExecutor(1) as pool:
+        posting = pool.submit(world.post, calls, at_once=4)
+        time.sleep(world.draws.uniform(0, 0.3))
+        world.cluster.replace_api()
+        posting.result()
+    world.settle()
+
+
 SCENARIOS: Final[tuple[Scenario, ...]] = (
     fifty_copies_at_once,
     same_call_with_another_body,
     same_call_under_another_webhook_id,
     replayed_after_the_tolerance,
+    answer_lost,
+    api_killed_under_load,
 )

@@ -20,14 +20,14 @@ def catch(world: World, trap: StepTrap) -> str:
     """Wait for a worker to be caught, and for the others to be done; returns its name."""
     link = trap.wait(timeout_s=20)
     world.wait_for(lambda: len({row["claimed_by"] for row in world.rows()} - {None}) <= 1)
-    return world.cluster.owner(link)
+    return world.cluster.crew.owner(link)
 
 
 def kill_at(world: World, trap: StepTrap) -> None:
     """Kill whoever comes to a step, then let the lease run out."""
     calls = world.tenant().calls(world.draws.randint(1, 12))
     world.post(calls)
-    world.cluster.kill_worker(catch(world, trap))
+    world.cluster.crew.kill(catch(world, trap))
     world.mend()
     world.skip(LEASE_S)
     world.settle()
@@ -116,7 +116,7 @@ def killed_after_recording(world: World) -> None:
     kill_at(world, world.trap_commit(RECORD, is_after=True))
 
 
-@scenario(most_runs=10)
+@scenario()
 def killed_again_and_again_under_load(world: World) -> None:
     """Every two to five seconds one of three workers is killed while calls come in.
 
@@ -127,13 +127,13 @@ def killed_again_and_again_under_load(world: World) -> None:
         posting = pool.submit(world.post, calls, at_once=2)
         for _ in range(3):
             time.sleep(world.draws.uniform(2, 5))
-            world.cluster.kill_worker(world.draws.choice(sorted(world.cluster.workers)))
-            world.cluster.fill_up()
+            world.cluster.crew.kill(world.draws.choice(world.cluster.crew.names))
+            world.cluster.crew.fill_up()
         posting.result()
     world.settle(timeout_s=120)
 
 
-@scenario(most_runs=3, recovers_in_s=30)
+@scenario(recovers_in_s=30)
 def killed_with_unmarked_calls_in_real_time(world: World) -> float:
     """A worker is killed while it searches for eight connections; no time is skipped.
 
@@ -142,7 +142,7 @@ def killed_with_unmarked_calls_in_real_time(world: World) -> float:
     return kill_while_all_hang(world, "contacts.search")
 
 
-@scenario(most_runs=2, recovers_in_s=180)
+@scenario(recovers_in_s=180)
 def killed_with_marked_calls_in_real_time(world: World) -> float:
     """A worker is killed while it creates the notes of eight connections; no time is skipped.
 
@@ -154,8 +154,8 @@ def killed_with_marked_calls_in_real_time(world: World) -> float:
 def kill_while_all_hang(world: World, endpoint: str) -> float:
     """Let one worker hang at an endpoint with eight connections' calls and kill it."""
     tenants = [world.tenant() for _ in range(8)]
-    for name in sorted(world.cluster.workers)[1:]:
-        world.cluster.stop_worker(name)
+    for name in world.cluster.crew.names[1:]:
+        world.cluster.crew.stop(name)
     world.sandbox.add_fault(endpoint, "timeout_before")
     world.post([call for tenant in tenants for call in tenant.calls(4)])
     world.wait_for(
@@ -168,7 +168,7 @@ def kill_while_all_hang(world: World, endpoint: str) -> float:
                 == len(tenants)
             )
         )
-    world.cluster.kill_worker(*world.cluster.workers)
+    world.cluster.crew.kill(*world.cluster.crew.names)
     world.mend()
     return world.recover(timeout_s=240)
 

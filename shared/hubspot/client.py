@@ -229,6 +229,7 @@ class HubSpotClient:
             raise TokenRejectedError("The access token is malformed.", sent=False, definite=True)
         answer = send(
             self._session,
+            name,
             method,
             self._api_url + path,
             timeout=self._timeout,

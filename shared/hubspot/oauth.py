@@ -146,6 +146,7 @@ class HubSpotOAuth:
         form = {**form, **self._client}
         answer = send(
             self._session,
+            endpoint,
             "POST",
             f"{self._api_url}/oauth/{API_VERSION}/{endpoint}",
             timeout=self._timeout,

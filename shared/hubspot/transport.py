@@ -5,14 +5,17 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http.cookiejar import DefaultCookiePolicy
-from importlib.metadata import PackageNotFoundError, version
 
 import requests
+from opentelemetry.trace import SpanKind
 from requests.adapters import HTTPAdapter
 from requests.exceptions import InvalidSchema, InvalidURL, MissingSchema
 from urllib3 import exceptions as urllib3_exceptions
 
+from shared.exposition import own_version
 from shared.hubspot.errors import ConfigurationError, HubSpotError, NetworkError, UnavailableError
+from shared.metrics import HUBSPOT_REQUEST_SECONDS, HUBSPOT_REQUESTS
+from shared.tracing import annotate, span
 
 MAX_ANSWER_BYTES = 16 * 1024 * 1024
 CHUNK_BYTES = 64 * 1024
@@ -45,12 +48,13 @@ def build_session(pool_size: int) -> requests.Session:
     session.mount("https://", adapter)
     session.mount("http://", adapter)
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-    session.headers["User-Agent"] = f"hubspot-call-sync/{_own_version()}"
+    session.headers["User-Agent"] = f"hubspot-call-sync/{own_version()}"
     return session
 
 
 def send(
     session: requests.Session,
+    endpoint: str,
     method: str,
     url: str,
     *,
@@ -62,13 +66,44 @@ def send(
     """Send one request and read its answer, whatever the status; redirects are not followed.
 
     A body that trickles is given up once connecting and reading have had their seconds, or at
-    16 MiB.
+    16 MiB. Metrics and traces know the request by `endpoint`, because URLs hold ids.
 
     Raises:
         NetworkError: no whole answer came; `sent` and `definite` say how far it got.
         UnavailableError: the answer is too large.
         ConfigurationError: the URL, or a proxy's, is not one.
     """
+    status: int | None = None
+    started = time.monotonic()
+    with span(f"hubspot {endpoint}", SpanKind.CLIENT, {"http.request.method": method}):
+        try:
+            answer = _exchange(
+                session,
+                method,
+                url,
+                timeout=timeout,
+                body=body,
+                content_type=content_type,
+                bearer=bearer,
+            )
+            status = answer.status
+        finally:
+            annotate({"http.response.status_code": status})
+            HUBSPOT_REQUESTS.labels(endpoint, method, status or "none").inc()
+            HUBSPOT_REQUEST_SECONDS.labels(endpoint).observe(time.monotonic() - started)
+    return answer
+
+
+def _exchange(
+    session: requests.Session,
+    method: str,
+    url: str,
+    *,
+    timeout: tuple[float, float],
+    body: bytes | None,
+    content_type: str,
+    bearer: str | None,
+) -> Answer:
     started = time.monotonic()
 
     def authorize(request: requests.PreparedRequest) -> requests.PreparedRequest:
@@ -141,10 +176,3 @@ def _read(response: requests.Response, *, deadline: float) -> bytes:
         if time.monotonic() > deadline:
             raise NetworkError(TOO_SLOW, status=response.status_code)
     return bytes(content)
-
-
-def _own_version() -> str:
-    try:
-        return version("hubspot-call-sync")
-    except PackageNotFoundError:  # started from a checkout that was not installed
-        return "source"

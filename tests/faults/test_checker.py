@@ -5,39 +5,66 @@ from typing import Any
 
 import pytest
 
-from faults.checker import Evidence, judge
+from faults.checker import judge
+from faults.evidence import Evidence
 from faults.history import Delivery, History, SentCall
 from local.hubspot.client import SandboxRecord
 
 HUB = 62515
-CALL = SentCall("user_1", "ws_1", "call_1", HUB, ["101"], {})
+CALL = SentCall("user_1", "ws_1", "call_1", HUB, ["101"], {"summary": "Hello & welcome"})
 ROW: dict[str, Any] = {
     "id": "hs_1",
+    "user_id": "user_1",
+    "workspace_id": "ws_1",
     "call_id": "call_1",
     "status": "success",
     "error_code": None,
     "contact_id": "101",
     "engagement_id": "900",
     "claimed_by": None,
+    "last_write_at": None,
+    "attempts": 1,
 }
+EMPTY = Evidence({}, {}, {}, {}, {HUB: ()}, {})
 
 
-def make_note(note_id: str = "900", *, ref: str = "hs_1", contact_id: str = "101") -> SandboxRecord:
-    body = f"<p>Hello</p><p>Call ID: call_1 · Ref: {ref}</p>"
+def make_note(
+    note_id: str = "900",
+    *,
+    last_line: str = "Call ID: call_1 · Ref: hs_1",
+    contact_ids: tuple[str, ...] = ("101",),
+    summary: str = "Hello &amp; welcome",
+    archived: bool = False,
+) -> SandboxRecord:
+    body = f"<p>{summary}</p><p>{last_line}</p>"
     return SandboxRecord(
-        note_id, {"hs_note_body": body}, 0, archived=False, contact_ids=(contact_id,)
+        note_id, {"hs_note_body": body}, 0, archived=archived, contact_ids=contact_ids
     )
 
 
-def make_evidence(*notes: SandboxRecord, **changes: Any) -> Evidence:
+def make_evidence(
+    *notes: SandboxRecord, attempts: tuple[str, ...] | None = None, **changes: Any
+) -> Evidence:
     row = ROW | changes
-    return Evidence({CALL.identity: row}, {row["id"]: row}, {HUB: notes}, {HUB: 0})
+    return Evidence(
+        rows={CALL.identity: row},
+        attempts={row["id"]: (row["status"],) if attempts is None else attempts},
+        tallies={} if row["status"] == "pending" else {("user_1", "ws_1", row["status"]): 1},
+        shown={row["id"]: row},
+        notes={HUB: notes},
+        violations={HUB: 0},
+    )
 
 
-def sent(call: SentCall = CALL, *, log_id: str = "hs_1") -> History:
+def sent(call: SentCall = CALL, *more: Delivery, log_id: str | None = "hs_1") -> History:
     history = History()
-    history.add(Delivery(call, 202, log_id, is_duplicate=False, seconds=0.1))
+    for delivery in (Delivery(call, 202, log_id, is_duplicate=False, seconds=0.1), *more):
+        history.add(delivery)
     return history
+
+
+def problems(history: History, evidence: Evidence) -> str:
+    return "; ".join(judge(history, evidence).problems)
 
 
 def test_synced_call_with_its_note_is_right() -> None:
@@ -49,26 +76,42 @@ def test_synced_call_with_its_note_is_right() -> None:
 @pytest.mark.parametrize(
     "evidence",
     [
-        Evidence({}, {}, {HUB: ()}, {}),
+        EMPTY,
         make_evidence(),
         make_evidence(make_note("901")),
-        make_evidence(make_note(contact_id="102")),
+        make_evidence(make_note(contact_ids=("102",))),
+        make_evidence(make_note(contact_ids=("101", "102"))),
+        make_evidence(make_note(contact_ids=())),
         make_evidence(status="pending", engagement_id=None),
         make_evidence(
             make_note(), status="skipped", engagement_id=None, error_code="not_connected"
         ),
         make_evidence(make_note(), claimed_by="a-turn"),
-        make_evidence(make_note(ref="hs_2"), id="hs_2"),
+        make_evidence(make_note(), last_write_at="a time"),
+        make_evidence(make_note(last_line="Call ID: call_1 · Ref: hs_2"), id="hs_2"),
+        make_evidence(make_note(last_line="Call ID: call_2 · Ref: hs_1")),
+        make_evidence(make_note(summary="What another caller said")),
+        make_evidence(make_note(archived=True)),
+        make_evidence(make_note(), attempts=()),
+        make_evidence(make_note(), attempts=("pending",)),
     ],
     ids=[
         "no row",
         "no note",
         "another note",
         "another contact",
+        "another contact beside the right one",
+        "nobody's note",
         "pending",
         "a note without success",
         "claimed",
+        "marked",
         "another id than was answered",
+        "the last line of another call",
+        "the text of another call",
+        "its note archived",
+        "an attempt that is not shown",
+        "no attempt that succeeded",
     ],
 )
 def test_call_that_did_not_end_as_it_must_is_lost(evidence: Evidence) -> None:
@@ -90,13 +133,73 @@ def test_note_on_another_account_is_wrong() -> None:
 
 
 def test_note_of_nobody_is_found() -> None:
-    evidence = make_evidence(make_note(), make_note("901", ref="hs_9"))
+    evidence = make_evidence(make_note(), make_note("901", last_line="Call ID: call_1 · Ref: hs_9"))
 
     assert any("never sent" in each for each in judge(sent(), evidence).problems)
 
 
+def test_note_without_a_last_line_is_found() -> None:
+    evidence = make_evidence(make_note(), make_note("901", last_line="Goodbye"))
+
+    assert "without last line" in problems(sent(), evidence)
+
+
+def test_note_that_was_archived_again_is_told_of() -> None:
+    verdict = judge(sent(), make_evidence(make_note(), make_note("901", archived=True)))
+
+    assert (verdict.duplicated, verdict.withdrawn, verdict.problems) == (0, 1, ())
+
+
 def test_row_of_nobody_is_found() -> None:
-    assert any("never sent" in each for each in judge(History(), make_evidence()).problems)
+    assert "never sent" in problems(History(), make_evidence(make_note()))
+
+
+def test_row_of_a_call_that_was_only_refused_is_found() -> None:
+    history = History()
+    history.add(Delivery(CALL, 401, None, None, 0.1))
+
+    assert "never acknowledged" in problems(history, make_evidence(make_note()))
+
+
+def test_call_that_was_taken_for_new_twice_is_found() -> None:
+    again = Delivery(CALL, 202, "hs_1", is_duplicate=False, seconds=0.1)
+
+    assert "2 times" in problems(sent(CALL, again), make_evidence(make_note()))
+
+
+def test_call_that_was_answered_with_two_ids_is_lost() -> None:
+    again = Delivery(CALL, 202, "hs_2", is_duplicate=True, seconds=0.1)
+
+    assert judge(sent(CALL, again), make_evidence(make_note())).lost == 1
+
+
+def test_acknowledgement_without_an_id_is_found() -> None:
+    assert "without an id" in problems(sent(log_id=None), EMPTY)
+
+
+@pytest.mark.parametrize("status", [500, 502])
+def test_answer_that_is_no_refusal_to_store_is_found(status: int) -> None:
+    failed = Delivery(CALL, status, None, None, 0.1)
+
+    assert str(status) in problems(sent(CALL, failed), make_evidence(make_note()))
+
+
+def test_success_that_was_recorded_twice_is_found() -> None:
+    evidence = make_evidence(make_note(), attempts=("success", "success"))
+
+    assert "2 successful attempts" in problems(sent(), evidence)
+
+
+def test_dashboard_that_counts_something_else_is_found() -> None:
+    evidence = replace(make_evidence(make_note()), tallies={("user_1", "ws_1", "success"): 2})
+
+    assert "dashboard counts" in problems(sent(), evidence)
+
+
+def test_what_is_left_over_is_a_problem() -> None:
+    evidence = replace(make_evidence(make_note()), leftovers=["a key stays for ever"])
+
+    assert "stays for ever" in problems(sent(), evidence)
 
 
 def test_innocent_call_that_was_set_aside_as_poison_is_found() -> None:
@@ -109,9 +212,14 @@ def test_innocent_call_that_was_set_aside_as_poison_is_found() -> None:
 
 def test_api_that_shows_something_else_is_found() -> None:
     evidence = make_evidence(make_note())
-    other = replace(evidence, shown={"hs_1": ROW | {"status": "pending"}})
+    shown = [
+        {},
+        {"hs_1": ROW | {"status": "pending"}},
+        {"hs_1": ROW | {"attempts": 2}},
+        {"hs_1": ROW, "hs_2": ROW | {"id": "hs_2"}},
+    ]
 
-    assert any("API" in each for each in judge(sent(), other).problems)
+    assert all("API" in problems(sent(), replace(evidence, shown=each)) for each in shown)
 
 
 def test_request_beyond_a_limit_is_found() -> None:
@@ -124,6 +232,6 @@ def test_call_that_was_refused_need_not_be_there() -> None:
     history = History()
     history.add(Delivery(CALL, 503, None, None, 0.1))
 
-    verdict = judge(history, Evidence({}, {}, {HUB: ()}, {}))
+    verdict = judge(history, EMPTY)
 
     assert (verdict.calls, verdict.problems) == (0, ())

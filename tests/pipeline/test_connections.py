@@ -5,8 +5,8 @@ import pytest
 from tests.pipeline.conftest import Interrupted, MakeWorkspace
 from tests.pipeline.interruptions import SEARCH
 from tests.pipeline.workspaces import Workspace
+from worker.reports import TurnEnd
 from worker.sweep import sweep
-from worker.sync import TurnEnd
 
 
 def test_call_of_a_workspace_that_was_never_connected_is_skipped(

@@ -9,8 +9,8 @@ from shared.claims import CRASHES_ALONE_MAKING_POISON, LEASE_S
 from tests.pipeline.conftest import Interrupted
 from tests.pipeline.interruptions import CREATE, SEARCH, WorkerKilledError, die
 from tests.pipeline.workspaces import Workspace, note_ids
+from worker.reports import TurnEnd
 from worker.sweep import sweep
-from worker.sync import TurnEnd
 from worker.transitions import LATE_COMMIT_S
 
 STEPS = [

@@ -7,7 +7,7 @@ import pytest
 from shared.limits import SEARCH_BACK_OFF, SEARCH_PER_S
 from tests.pipeline.interruptions import Impatience, with_adapter
 from tests.pipeline.workspaces import Workspace
-from worker.sync import TurnEnd
+from worker.reports import TurnEnd
 
 
 def search_rate(workspace: Workspace) -> float:

@@ -6,7 +6,7 @@ import pytest
 
 from tests.pipeline.conftest import MakeWorkspace, OpenWorker
 from tests.pipeline.workspaces import PHONE, Workspace
-from worker.sync import TurnEnd
+from worker.reports import TurnEnd
 
 
 @pytest.mark.parametrize(

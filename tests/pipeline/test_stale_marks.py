@@ -35,10 +35,11 @@ def test_worker_frozen_after_its_mark_withdraws_it(
     now = time.monotonic()
     monkeypatch.setattr(time, "monotonic", lambda: now + frozen_for)
     if may_write:
-        turn.require_lease(calls)
+        turn.require_lease()
     else:
         with pytest.raises(OutOfBudgetError):
-            turn.require_lease(calls)
+            turn.require_lease()
+        turn.withdraw(calls)
     monkeypatch.undo()
     turn.give_back()
 

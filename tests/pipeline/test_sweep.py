@@ -124,3 +124,35 @@ def test_skipped_call_keeps_its_reason_when_the_connection_is_gone(workspace: Wo
     assert (log.status, log.error_code) == ("skipped", "contact_not_found")
     # The contact may still come, and the connection too.
     assert (workspace.due_in(log_id) or 0) > 3600
+
+
+def test_suspect_that_had_to_wait_for_another_is_woken_when_that_is_done(
+    make_workspace: MakeWorkspace, interrupted: Interrupted
+) -> None:
+    one, other = make_workspace(), make_workspace()
+    for each in (one, other):
+        each.connect()
+        each.accept()
+        with pytest.raises(WorkerKilledError):
+            each.turn(interrupted(SEARCH, die))
+    one.advance(LEASE_S + 1)
+    sweep(one.worker)
+    woken(one.worker)
+
+    # Each is to be alone, and the other one comes while it is.
+    one.turn(interrupted(SEARCH, other.turn))
+
+    assert woken(one.worker) == [other.connection_id]
+
+
+def test_wake_ups_that_a_frozen_redis_was_only_asked_for_are_sent_afterwards(
+    workspace: Workspace,
+) -> None:
+    workspace.accept()
+    sweep(workspace.worker)
+    woken(workspace.worker)  # as if only the keys had been set
+
+    sweep(workspace.worker)
+    assert woken(workspace.worker) == []
+    sweep(workspace.worker, is_troubled=True)
+    assert woken(workspace.worker) == [workspace.connection_id]

@@ -8,7 +8,7 @@ from shared.access_tokens import LONGEST_MARGIN_S
 from shared.limits import TOKENS_BURST
 from shared.tokens import lock_token
 from tests.pipeline.workspaces import Workspace
-from worker.sync import TurnEnd
+from worker.reports import TurnEnd
 
 LIFETIME_S = 1800
 

@@ -22,9 +22,10 @@ from shared.models import Attempt, Call, Connection, Revocation, SyncLog
 from shared.notes.rendering import render_note
 from shared.replays import requeue_calls
 from worker.housekeeping import keep_house
+from worker.reports import TurnEnd
 from worker.resources import Resources
 from worker.sweep import sweep
-from worker.sync import TurnEnd, sync_connection
+from worker.sync import sync_connection
 
 PHONE: Final = "+12025550123"
 VERIFIER: Final = "a-verifier-of-at-least-forty-three-characters-0123"
@@ -147,7 +148,7 @@ class Workspace:
         )
 
     def turn(self, worker: Resources | None = None) -> TurnEnd:
-        return sync_connection(worker or self.worker, self.connection_id)
+        return sync_connection(worker or self.worker, self.connection_id).end
 
     def work(self, worker: Resources | None = None) -> TurnEnd:
         """Run turns until one finds nothing to do; returns how that one ended."""

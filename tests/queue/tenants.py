@@ -13,7 +13,7 @@ from shared.claims import ClaimedCall, claim_due_calls, release_calls, return_ex
 from shared.connections import Grant
 from shared.db import Database
 from shared.marks import Mark, mark_calls
-from shared.models import Attempt, Connection, SurplusNote, SyncLog
+from shared.models import Attempt, Connection, LateWrite, SurplusNote, SyncLog
 from shared.outcomes import Outcome, record_outcomes
 
 STARTED_AT: Final = datetime(2026, 11, 22, 10, tzinfo=UTC)
@@ -82,7 +82,7 @@ class Tenant:
 
     def record(self, *outcomes: Outcome) -> frozenset[str]:
         with self.database.begin() as session:
-            return record_outcomes(session, outcomes, started_at=STARTED_AT)
+            return frozenset(record_outcomes(session, outcomes, started_at=STARTED_AT))
 
     def connect(self, wanted: Grant | None = None) -> Connection:
         with self.database.begin() as session:
@@ -134,6 +134,16 @@ class Tenant:
         with self.database.begin() as session:
             wanted = select(Attempt).filter_by(log_id=log_id).order_by(Attempt.id)
             return list(session.scalars(wanted))
+
+    def age_late_writes(self, seconds: float) -> None:
+        age = timedelta(seconds=seconds)
+        with self.database.begin() as session:
+            session.execute(
+                update(LateWrite).values(
+                    written_at=LateWrite.written_at - age,
+                    next_attempt_at=LateWrite.next_attempt_at - age,
+                )
+            )
 
     def surplus_notes(self) -> set[tuple[int, str, str]]:
         with self.database.begin() as session:

@@ -13,6 +13,7 @@ REASON: dict[str, Any] = {"error_code": "poison", "error_message": "x"}
 NOTE: dict[str, Any] = {"hub_id": HUB, "contact_id": "7", "engagement_id": "9"}
 FAILED: dict[str, Any] = REASON | {"status": "error", "next_attempt_at": None}
 SUCCESS: dict[str, Any] = NOTE | {"status": "success", "next_attempt_at": None}
+MARK: dict[str, Any] = {"last_write_at": func.now(), "hub_id": HUB, "contact_id": "7"}
 CLAIM: dict[str, Any] = {"claimed_by": "t", "claimed_until": func.now(), "claim_size": 1}
 
 
@@ -23,7 +24,9 @@ CLAIM: dict[str, Any] = {"claimed_by": "t", "claimed_until": func.now(), "claim_
         FAILED,
         REASON | {"status": "skipped"},
         CLAIM,
-        {"last_write_at": func.now(), "hub_id": HUB, "contact_id": "7"},
+        MARK,
+        MARK | {"read_back_misses": 1},
+        FAILED | MARK | {"error_code": "unconfirmed"},
         {"lane": 3},
     ],
 )
@@ -57,6 +60,8 @@ def test_sync_log_takes_every_state_that_makes_sense(
         (CLAIM | {"claim_size": None}, "claim_is_whole"),
         ({"last_write_at": func.now(), "hub_id": HUB}, "mark_names_contact"),
         ({"last_write_at": func.now(), "contact_id": "7"}, "mark_names_contact"),
+        ({"read_back_misses": 1}, "misses_are_of_a_mark"),
+        (FAILED | {"error_code": "unconfirmed"}, "unconfirmed_has_mark"),
         ({"lane": 4}, "lane"),
         ({"lane": -1}, "lane"),
     ],

@@ -13,7 +13,7 @@ from tests.queue.tenants import HUB, Tenant, ago, grant, written
 
 def test_mark_says_where_a_note_may_be_and_renews_the_lease(tenant: Tenant) -> None:
     tenant.connect()
-    (log_id,) = tenant.store(read_back_misses=1)
+    (log_id,) = tenant.store(hub_id=HUB, contact_id="6", last_write_at=ago(60), read_back_misses=1)
     calls = tenant.claim()
     tenant.change([log_id], claimed_until=ago(-16))
     assert tenant.mark(calls) == {log_id}

@@ -95,7 +95,7 @@ def test_note_counts_even_when_the_call_was_given_up(tenant: Tenant) -> None:
     tenant.change(
         [log_id],
         status="error",
-        error_code="unconfirmed",
+        error_code="hubspot_unavailable",
         error_message="x",
         next_attempt_at=None,
         claimed_by=None,

@@ -8,7 +8,7 @@ from sqlalchemy import delete
 from shared.models import Call
 from shared.replays import requeue_calls
 from tests.queue.conftest import MakeTenant
-from tests.queue.tenants import HUB, Tenant, ago, written
+from tests.queue.tenants import HUB, Tenant, ago, skipped, written
 
 WAITED: dict[str, Any] = {"error_message": "x", "next_attempt_at": None}
 FAILED: dict[str, Any] = WAITED | {"status": "error", "error_code": "rejected_by_hubspot"}
@@ -48,6 +48,29 @@ def test_write_in_doubt_stays_in_doubt_where_it_was(tenant: Tenant) -> None:
     (call,) = tenant.claim()
     assert call.marked_for == pytest.approx(40, abs=5)
     assert (call.hub_id, call.contact_id, call.read_back_misses) == (HUB, "7", 1)
+
+
+def test_replay_outlives_a_look_that_is_under_way(tenant: Tenant) -> None:
+    (log_id,) = tenant.store(status="skipped", error_code="contact_not_found", error_message="x")
+    (looked_up,) = tenant.claim()
+
+    assert requeue(tenant, log_id) == 1
+    tenant.record(skipped(looked_up, next_in=3600))
+
+    log = tenant.log(log_id)
+    assert (log.status, log.error_code) == ("pending", None)
+    assert tenant.due_in(log_id) <= 0
+    assert [call.id for call in tenant.claim()] == [log_id]
+
+
+def test_replay_leaves_no_mark_to_the_worker_that_had_the_call(tenant: Tenant) -> None:
+    tenant.connect()
+    (log_id,) = tenant.store(status="skipped", error_code="contact_not_found", error_message="x")
+    looked_up = tenant.claim()
+
+    requeue(tenant, log_id)
+
+    assert tenant.mark(looked_up) == frozenset()
 
 
 def test_synced_and_waiting_calls_are_left_alone(tenant: Tenant) -> None:

@@ -1,5 +1,6 @@
 """HubSpot as a history needs it: contacts, the notes on them, and creates that commit late."""
 
+from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import count
@@ -42,6 +43,7 @@ class Account:
         hub_id: Its id.
         notes: What is on its timelines, by note id.
         recorded: Note ids that workers have recorded.
+        reported: Creates whose workers lived to record what they knew of them.
         unanswered: Creates that may still commit, and until when on the history's clock.
         survivors: Contacts that were merged away, and into which.
         gone: Contacts that were deleted.
@@ -51,6 +53,7 @@ class Account:
     contact_ids: Sequence[str] = ("11", "12", "13")
     notes: dict[str, WrittenNote] = field(default_factory=dict)
     recorded: set[str] = field(default_factory=set)
+    reported: set[Create] = field(default_factory=set)
     unanswered: list[tuple[Create, float]] = field(default_factory=list)
     survivors: dict[str, str] = field(default_factory=dict)
     gone: set[str] = field(default_factory=set)
@@ -83,6 +86,15 @@ class Account:
 
     def leave_unanswered(self, create: Create, *, now: float) -> None:
         self.unanswered.append((create, now + CUT_OFF_S))
+
+    def surplus(self) -> list[str]:
+        """Calls with several notes, all of them by creates that were reported."""
+        refs = Counter(
+            note.create.note.trace_id
+            for note in self.notes.values()
+            if note.create in self.reported
+        )
+        return [ref for ref, notes in refs.items() if notes > 1]
 
     def cut_off(self, *, now: float) -> None:
         """End the requests that took too long."""

@@ -18,7 +18,7 @@ CLAIM: Final[dict[str, Any]] = {
 }
 FAILED: Final[dict[str, Any]] = {
     "status": "error",
-    "error_code": "unconfirmed",
+    "error_code": "rejected_by_hubspot",
     "error_message": "x",
     "next_attempt_at": None,
 }

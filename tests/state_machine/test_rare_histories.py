@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from shared.db import Database
+from shared.replays import requeue_calls
 from tests.state_machine.behaviour import PROPER, Answer, Behaviour, LookUp
 from tests.state_machine.history import History
 from tests.state_machine.turns import SteppedTurn
@@ -82,6 +83,60 @@ def test_second_note_of_a_worker_that_was_frozen_is_archived(history: History) -
     assert notes(history) == 2
     history.keep_house()
     assert notes(history) == 1
+
+
+def test_second_note_of_which_a_frozen_worker_did_not_hear_is_archived(history: History) -> None:
+    frozen = claim(history)
+    take_steps(frozen, history, 2)  # looked up, marked
+    history.pass_time(30)
+    history.sweep()
+    history.check()
+    for _ in range(2):
+        history.take_turn()
+        history.pass_time(LATE_COMMIT_S)
+    assert history.rows[history.accepted["call_1"]].status == "success"
+    frozen.step(Behaviour(answers=(Answer.LOST_BUT_WRITTEN,)), now=history.now)
+    frozen.record()
+    assert notes(history) == 2
+    history.keep_house()
+    assert notes(history) == 1
+
+
+def test_call_that_waits_is_read_back_after_a_frozen_worker_wrote(history: History) -> None:
+    frozen = claim(history)
+    take_steps(frozen, history, 2)  # looked up, marked
+    history.pass_time(30)
+    history.sweep()
+    history.check()
+    history.take_turn()
+    history.pass_time(LATE_COMMIT_S)
+    history.take_turn(Behaviour(answers=(Answer.LIMITED,)))  # the rewrite was refused
+    frozen.step(Behaviour(answers=(Answer.LOST_BUT_WRITTEN,)), now=history.now)
+    frozen.record()
+    history.check()
+    history.pass_time(LATE_COMMIT_S)
+    history.take_turn()
+    assert history.rows[history.accepted["call_1"]].status == "success"
+    assert notes(history) == 1
+
+
+def test_replay_during_a_look_outlives_it(history: History) -> None:
+    nobody = Behaviour(look_ups=(LookUp.NOBODY,))
+    log_id = history.accepted["call_1"]
+    for _ in range(2):
+        history.take_turn(nobody)
+        history.pass_time(700)
+    assert history.rows[log_id].status == "skipped"
+    looking = claim(history)
+    history.check()
+    looking.look_up(nobody)
+    with history.tenant.database.begin() as session:
+        assert requeue_calls(session, [log_id], **history.tenant.identity) == 1
+    looking.record()
+    history.check()
+    assert history.rows[log_id].status == "pending"
+    history.take_turn()
+    assert history.rows[log_id].status == "success"
 
 
 def test_frozen_worker_may_not_mark_what_another_one_took_over(history: History) -> None:

@@ -50,6 +50,7 @@ class SteppedTurn:
         marked: Those whose note may be sent, and when they were marked.
         unwritten: Marked in this turn, and HubSpot did certainly nothing.
         outcomes: What is known of calls and not recorded yet.
+        sent: The creates that these are about.
     """
 
     tenant: Tenant
@@ -61,6 +62,7 @@ class SteppedTurn:
     marked: dict[str, tuple[MatchedCall, float]] = field(default_factory=dict)
     unwritten: set[str] = field(default_factory=set)
     outcomes: dict[str, Outcome] = field(default_factory=dict)
+    sent: dict[str, Create] = field(default_factory=dict)
 
     def step(self, hubspot: Behaviour, *, now: float) -> None:
         """Do what comes next: read back, look up, mark, send; record what is known by then."""
@@ -183,6 +185,7 @@ class SteppedTurn:
 
     def _send(self, matched: MatchedCall, create: Create, answer: Answer, *, now: float) -> None:
         call = matched.call
+        self.sent[call.id] = create
         note_id = None
         if answer in {Answer.CREATED, Answer.LOST_BUT_WRITTEN}:
             note_id = self.account.commit(create)
@@ -199,8 +202,12 @@ class SteppedTurn:
         else:
             if answer is Answer.LOST:
                 self.account.leave_unanswered(create, now=now)
-            self.outcomes[call.id] = transitions.errored(
-                call, UnavailableError("x"), jitter=JITTER, in_doubt=True
+            self.outcomes[call.id] = transitions.write_doubted(
+                call,
+                UnavailableError("x"),
+                jitter=JITTER,
+                hub_id=self.account.hub_id,
+                contact_id=matched.contact_id,
             )
 
     def _refused(self, matched: MatchedCall) -> Outcome:
@@ -222,6 +229,8 @@ class SteppedTurn:
             self.open.pop(log_id, None)
             if outcome.engagement_id is not None:
                 self.account.recorded.add(outcome.engagement_id)
+            if log_id in self.sent:
+                self.account.reported.add(self.sent.pop(log_id))
         self.outcomes.clear()
 
     def give_back(self, *, delay: float) -> None:

@@ -24,6 +24,7 @@ def claimed(**fields: Any) -> ClaimedCall:
         "raw_lookup": False,
         "failures": 0,
         "failing_for": 0.0,
+        "is_suspect": False,
         "hub_id": None,
         "contact_id": None,
         "marked_for": None,
