@@ -85,7 +85,12 @@ def _examine_servers(values: Mapping[str, Any]) -> Iterator[Finding]:
         url = sqlalchemy_url(values["database_url"].get_secret_value())
         yield from findings.examine_postgres(url)
     if "redis_url" in values:
-        yield from findings.examine_redis(values["redis_url"].get_secret_value())
+        redis_url = values["redis_url"]
+        # Without a word on it, or with one that cannot be read, wake-ups go through Redis.
+        broker_url = values.get("broker_url") or redis_url
+        yield from findings.examine_redis(
+            redis_url.get_secret_value(), broker_url.get_secret_value()
+        )
     if "hubspot_api_url" not in values:
         return
     reachable = findings.examine_hubspot(values["hubspot_api_url"])

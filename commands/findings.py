@@ -61,8 +61,8 @@ def examine_postgres(url: URL) -> Iterator[Finding]:
         database.dispose()
 
 
-def examine_redis(url: str) -> Iterator[Finding]:
-    """Whether Redis answers and keeps what it is given, and whether a worker listens there."""
+def examine_redis(url: str, broker_url: str) -> Iterator[Finding]:
+    """Whether Redis answers and keeps what it is given, and whether a worker hears wake-ups."""
     with connect_redis(url) as redis:
         try:
             redis.ping()
@@ -84,7 +84,7 @@ def examine_redis(url: str) -> Iterator[Finding]:
             f"Redis may evict wake-ups and limits when it is full (maxmemory-policy {policy}).",
             "set maxmemory-policy to noeviction",
         )
-    yield _find_workers(url)
+    yield _find_workers(broker_url)
 
 
 def examine_hubspot(api_url: str) -> Finding:
@@ -155,8 +155,8 @@ def judge_schema(revision: str) -> Finding:
     return Finding("fine", f"The database's schema is up to date (revision {revision}).")
 
 
-def _find_workers(redis_url: str) -> Finding:
-    with make_celery(redis_url) as app:
+def _find_workers(broker_url: str) -> Finding:
+    with make_celery(broker_url) as app:
         try:
             answers = app.control.ping(timeout=PING_TIMEOUT_S)
         except BrokerError:

