@@ -2,6 +2,7 @@
 # No recipe uses an absolute path, so that the checkout's own path may contain a space.
 
 STAMP := .venv/installed
+CHARTS := .venv/charts-installed
 
 # The stamp holds the checkout's path: a checkout that was moved or copied, or whose Python was
 # removed, is installed again.
@@ -9,11 +10,11 @@ ifneq ($(shell .venv/bin/python -c pass 2>/dev/null && cat $(STAMP) 2>/dev/null)
 .PHONY: $(STAMP)
 endif
 
-.PHONY: help demo run test check faults lock sbom clean
+.PHONY: help demo run test check client screenshots faults lock env sbom clean
 .DEFAULT_GOAL := help
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
 
 demo: $(STAMP) ## Start everything locally, sync calls, show the sync log, stop
 	@.venv/bin/python -m cli demo
@@ -21,7 +22,7 @@ demo: $(STAMP) ## Start everything locally, sync calls, show the sync log, stop
 run: $(STAMP) ## Start everything locally and keep it running until Ctrl-C
 	@.venv/bin/python -m cli up
 
-test: check ## Run everything that must pass
+test: check $(CHARTS) ## Run everything that must pass
 	@.venv/bin/python -m pytest
 
 check: $(STAMP) ## Check format, lint, types and import rules
@@ -30,12 +31,29 @@ check: $(STAMP) ## Check format, lint, types and import rules
 	@.venv/bin/python -m mypy
 	@.venv/bin/lint-imports
 
+client: $(STAMP) ## Write the types of the browser's client, made from the OpenAPI document
+	@.venv/bin/python -m api.dashboard.client_types
+
+screenshots: $(STAMP) ## Take the pictures in docs/ anew, in a real Chromium
+	@.venv/bin/python -m tests.browser.screenshots
+
 faults: $(STAMP) ## Break everything on purpose, 20 times each; see docs/faults.md
 	@.venv/bin/python -m faults --write
 
-lock: $(STAMP) ## Pin the dependencies of pyproject.toml in requirements.lock
-	@.venv/bin/python -m uv pip compile --quiet --no-header --universal --python-version 3.11 \
-		--generate-hashes --group dev pyproject.toml --output-file requirements.lock
+UV_LOCK := .venv/bin/python -m uv pip compile --quiet --no-header --universal \
+	--python-version 3.11 --generate-hashes
+
+lock: $(STAMP) ## Pin the dependencies of pyproject.toml, for us and for the image
+	@$(UV_LOCK) --group dev pyproject.toml --output-file requirements.lock
+	@$(UV_LOCK) --constraint requirements.lock pyproject.toml \
+		--output-file deploy/requirements.lock
+	@$(UV_LOCK) --constraint requirements.lock --group charts \
+		--output-file deploy/charts-requirements.lock
+	@echo 'hatchling' | $(UV_LOCK) --constraint requirements.lock - \
+		--output-file deploy/build-requirements.lock
+
+env: $(STAMP) ## Write .env for Docker Compose, with new secrets; SANDBOX=yes to try it without HubSpot
+	@.venv/bin/callsync init $(if $(SANDBOX),--sandbox)
 
 sbom: $(STAMP) ## Write a bill of materials, dist/sbom.json (CycloneDX)
 	@mkdir -p dist
@@ -49,3 +67,8 @@ clean: ## Remove the environment and all caches
 
 $(STAMP): requirements.lock pyproject.toml
 	@sh local/install.sh
+
+$(CHARTS): deploy/charts-requirements.lock $(STAMP)
+	@.venv/bin/python -m pip --quiet --quiet --disable-pip-version-check --no-input install \
+		--require-hashes --requirement deploy/charts-requirements.lock
+	@touch $(CHARTS)

@@ -8,6 +8,7 @@ import click
 from commands.backfill import import_calls
 from commands.doctor import doctor
 from commands.erase import erase
+from commands.init import init
 from commands.retry import retry
 from commands.rotation import rotate_keys
 from commands.send import send
@@ -36,7 +37,19 @@ def main() -> None:
         stream.reconfigure(errors="replace")  # type: ignore[union-attr]
 
 
-for command in (up, demo, send, import_calls, token, retry, erase, rotate_keys, doctor, trouble):
+for command in (
+    init,
+    up,
+    demo,
+    send,
+    import_calls,
+    token,
+    retry,
+    erase,
+    rotate_keys,
+    doctor,
+    trouble,
+):
     main.add_command(command)
 
 

@@ -1,14 +1,34 @@
 """The Flask application, put together."""
 
+from typing import Final
+
 from flask import Flask
 
-from api import calls, connection, dashboard, docs, health, oauth, oauth_callback, sync_logs
+from api import (
+    calls,
+    connection,
+    dashboard,
+    docs,
+    exports,
+    health,
+    oauth,
+    oauth_callback,
+    previews,
+    statistics,
+    sync_logs,
+    trials,
+)
 from api.bodies import MAX_BODY_BYTES
 from api.errors import handle_errors
 from api.headers import add_headers
 from api.services import EXTENSION, Waker, build_services
 from shared.db import Database
 from shared.settings import ApiSettings
+
+NOUNS: Final = (
+    *(calls, oauth, oauth_callback, connection, sync_logs, exports, statistics, previews, trials),
+    *(health, docs, dashboard),
+)
 
 
 def create_app(
@@ -30,6 +50,6 @@ def create_app(
     app.extensions[EXTENSION] = build_services(settings, database=database, waker=waker)
     handle_errors(app)
     add_headers(app, settings)
-    for noun in (calls, oauth, oauth_callback, connection, sync_logs, health, docs, dashboard):
+    for noun in NOUNS:
         app.register_blueprint(noun.blueprint)
     return app

@@ -17,53 +17,57 @@ SECONDS_PER_YEAR = 31_536_000
 # Only numbers that name their country are read here; any region does for them.
 ANY_REGION = "US"
 
-STRICT = ConfigDict(strict=True, extra="ignore", allow_inf_nan=False)
+STRICT = ConfigDict(strict=True, extra="ignore", allow_inf_nan=False, use_attribute_docstrings=True)
 
 
 class TranscriptTurn(BaseModel):
+    """What one side said."""
+
     model_config = STRICT
 
     role: StorableText
+    """Who: `assistant` or `user`, or a name."""
     text: StorableText
+    """What."""
 
 
-class EndedCall(BaseModel):
-    """The finished call. Everything but the three ids may be absent or null."""
+class CallFields(BaseModel):
+    """What is known of a call beside whose it is; all of it may be absent or null."""
 
     model_config = STRICT
 
-    call_id: Identifier
-    user_id: Identifier
-    workspace_id: Identifier
     phone_number: StorableText | None = None
+    """The customer's number in any spelling; absent or `anonymous` when withheld."""
     direction: Annotated[StorableText, Field(max_length=MAX_NAME)] | None = None
+    """`inbound` or `outbound`."""
     from_number: StorableText | None = None
+    """Who called; the customer of an inbound call without `phone_number`."""
     to_number: StorableText | None = None
+    """Who was called; the customer of an outbound call without `phone_number`."""
     started_at: Time | None = None
+    """Where the note stands on the contact's timeline."""
     ended_at: Time | None = None
+    """Stands in for `started_at`."""
     duration_seconds: Annotated[float, Field(ge=0, le=SECONDS_PER_YEAR)] | None = None
+    """The difference of the two times if left out."""
     summary: StorableText | None = None
+    """What was said, in short; line ends are kept."""
     recording_url: StorableText | None = None
+    """Becomes a link if it is https; it is never fetched."""
     # Half a million wrong turns fit one body; naming each holds everybody else up for seconds.
     transcript: Annotated[list[TranscriptTurn], Field(fail_fast=True)] | None = None
+    """What was said, word by word; shortened where the note would be too long."""
     agent_name: Annotated[StorableText, Field(max_length=MAX_NAME)] | None = None
+    """Who or what spoke for you."""
     outcome: Annotated[StorableText, Field(max_length=MAX_NAME)] | None = None
+    """How the call ended, in a word."""
     structured_data: BoundedObject | None = None
+    """Anything else that is known; becomes a list."""
 
-    @property
-    def customer_number(self) -> str | None:
-        """The customer's number to store: in E.164 if it names its country; None if withheld."""
-        direction = (self.direction or "").strip().lower()
-        other = {"inbound": self.from_number, "outbound": self.to_number}.get(direction)
-        for raw in (self.phone_number, other):
-            with suppress(WithheldNumberError):
-                return _storable_number(raw)
-        return None
-
-    def details(self) -> CallDetails:
-        """What the note is written from."""
+    def details_as(self, call_id: str) -> CallDetails:
+        """What the note is written from, under an id of the caller's."""
         return CallDetails(
-            call_id=self.call_id,
+            call_id=call_id,
             direction=self.direction,
             phone_number=self.phone_number,
             from_number=self.from_number,
@@ -80,13 +84,40 @@ class EndedCall(BaseModel):
         )
 
 
+class EndedCall(CallFields):
+    """The finished call. Everything but the three ids may be absent or null."""
+
+    call_id: Identifier
+    """Your id; with user and workspace it is the call's identity."""
+    user_id: Identifier
+    """Whose call it is."""
+    workspace_id: Identifier
+    """Which workspace of theirs."""
+
+    @property
+    def customer_number(self) -> str | None:
+        """The customer's number to store: in E.164 if it names its country; None if withheld."""
+        direction = (self.direction or "").strip().lower()
+        other = {"inbound": self.from_number, "outbound": self.to_number}.get(direction)
+        for raw in (self.phone_number, other):
+            with suppress(WithheldNumberError):
+                return _storable_number(raw)
+        return None
+
+    def details(self) -> CallDetails:
+        """What the note is written from."""
+        return self.details_as(self.call_id)
+
+
 class CallEnded(BaseModel):
-    """The whole body."""
+    """The webhook's body."""
 
     model_config = STRICT
 
     type: Literal["call.ended"]
+    """Webhooks of other types are acknowledged and ignored."""
     timestamp: Time | None = None
+    """When it was sent."""
     data: EndedCall
 
 

@@ -1,18 +1,17 @@
-"""Receives webhooks: a call that ended is stored durably, then its connection is woken."""
+"""Receives webhooks: checks who signed and what is said, and hands the call to intake."""
 
-import structlog
 from flask import Blueprint, Response, request
-from structlog.contextvars import bound_contextvars
+from opentelemetry.trace import SpanKind
 
-from api.answers import CallAccepted, WebhookIgnored, answer
+from api.answers.base import answer
+from api.answers.sync_log import CallAccepted, WebhookIgnored
 from api.bodies import parse_model, parse_object, read_body
 from api.call_ended import EVENT_TYPE, CallEnded
 from api.errors import InvalidRequestError
+from api.intake import accept_call
 from api.services import services
-from shared.calls import store_call
-from shared.metrics import WEBHOOKS
-
-log = structlog.get_logger(__name__)
+from shared.metrics import WEBHOOK_SECONDS, WEBHOOKS
+from shared.tracing import TRACEPARENT, span
 
 blueprint = Blueprint("calls", __name__, url_prefix="/api/webhooks")
 
@@ -25,6 +24,15 @@ def count_answer(response: Response) -> Response:
 
 @blueprint.post("/call-ended")
 def receive_call() -> Response:
+    traceparent = request.headers.get(TRACEPARENT)
+    with (
+        WEBHOOK_SECONDS.time(),
+        span("webhook call-ended", SpanKind.SERVER, traceparent=traceparent),
+    ):
+        return _receive()
+
+
+def _receive() -> Response:
     body = read_body()
     signers = services().verifier.verify(body, dict(request.headers))
     event = parse_object(body)
@@ -35,21 +43,5 @@ def receive_call() -> Response:
         return answer(WebhookIgnored(), 202)
     call = parse_model(CallEnded, event).data
     signers.require(call.workspace_id)
-    with services().database.begin() as session:
-        stored = store_call(
-            session,
-            user_id=call.user_id,
-            workspace_id=call.workspace_id,
-            call_id=call.call_id,
-            phone_number=call.customer_number,
-            payload=call.details().to_payload(),
-        )
-    with bound_contextvars(log_id=stored.log_id):
-        if stored.connection_id is not None:
-            services().waker.wake(stored.connection_id)
-        log.info(
-            "call_accepted",
-            connection_id=stored.connection_id,
-            is_duplicate=stored.is_duplicate,
-        )
+    stored = accept_call(call)
     return answer(CallAccepted(id=stored.log_id, duplicate=stored.is_duplicate), 202)

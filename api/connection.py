@@ -2,32 +2,34 @@
 
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import Annotated, cast
+from typing import Annotated
 
 import structlog
 from flask import Blueprint, Response
 from pydantic import AfterValidator, BaseModel, ConfigDict
 
-from api.answers import (
+from api.answers.base import answer, answer_if_changed
+from api.answers.connection import (
     ConnectionSettings,
     ConnectionState,
     ConnectionStatus,
     Counts,
     Disconnected,
-    answer,
 )
 from api.bodies import read_model
+from api.policies import MatchPolicy
+from api.preferences import policy_of, region_of
 from api.services import services
 from api.tenants import current_tenant, find_own_connection, guard
 from shared.connections import (
     CONNECTED,
     DISCONNECTED,
+    RECONNECT_REQUIRED,
     disconnect,
     ensure_connection,
 )
 from shared.models import Account, Connection
 from shared.phone import validate_region
-from shared.settings import MatchPolicy
 from shared.tallies import count_calls
 
 log = structlog.get_logger(__name__)
@@ -39,9 +41,10 @@ guard(blueprint)
 class SettingsChange(BaseModel):
     """New values; null goes back to the service's default, what is absent stays."""
 
-    model_config = ConfigDict(strict=True, extra="ignore")
+    model_config = ConfigDict(strict=True, extra="ignore", use_attribute_docstrings=True)
 
     default_region: Annotated[str, AfterValidator(validate_region)] | None = None
+    """The two-letter region of numbers without a country code."""
     match_policy: MatchPolicy | None = None
 
 
@@ -53,6 +56,7 @@ def show_status() -> Response:
         counted = count_calls(session, user_id=tenant.user_id, workspace_id=tenant.workspace_id)
         status = ConnectionStatus(
             last_sync_at=counted.last_sync_at,
+            webhook_seen=counted.has_any,
             counts=Counts(
                 pending=counted.pending,
                 success=counted.success,
@@ -63,7 +67,7 @@ def show_status() -> Response:
         if connection is not None and connection.state != DISCONNECTED:
             _describe_connection(status, connection)
             _describe_pause(status, session.get(Account, connection.hub_id))
-    return answer(status)
+    return answer_if_changed(status)
 
 
 @blueprint.get("/settings")
@@ -99,10 +103,12 @@ def end_connection() -> Response:
 
 def _describe_connection(status: ConnectionStatus, connection: Connection) -> None:
     status.connected = connection.state == CONNECTED
-    status.state = cast("ConnectionState", connection.state)
+    status.state = ConnectionState(connection.state)
     status.hub_id = str(connection.hub_id)
     status.token_expires_at = connection.expires_at
     status.connected_at = connection.connected_at
+    if connection.state == RECONNECT_REQUIRED:
+        status.reconnect_reason = connection.state_reason
 
 
 def _describe_pause(status: ConnectionStatus, account: Account | None) -> None:
@@ -114,10 +120,6 @@ def _describe_pause(status: ConnectionStatus, account: Account | None) -> None:
 
 
 def _describe_settings(connection: Connection | None) -> ConnectionSettings:
-    defaults = services().settings
-    region = connection.default_region if connection is not None else None
-    policy = connection.match_policy if connection is not None else None
     return ConnectionSettings(
-        default_region=region or defaults.default_region,
-        match_policy=policy or defaults.match_policy,
+        default_region=region_of(connection), match_policy=policy_of(connection)
     )

@@ -6,10 +6,13 @@ ApiError
 ├─ InvalidSignatureError    401: the webhook is not signed by a known secret, or is stale
 ├─ ForbiddenError           403
 ├─ MissingEntryError        404
+├─ ConflictError            409: the connection is not in a state for this
 ├─ UnsupportedEncodingError 415
+├─ TooOftenError            429: the tenant's quota is used up for the moment
 └─ TryLaterError            503: the same request may succeed in a moment
 """
 
+import math
 from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from typing import ClassVar, NamedTuple
@@ -98,17 +101,38 @@ class MissingEntryError(ApiError):
     code = "not_found"
 
 
+class ConflictError(ApiError):
+    status = HTTPStatus.CONFLICT
+
+    def __init__(self, message: str, *, code: str) -> None:
+        super().__init__(message, code=code)
+
+
 class UnsupportedEncodingError(ApiError):
     status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
     code = "unsupported_media_type"
+
+
+class TooOftenError(ApiError):
+    status = HTTPStatus.TOO_MANY_REQUESTS
+    code = "too_many_requests"
+
+    def __init__(self, message: str, *, retry_after_s: float) -> None:
+        super().__init__(message, headers=_retry_after(retry_after_s))
 
 
 class TryLaterError(ApiError):
     status = HTTPStatus.SERVICE_UNAVAILABLE
     code = "unavailable"
 
-    def __init__(self, message: str, *, code: str | None = None) -> None:
-        super().__init__(message, code=code, headers={"Retry-After": str(RETRY_AFTER_S)})
+    def __init__(
+        self, message: str, *, code: str | None = None, retry_after_s: float = RETRY_AFTER_S
+    ) -> None:
+        super().__init__(message, code=code, headers=_retry_after(retry_after_s))
+
+
+def _retry_after(seconds: float) -> dict[str, str]:
+    return {"Retry-After": str(max(1, math.ceil(seconds)))}
 
 
 def name_fields(error: ValidationError) -> list[FieldError]:

@@ -4,7 +4,13 @@ from flask import Flask, Response, request
 
 from shared.settings import ApiSettings
 
-CORS_PATHS = "/api/hubspot/"
+PRIVATE_PATHS = "/api/hubspot/"
+# What a dashboard of another origin loads and asks; a webhook's sender is no browser.
+CORS_PATHS = (
+    *("/api/hubspot/", "/client.js", "/client.d.ts", "/embed/"),
+    *("/healthz", "/readyz", "/metrics", "/openapi.json"),
+)
+EXPOSED_HEADERS = "Content-Disposition, ETag, Retry-After, X-Truncated"
 NO_CONTENT_POLICY = "default-src 'none'; frame-ancestors 'none'"
 PREFLIGHT_S = 600
 
@@ -24,8 +30,9 @@ def add_headers(app: Flask, settings: ApiSettings) -> None:
         headers.setdefault("Referrer-Policy", "no-referrer")
         if settings.public_url.startswith("https://"):
             headers["Strict-Transport-Security"] = "max-age=31536000"
-        if request.path.startswith(CORS_PATHS):
+        if request.path.startswith(PRIVATE_PATHS):
             headers.setdefault("Cache-Control", "no-store")
+        if request.path.startswith(CORS_PATHS):
             _allow_origin(response, allowed)
         return response
 
@@ -39,8 +46,8 @@ def _allow_origin(response: Response, allowed: frozenset[str]) -> None:
     headers["Access-Control-Allow-Origin"] = origin
     # The cookie that binds an authorization to its browser is set by `initiate`.
     headers["Access-Control-Allow-Credentials"] = "true"
-    headers["Access-Control-Expose-Headers"] = "Retry-After"
+    headers["Access-Control-Expose-Headers"] = EXPOSED_HEADERS
     if request.method == "OPTIONS":
         headers["Access-Control-Allow-Methods"] = "GET, POST, PATCH, DELETE"
-        headers["Access-Control-Allow-Headers"] = "Authorization, Content-Type"
+        headers["Access-Control-Allow-Headers"] = "Authorization, Content-Type, If-None-Match"
         headers["Access-Control-Max-Age"] = str(PREFLIGHT_S)

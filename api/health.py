@@ -3,16 +3,16 @@
 from flask import Blueprint, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 
-from api.answers import Alive, Ready, answer
+from api.answers.base import answer
+from api.answers.service import Alive, Ready
 from api.errors import TryLaterError
-from api.gauges import Gauges
 from api.services import services
-from shared.metrics import render_metrics
+from shared.exposition import render_metrics
 
 blueprint = Blueprint("health", __name__)
 
 # The oldest schema this build can work with; as numbered in alembic/versions.
-REQUIRED_REVISION = "0002"
+REQUIRED_REVISION = "0006"
 
 
 @blueprint.get("/healthz")
@@ -39,5 +39,4 @@ def show_readiness() -> Response:
 
 @blueprint.get("/metrics")
 def show_metrics() -> Response:
-    text = render_metrics([Gauges(services().database)])
-    return Response(text, content_type=CONTENT_TYPE_LATEST)
+    return Response(render_metrics([services().gauges]), content_type=CONTENT_TYPE_LATEST)

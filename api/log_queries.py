@@ -1,15 +1,17 @@
-"""What can be asked of the sync log: query parameters and retry orders, checked."""
+"""What can be asked of the sync log: which entries, which page, which retries."""
 
 import base64
 import re
-from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, Final, Self
+from dataclasses import replace
+from datetime import timedelta
+from typing import Annotated, Final, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
-from werkzeug.datastructures import MultiDict
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
+from api.answers.base import ErrorCode
 from api.auth import Tenant
-from api.bodies import Identifier, parse_model, parse_time
+from api.bodies import Identifier
+from api.queries import EPOCH, Span, read_count
 from shared.phone import PhoneError, parse_phone
 from shared.reasons import Reason, Status
 from shared.replays import RETRYABLE
@@ -18,12 +20,9 @@ from shared.sync_logs import LogFilter, Position
 MOST_PER_PAGE: Final = 200
 MOST_SKIPPED: Final = 10_000
 MOST_IDS: Final = 1000
-EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
-_EPOCH_MS: Final = re.compile(r"\d{1,15}", re.ASCII)
+IDS: Final = Field(min_length=1, max_length=MOST_PER_PAGE)
 _CURSOR: Final = re.compile(r"(\d{1,18}) (hs_[0-9a-f]{32})", re.ASCII)
-# A plus sign that was not escaped arrives as a blank.
-_LOST_PLUS: Final = re.compile(r"(?<=\d) (?=\d\d:\d\d$)", re.ASCII)
 
 
 def write_cursor(position: Position) -> str:
@@ -49,66 +48,33 @@ def read_cursor(cursor: object) -> Position:
     return position
 
 
-def _read_moment(value: object) -> datetime:
-    text = str(value)
-    problem = ValueError("must be epoch milliseconds, or a time like 2026-11-22T10:00:00Z")
-    try:
-        if _EPOCH_MS.fullmatch(text):
-            return EPOCH + timedelta(milliseconds=int(text))
-        return parse_time(_LOST_PLUS.sub("+", text))
-    except (ValueError, OverflowError) as error:
-        raise problem from error
+def _read_list(value: object) -> list[str]:
+    return str(value).split(",")
 
 
-def _read_count(value: object) -> int:
-    if not re.fullmatch(r"\d{1,9}", str(value), re.ASCII):
-        raise ValueError("must be a whole number")
-    return int(str(value))
+def _require_known(code: str) -> str:
+    if code not in set(Reason):
+        raise ValueError(f"must be one of {', '.join(Reason)}")
+    return code
 
 
-Moment = Annotated[
-    datetime,
-    BeforeValidator(_read_moment, json_schema_input_type=int | str),
-    Field(description="epoch milliseconds or RFC 3339"),
-]
+KnownCode = Annotated[ErrorCode, AfterValidator(_require_known)]
 
 
-class _Span(BaseModel):
-    model_config = ConfigDict(extra="ignore")
-
-    error_code: Reason | None = None
-    since: Moment | None = Field(default=None, alias="from")
-    until: Moment | None = Field(default=None, alias="to")
-
-    @model_validator(mode="after")
-    def _require_order(self) -> Self:
-        if self.since and self.until and self.since > self.until:
-            raise ValueError("`from` must not be later than `to`")
-        return self
-
-
-class LogQuery(_Span):
-    """The parameters of the list. `from` is inclusive, `to` is not."""
+class LogSelection(Span):
+    """Which entries are asked for. `from` is inclusive, `to` is not."""
 
     status: Status | None = None
+    """Calls in this state."""
+    error_code: KnownCode | None = None
+    """Calls with this reason."""
     call_id: Identifier | None = None
+    """The call with this id of the producer's."""
     phone: Identifier | None = None
-    limit: Annotated[int, Field(ge=1, le=MOST_PER_PAGE), BeforeValidator(_read_count)] = 50
-    offset: Annotated[int, Field(ge=0, le=MOST_SKIPPED), BeforeValidator(_read_count)] | None = (
-        Field(default=None, description="not together with cursor; beyond 10,000 use cursor")
-    )
-    cursor: Annotated[Position, BeforeValidator(read_cursor, json_schema_input_type=str)] | None = (
-        Field(default=None, description="the next_cursor of the page before")
-    )
-
-    @model_validator(mode="after")
-    def _require_one_way(self) -> Self:
-        if self.cursor is not None and self.offset is not None:
-            raise ValueError("give `cursor` or `offset`, not both")
-        return self
+    """Calls of this number, in any spelling."""
 
     def filter(self, tenant: Tenant, *, region: str) -> LogFilter:
-        """The entries of the tenant that are asked for; `region` reads the phone number."""
+        """The entries of the tenant that are meant; `region` reads the phone number."""
         return LogFilter(
             user_id=tenant.user_id,
             workspace_id=tenant.workspace_id,
@@ -121,11 +87,48 @@ class LogQuery(_Span):
         )
 
 
-class RetryOrder(_Span):
+class LogQuery(LogSelection):
+    """The parameters of the list."""
+
+    ids: Annotated[list[Identifier], IDS, BeforeValidator(_read_list)] | None = None
+    """These entries, separated by commas, and nothing else; up to 200."""
+    limit: Annotated[int, Field(ge=1, le=MOST_PER_PAGE), BeforeValidator(read_count)] = 50
+    """How many entries."""
+    offset: Annotated[int, Field(ge=0, le=MOST_SKIPPED), BeforeValidator(read_count)] | None = None
+    """How many newer ones to leave out; not together with `cursor`, which has no limit."""
+    cursor: Annotated[Position, BeforeValidator(read_cursor, json_schema_input_type=str)] | None = (
+        None
+    )
+    """The `next_cursor` of the page before."""
+
+    @model_validator(mode="after")
+    def _require_one_way(self) -> Self:
+        if self.cursor is not None and self.offset is not None:
+            raise ValueError("give `cursor` or `offset`, not both")
+        return self
+
+    @model_validator(mode="after")
+    def _require_ids_alone(self) -> Self:
+        if self.ids is not None and self.model_fields_set != {"ids"}:
+            raise ValueError("give `ids` alone")
+        if self.ids is not None:
+            self.limit = MOST_PER_PAGE
+        return self
+
+    def filter(self, tenant: Tenant, *, region: str) -> LogFilter:
+        found = super().filter(tenant, region=region)
+        return replace(found, ids=tuple(self.ids)) if self.ids is not None else found
+
+
+class RetryOrder(Span):
     """Which calls to try again: these ids, or all that a filter matches."""
 
     ids: Annotated[list[Identifier], Field(min_length=1, max_length=MOST_IDS)] | None = None
+    """These entries, and no filter."""
     status: Status | None = None
+    """Calls in this state: `error` or `skipped`, both if left out."""
+    error_code: KnownCode | None = None
+    """Calls with this reason."""
 
     @model_validator(mode="after")
     def _require_one_kind(self) -> Self:
@@ -146,16 +149,6 @@ class RetryOrder(_Span):
             since=self.since,
             until=self.until,
         )
-
-
-def read_query(parameters: MultiDict[str, str]) -> LogQuery:
-    """Check the query parameters; an empty one counts as absent.
-
-    Raises:
-        InvalidRequestError: Every wrong parameter is named.
-    """
-    given: dict[str, Any] = {name: value for name, value in parameters.items() if value}
-    return parse_model(LogQuery, given)
 
 
 def _spellings(phone: str, region: str) -> tuple[str, ...]:

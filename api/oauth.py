@@ -10,7 +10,8 @@ from typing import Final
 import structlog
 from flask import Blueprint, Response, request
 
-from api.answers import AuthorizationStarted, answer
+from api.answers.base import answer
+from api.answers.connection import AuthorizationStarted
 from api.landing import check_return_to
 from api.services import services
 from api.tenants import current_tenant, guard

@@ -1,35 +1,55 @@
-"""The OpenAPI 3.1 document, built from the table of operations and the models of their bodies."""
+"""The OpenAPI 3.1 document, built from the operations and the models of their bodies."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache
 from http import HTTPStatus
-from importlib.metadata import PackageNotFoundError, version
-from types import UnionType
-from typing import Any, cast, get_args
+from typing import Final
 
 from pydantic import BaseModel
-from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
-from api.answers import Failure
-from api.operations import OPERATIONS, Operation
+from api.answers.base import Failure, Problem
+from api.operations import OPERATIONS, TAGS
+from api.operations.failures import Failing
+from api.operations.operation import Operation
+from api.operations.samples import LOG_ID
+from api.schemas import Json, all_schemas, describe_query, reference, reference_to_any
+from shared.exposition import own_version
 
-Json = dict[str, Any]
+EXAMPLE_LOG_ID: Final = LOG_ID
+DESCRIPTION: Final = """\
+Finished phone calls become notes on the caller's HubSpot timeline: once, and if not, with the
+reason.
 
-EXAMPLE_LOG_ID = "hs_0192f4a07c1e7d3f9a5b6c7d8e9f0a1b"
-TEMPLATE = "#/components/schemas/{model}"
-SECURITY_SCHEMES: Json = {
+Times in answers are epoch milliseconds or null; in queries RFC 3339 does too. Ids are strings.
+Routes under `/api/hubspot` take `Authorization: Bearer <JWT>` and show what belongs to its user
+and workspace only. Every error has the same envelope (`Failure`) with a stable `code`; beside
+those that are listed, an unknown address gives 404 `not_found`, a wrong method 405
+`method_not_allowed`, and a fault of the service 500 `internal_error`."""
+SECURITY_SCHEMES: Final[Json] = {
     "bearer": {
         "type": "http",
         "scheme": "bearer",
         "bearerFormat": "JWT",
-        "description": "Claims sub (the user), workspace_id and exp.",
+        "description": "Claims `sub` (the user), `workspace_id` and `exp`.",
     },
     "signature": {
         "type": "apiKey",
         "in": "header",
         "name": "webhook-signature",
-        "description": "Standard Webhooks: with webhook-id and webhook-timestamp.",
+        "description": "Standard Webhooks: over webhook-id, webhook-timestamp and the raw body.",
     },
+}
+RETRY_AFTER: Final[Json] = {
+    "description": "Seconds after which it may succeed.",
+    "schema": {"type": "integer", "minimum": 1},
+}
+ETAG: Final[Json] = {
+    "description": "Names this very answer; send it in If-None-Match.",
+    "schema": {"type": "string"},
+}
+NOT_MODIFIED: Final[Json] = {
+    "description": "Nothing has changed since the answer that If-None-Match names.",
+    "headers": {"ETag": ETAG},
 }
 
 
@@ -39,16 +59,26 @@ def build_document(server_url: str) -> Json:
     paths: dict[str, Json] = {}
     for operation in OPERATIONS:
         paths.setdefault(operation.path, {})[operation.method] = _describe(operation)
+    failings = {each.name: each for operation in OPERATIONS for each in operation.failures}
     return {
         "openapi": "3.1.0",
         "info": {
             "title": "HubSpot Call Sync",
-            "version": _own_version(),
-            "description": "Times are epoch milliseconds, ids are strings.",
+            "version": own_version(),
+            "description": DESCRIPTION,
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
-        "servers": [{"url": server_url}],
+        "servers": [{"url": server_url, "description": "This service."}],
+        "tags": [{"name": name, "description": words} for name, words in TAGS.items()],
         "paths": paths,
-        "components": {"schemas": _schemas()[1], "securitySchemes": SECURITY_SCHEMES},
+        "components": {
+            "schemas": all_schemas(),
+            "responses": {
+                "NotModified": NOT_MODIFIED,
+                **{name: _failure(each) for name, each in failings.items()},
+            },
+            "securitySchemes": SECURITY_SCHEMES,
+        },
     }
 
 
@@ -56,109 +86,116 @@ def _describe(operation: Operation) -> Json:
     described: Json = {
         "tags": [operation.tag],
         "summary": operation.summary,
-        "operationId": f"{operation.method} {operation.path}",
+        "description": operation.description,
+        "operationId": operation.name,
         "parameters": list(_parameters(operation)),
-        "responses": {
-            str(operation.status): _success(operation),
-            **{
-                str(status): {
-                    "description": HTTPStatus(status).phrase,
-                    "content": {"application/json": {"schema": _reference(Failure)}},
-                }
-                for status in sorted(operation.failures)
-            },
-        },
+        "responses": {str(operation.status): _success(operation)},
+        # None is said too: it is meant.
+        "security": [{operation.security: []}] if operation.security else [],
     }
-    if operation.security:
-        described["security"] = [{operation.security: []}]
+    if operation.page:
+        described["responses"]["200"] = {
+            "description": operation.page,
+            "content": {"text/html": {"schema": {"type": "string"}}},
+        }
+    if operation.is_conditional:
+        described["responses"]["304"] = {"$ref": "#/components/responses/NotModified"}
+    for each in sorted(operation.failures, key=lambda failing: failing.status):
+        described["responses"][str(each.status)] = {"$ref": f"#/components/responses/{each.name}"}
     if content := _body(operation):
         described["requestBody"] = {"required": True, "content": content}
     return described
 
 
 def _body(operation: Operation) -> Json:
+    examples = {"examples": {name: {"value": value} for name, value in operation.asked.items()}}
     if operation.body:
-        return {"application/json": {"schema": _reference(operation.body, "validation")}}
+        return {"application/json": {"schema": reference(operation.body, "validation"), **examples}}
     if operation.form:
         fields = {
             name: {"type": "string", "description": description}
             for name, description in operation.form.items()
         }
         schema = {"type": "object", "properties": fields, "required": list(fields)}
-        return {"application/x-www-form-urlencoded": {"schema": schema}}
+        return {"application/x-www-form-urlencoded": {"schema": schema, **examples}}
     return {}
 
 
 def _success(operation: Operation) -> Json:
     described: Json = {"description": HTTPStatus(operation.status).phrase}
+    headers = {
+        name: {"description": words, "schema": {"type": "string"}}
+        for name, words in operation.headers.items()
+    }
+    if operation.is_conditional:
+        headers["ETag"] = ETAG
+    if headers:
+        described["headers"] = headers
     if operation.answer:
-        described["content"] = {"application/json": {"schema": _one_of(operation.answer)}}
-    elif operation.status == HTTPStatus.OK:
-        described["content"] = {operation.media_type: {}}
+        schema = reference_to_any(operation.answer)
+        described["content"] = {"application/json": {"schema": schema, **_answers(operation)}}
+    elif operation.media_type:
+        is_json = operation.media_type == "application/json"
+        schema = {"type": "object" if is_json else "string"}
+        described["content"] = {operation.media_type: {"schema": schema, **_answers(operation)}}
     return described
+
+
+def _answers(operation: Operation) -> Json:
+    return {"examples": _examples(operation.answered)} if operation.answered else {}
+
+
+def _examples(answered: Mapping[str, BaseModel | str]) -> Json:
+    return {
+        name: {"value": value if isinstance(value, str) else value.model_dump(mode="json")}
+        for name, value in answered.items()
+    }
+
+
+def _failure(failing: Failing) -> Json:
+    codes = ", ".join(f"`{problem.code}`" for problem in failing.problems)
+    described: Json = {
+        "description": f"{failing.description} Code: {codes}.",
+        "content": {
+            "application/json": {
+                "schema": reference(Failure),
+                "examples": {each.code: {"value": _envelope(each)} for each in failing.problems},
+            }
+        },
+    }
+    if failing.retries_after:
+        described["headers"] = {"Retry-After": RETRY_AFTER}
+    return described
+
+
+def _envelope(problem: Problem) -> Json:
+    return {"success": False, "error": problem.model_dump(mode="json", exclude_defaults=True)}
 
 
 def _parameters(operation: Operation) -> Iterator[Json]:
     if "{log_id}" in operation.path:
-        log_id = {"type": "string", "examples": [EXAMPLE_LOG_ID]}
-        yield {"name": "log_id", "in": "path", "required": True, "schema": log_id}
-    for name, description in operation.headers.items():
+        yield {
+            "name": "log_id",
+            "in": "path",
+            "required": True,
+            "description": "The entry's id.",
+            "schema": {"type": "string", "examples": [EXAMPLE_LOG_ID]},
+        }
+    for name, description in operation.sent_headers.items():
         text = {"description": description, "schema": {"type": "string"}}
         yield {"name": name, "in": "header", "required": True, **text}
     for name, description in operation.parameters.items():
         text = {"description": description, "schema": {"type": "string"}}
         yield {"name": name, "in": "query", **text}
     if operation.query:
-        schema = operation.query.model_json_schema(ref_template=TEMPLATE)
-        for name, described in schema["properties"].items():
-            yield {"name": name, "in": "query", "schema": _without_null(described)}
-
-
-def _without_null(schema: Json) -> Json:
-    """What a query parameter may be: one that is null in the model is absent from the URL."""
-    kept = [each for each in schema.get("anyOf", []) if each != {"type": "null"}]
-    if not kept:
-        return schema
-    others = {
-        name: value
-        for name, value in schema.items()
-        if name != "anyOf" and (name, value) != ("default", None)
-    }
-    return (kept[0] if len(kept) == 1 else {"anyOf": kept}) | others
-
-
-@cache
-def _schemas() -> tuple[dict[tuple[type[BaseModel], JsonSchemaMode], Json], Json]:
-    """A reference for each model, and all definitions."""
-    models: list[tuple[type[BaseModel], JsonSchemaMode]] = [(Failure, "serialization")]
-    for operation in OPERATIONS:
-        models += [(each, "serialization") for each in _alternatives(operation.answer)]
-        if operation.body:
-            models.append((operation.body, "validation"))
-    references, definitions = models_json_schema(models, ref_template=TEMPLATE)
-    by_model = {
-        (cast("type[BaseModel]", model), mode): each for (model, mode), each in references.items()
-    }
-    return by_model, definitions["$defs"]
-
-
-def _reference(model: type[BaseModel], mode: JsonSchemaMode = "serialization") -> Json:
-    return _schemas()[0][model, mode]
-
-
-def _one_of(answer: type[BaseModel] | UnionType) -> Json:
-    references = [_reference(each) for each in _alternatives(answer)]
-    return references[0] if len(references) == 1 else {"oneOf": references}
-
-
-def _alternatives(answer: type[BaseModel] | UnionType | None) -> tuple[type[BaseModel], ...]:
-    if isinstance(answer, UnionType):
-        return get_args(answer)
-    return (answer,) if answer else ()
-
-
-def _own_version() -> str:
-    try:
-        return version("hubspot-call-sync")
-    except PackageNotFoundError:  # started from a checkout that was not installed
-        return "source"
+        for described in describe_query(operation.query):
+            if described["name"] in operation.query_example:
+                described["example"] = operation.query_example[described["name"]]
+            yield described
+    if operation.is_conditional:
+        yield {
+            "name": "If-None-Match",
+            "in": "header",
+            "description": "The ETag of the answer that the caller has.",
+            "schema": {"type": "string"},
+        }

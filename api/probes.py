@@ -6,8 +6,6 @@ from typing import Final
 
 import structlog
 from redis import Redis, RedisError
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 from sqlalchemy import text
 from sqlalchemy.exc import ProgrammingError, SQLAlchemyError
 
@@ -16,22 +14,16 @@ from shared.db import Database
 log = structlog.get_logger(__name__)
 
 POSTGRES_TIMEOUT_S: Final = 1.0
-REDIS_TIMEOUT_S: Final = 0.3
 
 
 class Probes:
     """Asks the servers on behalf of readiness checks."""
 
-    def __init__(self, database: Database, redis_url: str) -> None:
+    def __init__(self, database: Database, redis: Redis) -> None:
         self._database = database
         # A socket to a frozen server gives up late, so somebody else waits for it.
         self._asker = ThreadPoolExecutor(1, thread_name_prefix="readiness")
-        self._redis: Redis = Redis.from_url(
-            redis_url,
-            socket_timeout=REDIS_TIMEOUT_S,
-            socket_connect_timeout=REDIS_TIMEOUT_S,
-            retry=Retry(NoBackoff(), 0),
-        )
+        self._redis = redis
 
     def find_revision(self) -> str | None:
         """The schema's revision, empty before the first migration; None when Postgres is away."""

@@ -7,20 +7,31 @@ from dataclasses import dataclass
 from typing import Protocol, cast
 
 from flask import current_app
+from redis import Redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from api.auth import Authenticator
+from api.gauges import Gauges
 from api.probes import Probes
 from api.signatures import WebhookVerifier
+from api.slots import Slots
+from shared.access_tokens import TokenSource
 from shared.crypto import TokenCipher
 from shared.db import Database
 from shared.hubspot.oauth import HubSpotOAuth
 from shared.hubspot.transport import build_session
 from shared.hubspot_app import open_oauth
+from shared.limits import Limits
+from shared.previews import HubSpotAccess
 from shared.queue import BackgroundWakeUps, WakeUps
 from shared.settings import ApiSettings
 
 EXTENSION = "callsync"
 HUBSPOT_POOL_SIZE = 8
+REDIS_TIMEOUT_S = 0.3
+PREVIEWS_AT_ONCE = 8
+EXPORTS_AT_ONCE = 4
 
 
 class Waker(Protocol):
@@ -38,7 +49,11 @@ class Services:
     authenticator: Authenticator
     verifier: WebhookVerifier
     oauth: HubSpotOAuth
+    hubspot: HubSpotAccess
     probes: Probes
+    gauges: Gauges
+    preview_slots: Slots
+    export_slots: Slots
 
     def encrypt(self, plaintext: str, row_id: str, field: str) -> str:
         """Encrypt a token for one field of one row."""
@@ -49,17 +64,40 @@ def build_services(
     settings: ApiSettings, *, database: Database | None, waker: Waker | None
 ) -> Services:
     redis_url = settings.redis_url.get_secret_value()
+    redis = _connect_redis(redis_url)
     database = database or Database(settings.sqlalchemy_url)
+    probes = Probes(database, redis)
+    cipher = TokenCipher(settings.token_encryption_keys)
+    http = build_session(HUBSPOT_POOL_SIZE)
+    oauth = open_oauth(settings, http)
+    limits = Limits(redis)
+    tokens = TokenSource(database=database, redis=redis, limits=limits, cipher=cipher, oauth=oauth)
+    wake_ups = WakeUps(redis_url, settings.broker_url.get_secret_value())
     return Services(
         settings=settings,
         database=database,
-        waker=waker or BackgroundWakeUps(WakeUps(redis_url)),
-        cipher=TokenCipher(settings.token_encryption_keys),
+        waker=waker or BackgroundWakeUps(wake_ups),
+        cipher=cipher,
         authenticator=Authenticator(settings),
         verifier=WebhookVerifier(settings.webhook_secrets),
-        oauth=open_oauth(settings, build_session(HUBSPOT_POOL_SIZE)),
-        probes=Probes(database, redis_url),
+        oauth=oauth,
+        hubspot=HubSpotAccess(tokens, limits, http, settings.hubspot_api_url),
+        probes=probes,
+        gauges=Gauges(database, probes),
+        preview_slots=Slots(PREVIEWS_AT_ONCE),
+        export_slots=Slots(EXPORTS_AT_ONCE),
     )
+
+
+def _connect_redis(url: str) -> Redis:
+    """A client for requests that somebody waits for: away or frozen, it says so at once."""
+    client: Redis = Redis.from_url(
+        url,
+        socket_timeout=REDIS_TIMEOUT_S,
+        socket_connect_timeout=REDIS_TIMEOUT_S,
+        retry=Retry(NoBackoff(), 0),
+    )
+    return client
 
 
 def services() -> Services:

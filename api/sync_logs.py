@@ -7,21 +7,30 @@ import structlog
 from flask import Blueprint, Response, request
 from sqlalchemy.orm import Session
 
-from api.answers import LogAttempt, LogDetail, LogEntry, LogPage, Requeued, answer
+from api.answers.base import answer, answer_if_changed
+from api.answers.sync_log import LogAttempt, LogDetail, LogEntry, LogNote, LogPage, Requeued
 from api.auth import Tenant
 from api.bodies import read_model
+from api.contact_pages import contact_url
 from api.errors import MissingEntryError
-from api.log_queries import RetryOrder, read_query, write_cursor
+from api.log_queries import LogQuery, LogSelection, RetryOrder, write_cursor
+from api.preferences import region_of
+from api.queries import read_query
 from api.services import services
 from api.tenants import current_tenant, find_own_connection, guard
+from shared.call_details import CallDetails
 from shared.connections import CONNECTED
 from shared.models import Connection, SyncLog
+from shared.notes.rendering import render_note
+from shared.reasons import Status
 from shared.replays import requeue_batch, requeue_calls
 from shared.sync_logs import (
     MOST_COUNTED,
+    LogFilter,
     Position,
     count_logs,
     find_attempts,
+    find_contents,
     find_log,
     find_logs,
 )
@@ -37,13 +46,13 @@ BATCH: Final = 1000
 
 @blueprint.get("")
 def list_logs() -> Response:
-    tenant, query = current_tenant(), read_query(request.args)
+    query = read_query(LogQuery, request.args)
     offset = query.offset or 0
     with services().database.begin() as session:
-        wanted = query.filter(tenant, region=_region(session) if query.phone else "")
+        wanted = select_logs(session, query)
         found = find_logs(session, wanted, limit=query.limit, offset=offset, after=query.cursor)
         total = count_logs(session, wanted)
-    return answer(
+    return answer_if_changed(
         LogPage(
             logs=[LogEntry.model_validate(each) for each in found.logs],
             total=min(total, MOST_COUNTED),
@@ -62,11 +71,13 @@ def show_log(log_id: str) -> Response:
         entry = _require_log(session, log_id, tenant)
         attempts = find_attempts(session, log_id)
         connection = find_own_connection(session)
-    return answer(
+        contents = find_contents(session, log_id)
+    return answer_if_changed(
         LogDetail(
             log=LogEntry.model_validate(entry),
             attempts=[LogAttempt.model_validate(each) for each in attempts],
             contact_url=_contact_url(entry, connection),
+            note=_describe_note(entry, contents),
         )
     )
 
@@ -98,6 +109,12 @@ def retry_logs() -> Response:
     return _answer_replay(requeued, asked=met)
 
 
+def select_logs(session: Session, query: LogSelection) -> LogFilter:
+    """The asking tenant's entries that are meant; a phone number is read in their region."""
+    region = region_of(find_own_connection(session)) if query.phone else ""
+    return query.filter(current_tenant(), region=region)
+
+
 def _replay_ids(ids: list[str], tenant: Tenant) -> int:
     with services().database.begin() as session:
         return requeue_calls(session, ids, user_id=tenant.user_id, workspace_id=tenant.workspace_id)
@@ -126,17 +143,15 @@ def _require_log(session: Session, log_id: str, tenant: Tenant) -> SyncLog:
     return found
 
 
-def _region(session: Session) -> str:
-    connection = find_own_connection(session)
-    region = connection.default_region if connection is not None else None
-    return region or services().settings.default_region
-
-
 def _contact_url(entry: SyncLog, connection: Connection | None) -> str | None:
-    """The contact's page, on the host that the account's pages are on."""
     if entry.hub_id is None or entry.contact_id is None:
         return None
-    base = services().settings.hubspot_app_url
-    if connection is not None and connection.hub_id == entry.hub_id and connection.ui_domain:
-        base = f"https://{connection.ui_domain}"
-    return f"{base}/contacts/{entry.hub_id}/record/0-1/{entry.contact_id}"
+    return contact_url(entry.hub_id, entry.contact_id, connection)
+
+
+def _describe_note(entry: SyncLog, contents: CallDetails | None) -> LogNote | None:
+    if contents is None:
+        return None
+    return LogNote(
+        html=render_note(contents, log_id=entry.id), written=entry.status == Status.SUCCESS
+    )

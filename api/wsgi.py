@@ -5,8 +5,10 @@ import sys
 from flask import Flask
 
 from api.app import create_app
+from shared.exposition import note_build
 from shared.logging import configure_logging
 from shared.settings import ApiSettings, SettingsError
+from shared.tracing import start_tracing
 
 
 def make_app() -> Flask:
@@ -16,6 +18,9 @@ def make_app() -> Flask:
     except SettingsError as error:
         sys.exit(str(error))
     configure_logging(settings.log_level, settings.log_format)
+    note_build("api")
+    if settings.otel_exporter_otlp_endpoint is not None:
+        start_tracing("api")
     return create_app(settings)
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from rich.console import Console
 
 from local.hubspot.client import SandboxControl
+from local.hubspot.sample import SAMPLE_CONTACTS
 from local.interrupts import heed_interrupts, uninterrupted
 from local.processes import StartError
 from local.stack import Stack
@@ -19,12 +20,6 @@ USER_ID = "user_1"
 WORKSPACE_ID = "ws_1"
 SIGNED_IN_FOR = timedelta(hours=1)
 POLL_SECONDS = 1.0
-# Numbers set aside for fiction, in the spellings that people use.
-CONTACTS = (
-    {"firstname": "Ada", "lastname": "Lovelace", "phone": "(202) 555-0123"},
-    {"firstname": "Grace", "lastname": "Hopper", "phone": "+1 202-555-0144"},
-    {"firstname": "Alan", "lastname": "Turing", "mobilephone": "+44 (0)20 7946 0018"},
-)
 KNOWN_NUMBER = "+12025550123"
 
 
@@ -51,7 +46,7 @@ def keep_running(console: Console, *, workers: int, latency_ms: int) -> None:
 def _fill_sandbox(stack: Stack) -> None:
     with SandboxControl(stack.env["HUBSPOT_API_URL"]) as sandbox:
         # Without a host of its own the account's pages are where HubSpot is: in the sandbox.
-        sandbox.add_contacts(sandbox.add_account(ui_domain=""), CONTACTS)
+        sandbox.add_contacts(sandbox.add_account(ui_domain=""), SAMPLE_CONTACTS)
 
 
 def _print_addresses(console: Console, stack: Stack) -> None:

@@ -1,15 +1,37 @@
-"""The dashboard's page: static files that talk to the API with the token of whoever opened it."""
+"""What browsers load: the dashboard's page, the web component to embed, and the typed client.
 
+All are static files; what they show they ask the API for, with the token of whoever opened them.
+"""
+
+import hashlib
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Final
 
-from flask import Blueprint, Response, render_template, send_from_directory
+from flask import Blueprint, Response, render_template, request
 
 from api.errors import MissingEntryError
-from api.landing import MESSAGES
 from api.services import services
 
-FOLDER = Path(__file__).parent
-ASSETS = frozenset({"app.js", "style.css"})
+FOLDER: Final = Path(__file__).parent
+MODULES: Final = {
+    f"embed/{path.name}": path for path in sorted((FOLDER / "component").glob("*.js"))
+}
+# By their addresses; the modules import each other relatively, by the same paths as on disk.
+FILES: Final[Mapping[str, Path]] = {
+    "client.js": FOLDER / "client.js",
+    "client.d.ts": FOLDER / "client.d.ts",
+    "assets/app.js": FOLDER / "app.js",
+    "assets/style.css": FOLDER / "style.css",
+    "embed/example.css": FOLDER / "example.css",
+    "embed/example.js": FOLDER / "example.js",
+    **MODULES,
+}
+MEDIA_TYPES: Final = {
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".ts": "text/plain; charset=utf-8",
+}
 
 blueprint = Blueprint("dashboard", __name__, template_folder=".")
 
@@ -17,18 +39,39 @@ blueprint = Blueprint("dashboard", __name__, template_folder=".")
 @blueprint.get("/")
 def show_page() -> Response:
     origins = " ".join(services().settings.allowed_origins)
-    page = render_template("page.html", origins=origins, failures=MESSAGES)
-    response = Response(page, mimetype="text/html")
+    return _show("page.html", framed_by=origins, origins=origins, modules=MODULES)
+
+
+@blueprint.get("/embed/example")
+def show_example() -> Response:
+    return _show("example.html", framed_by="'none'", public_url=services().settings.public_url)
+
+
+@blueprint.get("/<any('client.js','client.d.ts'):name>")
+@blueprint.get("/<any(assets,embed):folder>/<name>")
+def send_file(name: str, folder: str = "") -> Response:
+    path = FILES.get(f"{folder}/{name}" if folder else name)
+    if path is None:
+        raise MissingEntryError("There is nothing at this address.")
+    return _keep(Response(path.read_bytes(), content_type=MEDIA_TYPES[path.suffix]))
+
+
+def _show(template: str, *, framed_by: str, **context: object) -> Response:
+    response = Response(render_template(template, **context), mimetype="text/html")
     response.headers["Content-Security-Policy"] = (
         "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self';"
-        f" base-uri 'none'; form-action 'none'; frame-ancestors {origins}"
+        f" base-uri 'none'; form-action 'none'; frame-ancestors {framed_by}"
     )
+    return _keep(response)
+
+
+def _keep(response: Response) -> Response:
+    """Let browsers keep a file and ask each time whether it changed.
+
+    Modules of two releases never meet that way. The tag is made from the contents, so that it is
+    the same on every server.
+    """
     response.headers["Cache-Control"] = "no-cache"
+    response.set_etag(hashlib.sha256(response.get_data()).hexdigest()[:32])
+    response.make_conditional(request)
     return response
-
-
-@blueprint.get("/assets/<name>")
-def send_asset(name: str) -> Response:
-    if name not in ASSETS:
-        raise MissingEntryError("There is nothing at this address.")
-    return send_from_directory(FOLDER, name)

@@ -30,6 +30,7 @@ class Behaviour:
         index_lag_seconds: how long a created or changed object stays invisible to search.
         enforces_limits: whether requests beyond HubSpot's limits get 429.
         association_page_size: associated ids in one page of one object.
+        severs_opener: whether the consent page cuts the popup off from the page that opened it.
     """
 
     latency_ms: float = 0
@@ -40,11 +41,21 @@ class Behaviour:
     index_lag_seconds: float = 0
     enforces_limits: bool = True
     association_page_size: int = 500
+    severs_opener: bool = False
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class SandboxConfig:
-    """A whole sandbox: the apps it knows and how it behaves after a reset."""
+    """A whole sandbox: the apps it knows, and how it is and behaves at first and after a reset.
+
+    Attributes:
+        apps: the apps that accounts may connect.
+        behaviour: how HubSpot behaves.
+        has_sample_account: whether there is an account with a few contacts already.
+        first_object_id: of contacts and notes, which are numbered from here.
+    """
 
     apps: tuple[OAuthApp, ...] = (OAuthApp(),)
     behaviour: Behaviour = dataclasses.field(default_factory=Behaviour)
+    has_sample_account: bool = False
+    first_object_id: int = 100_001

@@ -24,16 +24,20 @@ def consent_pages(sandbox: Sandbox) -> flask.Blueprint:
         return flask.render_template("consent_error.html", problem=str(error)), 400
 
     @pages.get("/oauth/authorize")
-    def show_consent() -> str:
+    def show_consent() -> flask.Response:
         asked = flask.request.args.to_dict()
         app = _checked_app(sandbox.world, asked)
-        return flask.render_template(
+        page = flask.render_template(
             "consent.html",
             app=app,
             asked=asked,
             scopes=_asked_scopes(asked),
             hubs=sorted(sandbox.world.hubs),
         )
+        response = flask.make_response(page)
+        if sandbox.world.behaviour.severs_opener:
+            response.headers["Cross-Origin-Opener-Policy"] = "same-origin"
+        return response
 
     @pages.post("/oauth/authorize/decision")
     def decide() -> Response:

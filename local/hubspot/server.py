@@ -22,19 +22,19 @@ from local.hubspot.exchange import ConnectionDroppedError
 
 
 class SandboxServer(ThreadingHTTPServer):
-    """Serves one WSGI application on 127.0.0.1, a thread for each connection."""
+    """Serves one WSGI application, a thread for each connection."""
 
     request_queue_size = 1024
     daemon_threads = True
 
-    def __init__(self, app: WSGIApplication, port: int = 0) -> None:
+    def __init__(self, app: WSGIApplication, port: int = 0, host: str = "127.0.0.1") -> None:
         self.app = app
-        super().__init__(("127.0.0.1", port), _Handler)
+        super().__init__((host, port), _Handler)
 
     @property
     def url(self) -> str:
         """Where the server listens."""
-        return f"http://127.0.0.1:{self.server_port}"
+        return f"http://{self.server_address[0]!s}:{self.server_port}"
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Stay silent about clients that went away; show everything else."""

@@ -11,9 +11,9 @@ from local.hubspot.config import Behaviour, SandboxConfig
 from local.hubspot.faults import FaultList
 from local.hubspot.grants import AuthorizationServer
 from local.hubspot.hubs import Hub
+from local.hubspot.sample import SAMPLE_CONTACTS
 
 _LOG_LENGTH = 50_000
-_FIRST_OBJECT_ID = 100_001
 _FIRST_HUB_ID = 62_515
 
 
@@ -50,10 +50,15 @@ class World:
         self.log: collections.deque[LoggedRequest] = collections.deque(maxlen=_LOG_LENGTH)
         self.now = now
         self._ended = threading.Event()
-        self._object_ids = itertools.count(_FIRST_OBJECT_ID)
+        self._object_ids = itertools.count(config.first_object_id)
         self._hub_ids = itertools.count(_FIRST_HUB_ID)
         self._request_numbers = itertools.count(1)
         self._random = random.Random(0)
+        if config.has_sample_account:
+            # Without a host of its own the account's pages are where HubSpot is: in the sandbox.
+            hub = self.add_hub(None, default_country="US", ui_domain="")
+            for properties in SAMPLE_CONTACTS:
+                hub.add_contact(properties)
 
     def add_hub(
         self,
@@ -106,6 +111,6 @@ class Sandbox:
         self.world = World(config, now)
 
     def reset(self) -> None:
-        """Begin again with no accounts, no tokens, no faults and the behaviour of the start."""
+        """Begin again as at the start: no tokens, no faults, no account but the sample."""
         ended, self.world = self.world, World(self._config, self._now)
         ended.end()

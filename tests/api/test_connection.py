@@ -9,6 +9,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import update
 
 from local.hubspot.client import SandboxControl
+from shared.connections import require_reconnect
 from shared.db import Database
 from shared.models import Connection, Revocation, SyncLog
 from tests.api.asking import Asker, WakeRecorder, read
@@ -28,6 +29,8 @@ def test_status_before_anything_is_connected(asker: Asker) -> None:
         "lastSyncAt": None,
         "pausedUntil": None,
         "pauseReason": None,
+        "reconnectReason": None,
+        "webhookSeen": False,
         "counts": {"pending": 0, "success": 0, "error": 0, "skipped": 0},
     }
 
@@ -170,3 +173,21 @@ def test_incoming_call_wakes_its_connection(
     add_connection(database, neighbour)
     asker.send_call()
     assert waker.woken == [connection_id]
+
+
+def test_reason_to_reconnect_is_told_while_it_holds(database: Database, asker: Asker) -> None:
+    hub_id = secrets.randbelow(10**9)
+    connection_id = add_connection(database, asker, hub_id=hub_id)
+    with database.begin() as session:
+        require_reconnect(session, connection_id, token_version=1, reason="The grant was revoked.")
+    status = asker.status()
+    assert (status["state"], status["connected"]) == ("reconnect_required", False)
+    assert status["reconnectReason"] == "The grant was revoked."
+    add_connection(database, asker, hub_id=hub_id)
+    assert asker.status()["reconnectReason"] is None
+
+
+def test_first_call_is_noticed(asker: Asker) -> None:
+    asker.send_call()
+    assert asker.status()["webhookSeen"] is True
+    assert Asker(asker.client).status()["webhookSeen"] is False

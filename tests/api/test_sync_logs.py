@@ -250,3 +250,44 @@ def test_entry_that_is_not_there(asker: Asker, log_id: str) -> None:
     for method, path in [("GET", f"sync-logs/{log_id}"), ("POST", f"sync-logs/{log_id}/retry")]:
         answer = asker.ask(method, path)
         assert (answer.status_code, read(answer)["error"]["code"]) == (404, "not_found")
+
+
+def test_entries_on_the_screen_are_refreshed_by_their_ids(database: Database, asker: Asker) -> None:
+    old, _, new = (add_log(database, asker, minutes_ago=minutes) for minutes in (3, 2, 1))
+    others = add_log(database, Asker(asker.client))
+    page = asker.get("sync-logs", ids=f"{old},{new},{others},{NEVER}")
+    assert [entry["id"] for entry in page["logs"]] == [new, old]
+    assert (page["total"], page["limit"], page["next_cursor"]) == (2, 200, None)
+
+
+def test_two_hundred_entries_are_refreshed_at_once(database: Database, asker: Asker) -> None:
+    log_id = add_log(database, asker)
+    ids = [f"hs_{number}" for number in range(200)]
+    assert listed(asker, ids=",".join([log_id, *ids[1:]])) == [log_id]
+    answer = asker.ask("GET", "sync-logs", query_string={"ids": ",".join([log_id, *ids])})
+    assert answer.status_code == 400
+    assert read(answer)["error"]["fields"][0]["field"] == "ids"
+
+
+@pytest.mark.parametrize("other", ["limit", "offset", "status", "phone", "from"])
+def test_ids_stand_alone(asker: Asker, other: str) -> None:
+    values = {"limit": "20", "offset": "0", "status": "error", "phone": "1", "from": "0"}
+    answer = asker.ask("GET", "sync-logs", query_string={"ids": NEVER, other: values[other]})
+    assert answer.status_code == 400
+    assert "alone" in read(answer)["error"]["fields"][0]["message"]
+
+
+def test_note_is_shown_as_it_is_written(database: Database, asker: Asker) -> None:
+    log_id = asker.send_call(summary="Wants <b>a demo</b>", call_id="call_7")
+    note = asker.get(f"sync-logs/{log_id}")["note"]
+    assert note["written"] is False
+    assert "Wants &lt;b&gt;a demo&lt;/b&gt;" in note["html"]
+    assert note["html"].endswith(f"<p>Call ID: call_7 · Ref: {log_id}</p>")
+
+    synced = add_log(database, asker, status="success")
+    assert asker.get(f"sync-logs/{synced}")["note"]["written"] is True
+
+
+def test_note_goes_with_the_contents_of_the_call(database: Database, asker: Asker) -> None:
+    log_id = add_log(database, asker, status="success", has_payload=False)
+    assert asker.get(f"sync-logs/{log_id}")["note"] is None

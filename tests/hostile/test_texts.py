@@ -17,8 +17,9 @@ from tests.api.asking import Asker, environment
 from tests.api.conftest import ClientFactory
 from tests.api.rows import connection_of
 from tests.notes.reading import ReadNote, read_note
+from worker.reports import TurnEnd
 from worker.resources import Resources, open_resources
-from worker.sync import TurnEnd, sync_connection
+from worker.sync import sync_connection
 
 PHONE = "+12025550123"
 OTHER_REF = "hs_0192f4a07c1e7d3f9a5b6c7d8e9f0a1b"
@@ -86,7 +87,7 @@ def test_texts_stay_texts_from_the_webhook_to_the_note_and_in_the_api(
     names = {text: "".join(filter(str.isprintable, text))[:200] for text in HOSTILE.values()}
     texts = {asker.send_call(call_id=names[text], **call_of(text)): text for text in names}
 
-    assert sync_connection(worker, connection_of(database, asker).id) == TurnEnd.WORKED
+    assert sync_connection(worker, connection_of(database, asker).id).end == TurnEnd.WORKED
 
     notes = sandbox.notes(hub_id)
     assert {marker_ref(note.body) for note in notes} == set(texts)

@@ -3,7 +3,7 @@ import base64
 import pytest
 from sqlalchemy import create_engine
 
-from shared.settings import ApiSettings, DatabaseSettings, find_problems
+from shared.settings import ApiSettings, DatabaseSettings, WorkerSettings, find_problems
 from tests.settings.environment import KEY, SIGNING_KEY, make_environ
 
 
@@ -50,6 +50,13 @@ from tests.settings.environment import KEY, SIGNING_KEY, make_environ
         ("PAYLOAD_RETENTION_DAYS", "9" * 5000),
         ("FLOWER_BASIC_AUTH", "user"),
         ("FLOWER_BASIC_AUTH", ":password"),
+        ("METRICS_PORT", "http"),
+        ("METRICS_PORT", "0"),
+        ("METRICS_PORT", "65536"),
+        ("METRICS_PORT", "9479-9464"),
+        ("METRICS_PORT", "9464-"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "otel-collector:4318"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://"),
         ("LOG_LEVEL", "verbose"),
         ("LOG_FORMAT", "xml"),
     ],
@@ -122,3 +129,9 @@ def test_psycopg_is_given_what_the_database_url_says(
     url = DatabaseSettings.load({"DATABASE_URL": text}).sqlalchemy_url
     _, given = create_engine(url).dialect.create_connect_args(url)
     assert {name: given[name] for name in given if name != "context"} == arguments
+
+
+@pytest.mark.parametrize(("text", "ports"), [("9464", [9464]), ("9464-9466", [9464, 9465, 9466])])
+def test_metrics_port_is_one_or_several_to_choose_from(text: str, ports: list[int]) -> None:
+    settings = WorkerSettings.load(make_environ(METRICS_PORT=text))
+    assert list(settings.metrics_port or ()) == ports

@@ -58,10 +58,11 @@ def tell_json(environment: dict[str, str]) -> TellJson:
 
 @pytest.fixture
 def measure(environment: dict[str, str], tenant: Tenant) -> Measure:
-    """Reads the gauges, by name and label value as in `callsync_calls/stuck`."""
-    client = create_app(ApiSettings.load(environment), database=tenant.database).test_client()
+    """Reads the gauges, by name and label value as in `callsync_troubled_calls/stuck`."""
 
     def read() -> dict[str, float]:
+        # A new app each time, because one keeps its figures for a moment.
+        client = create_app(ApiSettings.load(environment), database=tenant.database).test_client()
         families = text_string_to_metric_families(client.get("/metrics").text)
         return {
             "/".join([sample.name, *sample.labels.values()]): sample.value

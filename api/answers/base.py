@@ -1,0 +1,91 @@
+"""What all answers share, and how they are sent."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from flask import Response, request
+from pydantic import BaseModel, ConfigDict, PlainSerializer, WithJsonSchema
+from typing_extensions import TypeAliasType
+
+from shared.reasons import Reason
+
+
+def _epoch_ms(moment: datetime) -> int:
+    return int(moment.timestamp() * 1000)
+
+
+Moment = Annotated[datetime, PlainSerializer(_epoch_ms), WithJsonSchema({"type": "integer"})]
+
+# A text to us: while releases change over, the database may hold a code that this one does not
+# know. Clients are told the ones there are.
+ErrorCode = TypeAliasType(
+    "ErrorCode",
+    Annotated[
+        str,
+        WithJsonSchema(
+            {
+                "type": "string",
+                "enum": [*Reason],
+                "description": "Why a call is not in HubSpot; the sync log's codes.",
+            }
+        ),
+    ],
+)
+
+
+class Answer(BaseModel):
+    # What has a default is sent too, so the document may promise it.
+    model_config = ConfigDict(
+        serialize_by_alias=True,
+        validate_by_name=True,
+        json_schema_serialization_defaults_required=True,
+        use_attribute_docstrings=True,
+    )
+
+
+class Success(Answer):
+    success: Literal[True] = True
+    """Always true; errors have false."""
+
+
+class FieldProblem(Answer):
+    """One wrong field of a request."""
+
+    field: str
+    """Its path, such as `data.call_id`; `body` or a parameter's name otherwise."""
+    message: str
+    """What would be right."""
+
+
+class Problem(Answer):
+    """What went wrong."""
+
+    model_config = ConfigDict(json_schema_serialization_defaults_required=False)
+
+    code: str
+    """Stable, for programs; each answer lists its codes."""
+    message: str
+    """For people; may change."""
+    fields: list[FieldProblem] = []
+    """What is wrong in the request, each field by name; absent where no field is to blame."""
+
+
+class Failure(Answer):
+    """Every error."""
+
+    success: Literal[False] = False
+    """Always false."""
+    error: Problem
+
+
+def answer(body: Answer, status: int = 200) -> Response:
+    """Send an answer as JSON."""
+    return Response(body.model_dump_json(), status, mimetype="application/json")
+
+
+def answer_if_changed(body: Answer) -> Response:
+    """Send an answer as JSON, or 304 to whoever has this very answer already."""
+    response = answer(body)
+    response.add_etag(weak=True)
+    response.make_conditional(request)
+    return response

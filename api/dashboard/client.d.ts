@@ -1,0 +1,597 @@
+// The types of client.js. Made from the OpenAPI document by `make client`: do not edit.
+
+export interface ClientOptions {
+  /** Where the API answers, without a slash at the end; the page's own origin if left out. */
+  baseUrl?: string;
+  /**
+   * The JWT, or a function that gives it. The function is asked for each request, and once more,
+   * with `refused: true`, when the API answered 401: then it should fetch a new token.
+   */
+  token?: string | null | TokenProvider;
+  /** Instead of the browser's own. */
+  fetch?: typeof globalThis.fetch;
+}
+
+export type TokenProvider = (state: { refused: boolean }) => string | null | Promise<string | null>;
+
+export interface RequestOptions {
+  /** Ends the request; the promise is then rejected with the signal's reason. */
+  signal?: AbortSignal;
+}
+
+export interface SyncLogExport {
+  /** The CSV. */
+  blob: Blob;
+  filename: string;
+  /** Whether the filter matches more rows than one export holds. */
+  truncated: boolean;
+}
+
+/** The API answered with an error. `code` is stable, `message` is for people. */
+export declare class ApiError extends Error {
+  readonly status: number;
+  readonly code: string;
+  /** What is wrong in the request, field by field. */
+  readonly fields: FieldProblem[];
+  /** When the same request may succeed, if the API said so. */
+  readonly retryAfterMs: number | null;
+}
+
+export declare class BadRequestError extends ApiError {
+  readonly status: 400;
+}
+
+export declare class UnauthorizedError extends ApiError {
+  readonly status: 401;
+}
+
+export declare class ForbiddenError extends ApiError {
+  readonly status: 403;
+}
+
+export declare class NotFoundError extends ApiError {
+  readonly status: 404;
+}
+
+export declare class ConflictError extends ApiError {
+  readonly status: 409;
+}
+
+export declare class TooLargeError extends ApiError {
+  readonly status: 413;
+}
+
+export declare class RateLimitedError extends ApiError {
+  readonly status: 429;
+}
+
+export declare class UnavailableError extends ApiError {
+  readonly status: 503;
+}
+
+/** No answer came: offline, a wrong address, or an origin that the API does not allow. */
+export declare class NetworkError extends Error {}
+
+/** The process answers. */
+export interface Alive {
+  /** Always true; errors have false. */
+  success: true;
+}
+
+/** Where the browser goes next. */
+export interface AuthorizationStarted {
+  /** Always true; errors have false. */
+  success: true;
+  /** HubSpot's consent page. Good for 10 minutes and one use. */
+  authUrl: string;
+}
+
+/** What is known of a call beside whose it is; all of it may be absent or null. */
+export interface CallFields {
+  /** The customer's number in any spelling; absent or `anonymous` when withheld. */
+  phone_number?: string | null;
+  /** `inbound` or `outbound`. */
+  direction?: string | null;
+  /** Who called; the customer of an inbound call without `phone_number`. */
+  from_number?: string | null;
+  /** Who was called; the customer of an outbound call without `phone_number`. */
+  to_number?: string | null;
+  /** Where the note stands on the contact's timeline. */
+  started_at?: string | null;
+  /** Stands in for `started_at`. */
+  ended_at?: string | null;
+  /** The difference of the two times if left out. */
+  duration_seconds?: number | null;
+  /** What was said, in short; line ends are kept. */
+  summary?: string | null;
+  /** Becomes a link if it is https; it is never fetched. */
+  recording_url?: string | null;
+  /** What was said, word by word; shortened where the note would be too long. */
+  transcript?: Array<TranscriptTurn> | null;
+  /** Who or what spoke for you. */
+  agent_name?: string | null;
+  /** How the call ended, in a word. */
+  outcome?: string | null;
+  /** Anything else that is known; becomes a list. */
+  structured_data?: Record<string, unknown> | null;
+}
+
+/** How numbers are read and matched. */
+export interface ConnectionSettings {
+  /** The two-letter region of numbers without a country code. */
+  default_region: string;
+  match_policy: MatchPolicy;
+}
+
+/** Whether calls can be synced, and if not, whether it takes a new consent. */
+export type ConnectionState = "connected" | "disconnected" | "reconnect_required";
+
+/** The connection, and what becomes of calls. */
+export interface ConnectionStatus {
+  /** Always true; errors have false. */
+  success: true;
+  /** Whether `state` is connected. */
+  connected: boolean;
+  state: ConnectionState;
+  /** The HubSpot account. */
+  hubId: string | null;
+  /** When the access token ends, in epoch milliseconds; it is renewed before. */
+  tokenExpiresAt: number | null;
+  /** When the account was connected last, in epoch milliseconds. */
+  connectedAt: number | null;
+  /** When a call was written last, in epoch milliseconds. */
+  lastSyncAt: number | null;
+  /** Until when HubSpot has to be left alone, in epoch milliseconds; null when it has not. */
+  pausedUntil: number | null;
+  /** Why, in words. */
+  pauseReason: string | null;
+  /** Why a new consent is needed, in HubSpot's words; null in every other state. */
+  reconnectReason: string | null;
+  /** Whether this workspace ever had a call. */
+  webhookSeen: boolean;
+  counts: Counts;
+}
+
+/** Calls by status. */
+export interface Counts {
+  /** Waiting now, at most 10,000. */
+  pending: number;
+  /** Came in within the last 24 hours, and are in HubSpot. */
+  success: number;
+  /** Came in within the last 24 hours, and failed. */
+  error: number;
+  /** Came in within the last 24 hours, and were left out. */
+  skipped: number;
+}
+
+/** The connection has ended; HubSpot is told in the background. */
+export interface Disconnected {
+  /** Always true; errors have false. */
+  success: true;
+  /** For people. */
+  message: "HubSpot disconnected successfully";
+}
+
+/** Why a call is not in HubSpot; the sync log's codes. */
+export type ErrorCode = "contact_not_found" | "ambiguous_contact" | "no_phone_number" | "invalid_phone_number" | "not_connected" | "reconnect_required" | "missing_scopes" | "rejected_by_hubspot" | "rate_limited" | "hubspot_unavailable" | "network_error" | "unconfirmed" | "configuration_error" | "poison" | "payload_expired";
+
+/** One wrong field of a request. */
+export interface FieldProblem {
+  /** Its path, such as `data.call_id`; `body` or a parameter's name otherwise. */
+  field: string;
+  /** What would be right. */
+  message: string;
+}
+
+/** One try of the call. */
+export interface LogAttempt {
+  /** In epoch milliseconds. */
+  started_at: number;
+  /** How long it took, the calls tried beside it included. */
+  duration_ms: number;
+  /** The status that it left the call in. */
+  outcome: string;
+  error_code: ErrorCode | null;
+  /** The reason in words; deleted together with the call's contents. */
+  message: string | null;
+  /** What HubSpot answered with. */
+  http_status: number | null;
+  /** What HubSpot's support asks for. */
+  correlation_id: string | null;
+}
+
+/** One entry with all that is known of it. */
+export interface LogDetail {
+  /** Always true; errors have false. */
+  success: true;
+  log: LogEntry;
+  /** Newest first, at most 200. */
+  attempts: Array<LogAttempt>;
+  /** The contact's page in HubSpot. */
+  contact_url: string | null;
+  /** Null once the call's contents are deleted. */
+  note: LogNote | null;
+}
+
+/** What became of one call. */
+export interface LogEntry {
+  /** The entry's own id. */
+  id: string;
+  /** The producer's id. */
+  call_id: string;
+  /** The HubSpot contact with the caller's number. */
+  contact_id: string | null;
+  /** The note in HubSpot. */
+  engagement_id: string | null;
+  status: Status;
+  error_code: ErrorCode | null;
+  /** The reason in words. */
+  error_message: string | null;
+  /** The caller's number, in full once it was read; null when withheld or erased. */
+  phone_number: string | null;
+  /** How often it was tried. */
+  attempts: number;
+  /** When it is tried or looked up again, in epoch milliseconds; null when it is not. */
+  next_attempt_at: number | null;
+  /** When the call came in, in epoch milliseconds. */
+  created_at: number;
+  /** When the entry changed last, in epoch milliseconds. */
+  updated_at: number;
+}
+
+/** The note, from the call as it is stored. */
+export interface LogNote {
+  /** What stands on the contact's timeline, or would. */
+  html: string;
+  /** Whether it is in HubSpot. */
+  written: boolean;
+}
+
+/** Entries, newest first. */
+export interface LogPage {
+  /** Always true; errors have false. */
+  success: true;
+  /** At most `limit`. */
+  logs: Array<LogEntry>;
+  /** How many entries match, counted up to 10,000. */
+  total: number;
+  /** False when there are more than `total`. */
+  total_exact: boolean;
+  /** How many were asked for. */
+  limit: number;
+  /** How many newer ones were left out. */
+  offset: number;
+  /** Asks for the next page; null on the last one. */
+  next_cursor: string | null;
+}
+
+/** Which of several contacts with the number gets the note: the one that changed last, the oldest one, or none of them. */
+export type MatchPolicy = "most_recent" | "oldest" | "skip";
+
+/** Whose number the test call comes from. */
+export interface OrderedTestCall {
+  /** In any spelling. */
+  phone_number: string;
+}
+
+/** What would become of a call with this number. */
+export interface Preview {
+  /** Always true; errors have false. */
+  success: true;
+  /** The number in full; null when it cannot be read. */
+  phone_number: string | null;
+  /** Where it was read, unless it names its country. */
+  region: string;
+  /** Who has the number, in the order in which the match policy chooses; at most 10. */
+  contacts: Array<PreviewedContact>;
+  /** Who would get the note. */
+  contact_id: string | null;
+  status: Status;
+  error_code: ErrorCode | null;
+  /** Why nobody would get it, in words. */
+  message: string | null;
+  /** The note. */
+  note_html: string;
+}
+
+/** The number to look up, and the call whose note is wanted. */
+export interface PreviewOrder {
+  /** Whom to look up, in any spelling. */
+  phone_number: string;
+  /** What the note would be written from. */
+  call?: CallFields;
+}
+
+/** A contact that has the number. */
+export interface PreviewedContact {
+  /** HubSpot's. */
+  id: string;
+  /** First and last name, else the mail address, else the id. */
+  name: string;
+  /** As it is in HubSpot. */
+  email: string | null;
+  /** As it is in HubSpot; the mobile number if there is no other. */
+  phone: string | null;
+  /** The contact's page in HubSpot. */
+  url: string;
+}
+
+/** Requests can be served. */
+export interface Ready {
+  /** Always true; errors have false. */
+  success: true;
+  /** Always ok, else the answer is 503. */
+  postgres: "ok";
+  /** The database's migration. */
+  schema_revision: string;
+  /** Degraded: nothing is lost, calls are synced later. */
+  redis: "ok" | "degraded";
+}
+
+/** What a retry did. */
+export interface Requeued {
+  /** Always true; errors have false. */
+  success: true;
+  /** Calls that are pending again. */
+  requeued: number;
+  /** Calls that are synced or wait already, have lost their contents, or are not there. */
+  ignored: number;
+}
+
+/** Which calls to try again: these ids, or all that a filter matches. */
+export interface RetryOrder {
+  /** Calls that came in at this time or later: epoch milliseconds or RFC 3339. */
+  from?: number | string | null;
+  /** Calls that came in before this time: epoch milliseconds or RFC 3339. */
+  to?: number | string | null;
+  /** These entries, and no filter. */
+  ids?: Array<string> | null;
+  /** Calls in this state: `error` or `skipped`, both if left out. */
+  status?: Status | null;
+  /** Calls with this reason. */
+  error_code?: ErrorCode | null;
+}
+
+/** The test call is stored like any other. */
+export interface SentTestCall {
+  /** Always true; errors have false. */
+  success: true;
+  /** Its entry in the sync log, where it can be followed. */
+  id: string;
+  /** Begins with `test_`. */
+  call_id: string;
+}
+
+/** New values; null goes back to the service's default, what is absent stays. */
+export interface SettingsChange {
+  /** The two-letter region of numbers without a country code. */
+  default_region?: string | null;
+  match_policy?: MatchPolicy | null;
+}
+
+/** Every step of a period, oldest first, also those without calls. */
+export interface Statistics {
+  /** Always true; errors have false. */
+  success: true;
+  bucket: Step;
+  /** Where the first step begins, in epoch milliseconds. */
+  from: number;
+  /** Where the last step ends, in epoch milliseconds; it may lie ahead. */
+  to: number;
+  /** At most 400. */
+  points: Array<StatisticsPoint>;
+}
+
+/** The calls that came in within one step of time, by how they ended. */
+export interface StatisticsPoint {
+  /** Where the step begins, in epoch milliseconds. */
+  at: number;
+  /** Still waiting, at most 10,000. */
+  pending: number;
+  /** In HubSpot. */
+  success: number;
+  /** Failed. */
+  error: number;
+  /** Left out. */
+  skipped: number;
+  /** Half of those in HubSpot took less, from the webhook to the note; at most 10 % off. */
+  latency_p50_ms: number | null;
+  /** As above, for 95 of 100. */
+  latency_p95_ms: number | null;
+}
+
+/** What a person sees of a call. */
+export type Status = "pending" | "success" | "error" | "skipped";
+
+/** How a period is cut. */
+export type Step = "hour" | "day";
+
+/** What one side said. */
+export interface TranscriptTurn {
+  /** Who: `assistant` or `user`, or a name. */
+  role: string;
+  /** What. */
+  text: string;
+}
+
+export interface InitiateHubSpotOAuthQuery {
+  /** Where the browser returns to, within the allowed origins; the configured page if left out. */
+  returnTo?: string | null | undefined;
+}
+
+export interface GetHubSpotSyncLogsQuery {
+  /** Calls that came in at this time or later: epoch milliseconds or RFC 3339. */
+  from?: number | string | null | undefined;
+  /** Calls that came in before this time: epoch milliseconds or RFC 3339. */
+  to?: number | string | null | undefined;
+  /** Calls in this state. */
+  status?: Status | null | undefined;
+  /** Calls with this reason. */
+  error_code?: ErrorCode | null | undefined;
+  /** The call with this id of the producer's. */
+  call_id?: string | null | undefined;
+  /** Calls of this number, in any spelling. */
+  phone?: string | null | undefined;
+  /** These entries, separated by commas, and nothing else; up to 200. */
+  ids?: Array<string> | null | undefined;
+  /** How many entries. */
+  limit?: number | null | undefined;
+  /** How many newer ones to leave out; not together with `cursor`, which has no limit. */
+  offset?: number | null | undefined;
+  /** The `next_cursor` of the page before. */
+  cursor?: string | null | undefined;
+}
+
+export interface ExportSyncLogsQuery {
+  /** Calls that came in at this time or later: epoch milliseconds or RFC 3339. */
+  from?: number | string | null | undefined;
+  /** Calls that came in before this time: epoch milliseconds or RFC 3339. */
+  to?: number | string | null | undefined;
+  /** Calls in this state. */
+  status?: Status | null | undefined;
+  /** Calls with this reason. */
+  error_code?: ErrorCode | null | undefined;
+  /** The call with this id of the producer's. */
+  call_id?: string | null | undefined;
+  /** Calls of this number, in any spelling. */
+  phone?: string | null | undefined;
+}
+
+export interface GetStatisticsQuery {
+  /** Calls that came in at this time or later: epoch milliseconds or RFC 3339. */
+  from?: number | string | null | undefined;
+  /** Calls that came in before this time: epoch milliseconds or RFC 3339. */
+  to?: number | string | null | undefined;
+  /** By hour or by day; at most 400 of them. */
+  bucket?: Step | null | undefined;
+  /** Whose days are meant, by its IANA name: `Europe/Berlin`, say. */
+  time_zone?: string | null | undefined;
+}
+
+/** What each method may be rejected with. */
+export interface ClientErrors {
+  initiateHubSpotOAuth: BadRequestError | UnauthorizedError | UnavailableError | ApiError | NetworkError;
+  getHubSpotStatus: UnauthorizedError | UnavailableError | ApiError | NetworkError;
+  getSettings: UnauthorizedError | UnavailableError | ApiError | NetworkError;
+  updateSettings: BadRequestError | UnauthorizedError | TooLargeError | UnavailableError | ApiError | NetworkError;
+  disconnectHubSpot: UnauthorizedError | UnavailableError | ApiError | NetworkError;
+  getHubSpotSyncLogs: BadRequestError | UnauthorizedError | UnavailableError | ApiError | NetworkError;
+  getSyncLog: UnauthorizedError | NotFoundError | UnavailableError | ApiError | NetworkError;
+  exportSyncLogs: BadRequestError | UnauthorizedError | UnavailableError | ApiError | NetworkError;
+  getStatistics: BadRequestError | UnauthorizedError | UnavailableError | ApiError | NetworkError;
+  retrySyncLog: UnauthorizedError | NotFoundError | UnavailableError | ApiError | NetworkError;
+  retrySyncLogs: BadRequestError | UnauthorizedError | TooLargeError | UnavailableError | ApiError | NetworkError;
+  sendTestCall: BadRequestError | UnauthorizedError | TooLargeError | RateLimitedError | UnavailableError | ApiError | NetworkError;
+  preview: BadRequestError | UnauthorizedError | ConflictError | TooLargeError | RateLimitedError | UnavailableError | ApiError | NetworkError;
+  getHealth: ApiError | NetworkError;
+  getReadiness: UnavailableError | ApiError | NetworkError;
+  getMetrics: ApiError | NetworkError;
+  getOpenApi: ApiError | NetworkError;
+}
+
+export declare class HubSpotCallSyncClient {
+  constructor(options?: ClientOptions);
+
+  /**
+   * GET /api/hubspot/oauth/initiate
+   *
+   * Start connecting.
+   */
+  initiateHubSpotOAuth(query?: InitiateHubSpotOAuthQuery, request?: RequestOptions): Promise<AuthorizationStarted>;
+  /**
+   * GET /api/hubspot/status
+   *
+   * The state of the connection, and counts of calls.
+   */
+  getHubSpotStatus(request?: RequestOptions): Promise<ConnectionStatus>;
+  /**
+   * GET /api/hubspot/settings
+   *
+   * How phone numbers are read and matched.
+   */
+  getSettings(request?: RequestOptions): Promise<ConnectionSettings>;
+  /**
+   * PATCH /api/hubspot/settings
+   *
+   * Change some settings.
+   */
+  updateSettings(body: SettingsChange, request?: RequestOptions): Promise<ConnectionSettings>;
+  /**
+   * DELETE /api/hubspot/disconnect
+   *
+   * Disconnect.
+   */
+  disconnectHubSpot(request?: RequestOptions): Promise<Disconnected>;
+  /**
+   * GET /api/hubspot/sync-logs
+   *
+   * What became of calls, newest first.
+   */
+  getHubSpotSyncLogs(query?: GetHubSpotSyncLogsQuery, request?: RequestOptions): Promise<LogPage>;
+  /**
+   * GET /api/hubspot/sync-logs/{log_id}
+   *
+   * One entry with its attempts and its note.
+   */
+  getSyncLog(id: string, request?: RequestOptions): Promise<LogDetail>;
+  /**
+   * GET /api/hubspot/sync-logs/export
+   *
+   * The sync log as CSV, newest first.
+   */
+  exportSyncLogs(query?: ExportSyncLogsQuery, request?: RequestOptions): Promise<SyncLogExport>;
+  /**
+   * GET /api/hubspot/statistics
+   *
+   * How calls ended over time, and how long they took.
+   */
+  getStatistics(query?: GetStatisticsQuery, request?: RequestOptions): Promise<Statistics>;
+  /**
+   * POST /api/hubspot/sync-logs/{log_id}/retry
+   *
+   * Try one failed or skipped call again.
+   */
+  retrySyncLog(id: string, request?: RequestOptions): Promise<Requeued>;
+  /**
+   * POST /api/hubspot/sync-logs/retry
+   *
+   * Try failed or skipped calls again.
+   */
+  retrySyncLogs(body: RetryOrder, request?: RequestOptions): Promise<Requeued>;
+  /**
+   * POST /api/hubspot/test-call
+   *
+   * Send a test call.
+   */
+  sendTestCall(body: OrderedTestCall, request?: RequestOptions): Promise<SentTestCall>;
+  /**
+   * POST /api/hubspot/preview
+   *
+   * Which contact a number would match, and how the note would look.
+   */
+  preview(body: PreviewOrder, request?: RequestOptions): Promise<Preview>;
+  /**
+   * GET /healthz
+   *
+   * Whether the process lives.
+   */
+  getHealth(request?: RequestOptions): Promise<Alive>;
+  /**
+   * GET /readyz
+   *
+   * Whether requests can be served.
+   */
+  getReadiness(request?: RequestOptions): Promise<Ready>;
+  /**
+   * GET /metrics
+   *
+   * Prometheus metrics.
+   */
+  getMetrics(request?: RequestOptions): Promise<string>;
+  /**
+   * GET /openapi.json
+   *
+   * This document.
+   */
+  getOpenApi(request?: RequestOptions): Promise<Record<string, unknown>>;
+}

@@ -1,0 +1,76 @@
+// The numbers of the statistics in words: one bucket for the tip, all of them as a table.
+
+import { el } from "./dom.js";
+import {
+  count,
+  formatDay,
+  formatDuration,
+  formatNumber,
+  formatPercent,
+  formatTime,
+} from "./format.js";
+import { STATUSES } from "./words.js";
+
+/** All calls of a bucket. */
+export function totalOf(point) {
+  return Object.keys(STATUSES).reduce((total, status) => total + point[status], 0);
+}
+
+/** What happened in a bucket, as elements in the order of the bars from the top. */
+export function describeBucket(point, bucket) {
+  const outcomes = Object.entries(STATUSES)
+    .reverse()
+    .filter(([status]) => point[status])
+    .map(([status, label]) =>
+      el(
+        "p",
+        {},
+        el("span", { class: `swatch ${status}` }),
+        `${label} ${formatNumber(point[status])}`,
+      ),
+    );
+  return [
+    el("strong", {}, `${nameBucket(point.at, bucket)}: ${count(totalOf(point), "call")}`),
+    ...outcomes,
+    ...(point.latency_p50_ms === null ? [] : [el("p", {}, describeLatency(point))]),
+  ];
+}
+
+/** An answer of the statistics as a table, newest first. */
+export function statisticsTable({ points, bucket }) {
+  const first = bucket === "hour" ? "Hour" : "Day";
+  const heads = [first, ...Object.values(STATUSES), "Median", "95th percentile"];
+  const rows = points.toReversed().map((point) =>
+    el(
+      "tr",
+      {},
+      el("th", { scope: "row" }, nameBucket(point.at, bucket)),
+      Object.keys(STATUSES).map((status) => el("td", {}, formatNumber(point[status]))),
+      [point.latency_p50_ms, point.latency_p95_ms].map((ms) => el("td", {}, tellLatency(ms))),
+    ),
+  );
+  return el(
+    "table",
+    { class: "numbers" },
+    el("caption", { class: "hidden" }, `Outcomes by ${bucket}`),
+    el(
+      "thead",
+      {},
+      el(
+        "tr",
+        {},
+        heads.map((head) => el("th", { scope: "col" }, head)),
+      ),
+    ),
+    el("tbody", {}, rows),
+  );
+}
+
+function describeLatency({ latency_p50_ms: median, latency_p95_ms: slowest }) {
+  const share = formatPercent(0.95);
+  return `Median ${formatDuration(median)}, ${share} within ${formatDuration(slowest)}`;
+}
+
+const tellLatency = (ms) => (ms === null ? "–" : formatDuration(ms));
+
+const nameBucket = (at, bucket) => (bucket === "hour" ? formatTime(at) : formatDay(at));

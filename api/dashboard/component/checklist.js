@@ -1,0 +1,86 @@
+// The first steps of a new workspace: connect, send a test call, see it arrive.
+
+import { el, newId, setChildren, setText } from "./dom.js";
+import { icon } from "./icons.js";
+import { Trial } from "./trial.js";
+
+const STEPS = {
+  connect: {
+    title: "Connect HubSpot",
+    text: "Use the button above, and allow this service to find contacts and to write notes.",
+  },
+  send: { title: "Send a test call", text: "Choose a number that one of your contacts has." },
+  arrive: {
+    title: "See it arrive",
+    text: "The note appears on the contact's timeline seconds later.",
+  },
+};
+
+/** `onClose()` puts it away. */
+export class Checklist {
+  #items = {};
+  #hasArrived = false;
+
+  constructor(work, onClose) {
+    const id = newId("checklist");
+    this.trial = new Trial(work, "", { isTestOnly: true, onArrived: (log) => this.#arrive(log) });
+    this.close = el("button", { type: "button", class: "small quiet", onclick: onClose }, "Hide");
+    this.element = el(
+      "section",
+      { class: "card checklist", "aria-labelledby": id },
+      el("header", { class: "card-header" }, el("h2", { id }, "Set up in three steps"), this.close),
+      el(
+        "ol",
+        {},
+        this.#item("connect"),
+        this.#item("send", this.trial.element),
+        this.#item("arrive", this.trial.result),
+      ),
+    );
+  }
+
+  /** Ticks off what the status says is done. */
+  show(status) {
+    const hasSynced = this.#hasArrived || status.lastSyncAt !== null;
+    const done = {
+      connect: status.connected,
+      send: status.connected && (status.webhookSeen || hasSynced),
+      arrive: status.connected && hasSynced,
+    };
+    const current = Object.keys(STEPS).find((step) => !done[step]);
+    for (const [step, { item, mark, state }] of Object.entries(this.#items)) {
+      item.dataset.state = done[step] ? "done" : step === current ? "current" : "later";
+      setText(state, done[step] ? "Done: " : "");
+      const number = String(Object.keys(STEPS).indexOf(step) + 1);
+      setChildren(mark, String(done[step]), () => (done[step] ? icon("success") : number));
+    }
+    // What is under way keeps its result in view after its step is done.
+    this.trial.element.hidden = !status.connected;
+    this.trial.result.hidden = !status.connected;
+    setText(this.close, current ? "Hide" : "Done");
+  }
+
+  #arrive(log) {
+    this.#hasArrived ||= log.status === "success";
+  }
+
+  #item(step, ...controls) {
+    const mark = el("span", { class: "step-mark", "aria-hidden": "true" });
+    const state = el("span", { class: "hidden" });
+    const { title, text } = STEPS[step];
+    const item = el(
+      "li",
+      { class: "step" },
+      mark,
+      el(
+        "div",
+        { class: "step-body" },
+        el("h3", {}, state, title),
+        el("p", { class: "hint" }, text),
+        controls,
+      ),
+    );
+    this.#items[step] = { item, mark, state };
+    return item;
+  }
+}

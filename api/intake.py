@@ -1,0 +1,34 @@
+"""Intake: a call that ended is stored durably, then its connection is woken."""
+
+import structlog
+from structlog.contextvars import bound_contextvars
+
+from api.call_ended import EndedCall
+from api.services import services
+from shared.calls import StoredCall, store_call
+from shared.tracing import annotate, carried
+
+log = structlog.get_logger(__name__)
+
+
+def accept_call(call: EndedCall) -> StoredCall:
+    """Store a call; when this returns it is committed."""
+    with services().database.begin() as session:
+        stored = store_call(
+            session,
+            user_id=call.user_id,
+            workspace_id=call.workspace_id,
+            call_id=call.call_id,
+            phone_number=call.customer_number,
+            payload=call.details().to_payload() | carried(),
+        )
+    annotate({"callsync.log_id": stored.log_id, "callsync.connection_id": stored.connection_id})
+    with bound_contextvars(log_id=stored.log_id):
+        if stored.connection_id is not None:
+            services().waker.wake(stored.connection_id)
+        log.info(
+            "call_accepted",
+            connection_id=stored.connection_id,
+            is_duplicate=stored.is_duplicate,
+        )
+    return stored

@@ -1,0 +1,65 @@
+"""The webhook."""
+
+from api.answers.sync_log import CallAccepted, WebhookIgnored
+from api.call_ended import CallEnded
+from api.operations.failures import JSON_BODY, UNAVAILABLE, UNSIGNED, WRONG_WORKSPACE
+from api.operations.operation import Operation
+from api.operations.samples import LOG_ID
+
+OPERATIONS = (
+    Operation(
+        method="post",
+        path="/api/webhooks/call-ended",
+        name="receiveCall",
+        tag="webhooks",
+        summary="Record a finished call",
+        description=(
+            "An answer of 202 means that the call is stored durably: it ends as one note, or with"
+            " a reason in the sync log. HubSpot being down, no connection, or a number that cannot"
+            " be read never fails a webhook. The call's identity is user, workspace and `call_id`:"
+            " sent again it is answered with `duplicate`. Send it again after any 5xx. The typed"
+            " client has no method for it, because signing needs the secret."
+        ),
+        answer=CallAccepted | WebhookIgnored,
+        answered={
+            "accepted": CallAccepted(id=LOG_ID, duplicate=False),
+            "copy": CallAccepted(id=LOG_ID, duplicate=True),
+            "ignored": WebhookIgnored(),
+        },
+        status=202,
+        failures=(UNSIGNED, WRONG_WORKSPACE, *JSON_BODY, UNAVAILABLE),
+        security="signature",
+        body=CallEnded,
+        asked={
+            "inbound call": {
+                "type": "call.ended",
+                "timestamp": "2026-11-22T10:00:00Z",
+                "data": {
+                    "call_id": "call_xyz",
+                    "user_id": "user_1",
+                    "workspace_id": "ws_1",
+                    "phone_number": "+12025550123",
+                    "direction": "inbound",
+                    "from_number": "+12025550123",
+                    "to_number": "+12025550100",
+                    "started_at": "2026-11-22T09:57:00Z",
+                    "ended_at": "2026-11-22T10:00:00Z",
+                    "duration_seconds": 180,
+                    "summary": "Customer interested in product demo.",
+                    "recording_url": "https://recordings.example.com/call_xyz.wav",
+                    "transcript": [{"role": "user", "text": "I would like to see a demo."}],
+                    "agent_name": "Reception",
+                    "structured_data": {"intent": "demo"},
+                },
+            },
+            "as little as possible": {
+                "type": "call.ended",
+                "data": {"call_id": "call_abc", "user_id": "user_1", "workspace_id": "ws_1"},
+            },
+        },
+        sent_headers={
+            "webhook-id": "Names the delivery; part of what is signed.",
+            "webhook-timestamp": "Epoch seconds, at most 5 minutes off; part of what is signed.",
+        },
+    ),
+)

@@ -1,0 +1,166 @@
+"""Connecting, and the state of the connection."""
+
+from datetime import timedelta
+
+from api.answers.connection import (
+    AuthorizationStarted,
+    ConnectionSettings,
+    ConnectionState,
+    ConnectionStatus,
+    Counts,
+    Disconnected,
+)
+from api.connection import SettingsChange
+from api.operations.failures import DASHBOARD, INVALID, JSON_BODY
+from api.operations.operation import Operation
+from api.operations.samples import CAME_IN
+
+OPERATIONS = (
+    Operation(
+        method="get",
+        path="/api/hubspot/oauth/initiate",
+        name="initiateHubSpotOAuth",
+        tag="connection",
+        summary="Start connecting",
+        description=(
+            "Send the browser to `authUrl`, in a popup or as it is. HubSpot asks for consent and"
+            " sends it back to the callback, which sends it on to `return_to`."
+        ),
+        answer=AuthorizationStarted,
+        answered={
+            "started": AuthorizationStarted(
+                auth_url="https://app.hubspot.com/oauth/authorize?client_id=…&state=…"
+            )
+        },
+        failures=(INVALID, *DASHBOARD),
+        security="bearer",
+        parameters={
+            "return_to": "Where the browser returns to, within the allowed origins; the configured"
+            " page if left out."
+        },
+    ),
+    Operation(
+        method="get",
+        path="/api/hubspot/oauth/callback",
+        name="finishHubSpotOAuth",
+        tag="connection",
+        summary="Where HubSpot sends the browser",
+        description=(
+            "Not to be called by programs. Redirects to the page that was asked for with"
+            " `hubspot=connected`, or with `hubspot=error`, `code` and `message`."
+        ),
+        status=302,
+        media_type=None,
+        page="In `confirm` binding: asks whether this account goes to this workspace.",
+        headers={"Location": "The page, with the outcome in its query."},
+        parameters={
+            "code": "By HubSpot.",
+            "state": "By HubSpot, as it was given.",
+            "error": "By HubSpot, when access was denied.",
+        },
+    ),
+    Operation(
+        method="post",
+        path="/api/hubspot/oauth/confirm",
+        name="confirmHubSpotOAuth",
+        tag="connection",
+        summary="The form that confirms a connection",
+        description="Not to be called by programs. Redirects like the callback.",
+        status=302,
+        media_type=None,
+        headers={"Location": "The page, with the outcome in its query."},
+        form={
+            "grant": "From the page that asks.",
+            "decision": "`connect`; anything else connects nothing.",
+        },
+        asked={"cancel": {"grant": "from-the-page", "decision": "cancel"}},
+    ),
+    Operation(
+        method="get",
+        path="/api/hubspot/status",
+        name="getHubSpotStatus",
+        tag="connection",
+        summary="The state of the connection, and counts of calls",
+        description=(
+            "Costs the same whatever the length of the sync log. Poll it with If-None-Match: an"
+            " answer of 304 has no body."
+        ),
+        answer=ConnectionStatus,
+        answered={
+            "connected": ConnectionStatus(
+                connected=True,
+                state=ConnectionState.CONNECTED,
+                hub_id="62515",
+                token_expires_at=CAME_IN + timedelta(minutes=30),
+                connected_at=CAME_IN - timedelta(days=3),
+                last_sync_at=CAME_IN,
+                webhook_seen=True,
+                counts=Counts(pending=2, success=120, error=1, skipped=7),
+            ),
+            "reconnect required": ConnectionStatus(
+                state=ConnectionState.RECONNECT_REQUIRED,
+                hub_id="62515",
+                token_expires_at=CAME_IN,
+                connected_at=CAME_IN - timedelta(days=3),
+                last_sync_at=CAME_IN,
+                reconnect_reason="missing or invalid refresh token",
+                webhook_seen=True,
+                counts=Counts(pending=0, success=120, error=9, skipped=7),
+            ),
+            "new workspace": ConnectionStatus(
+                last_sync_at=None,
+                webhook_seen=False,
+                counts=Counts(pending=0, success=0, error=0, skipped=0),
+            ),
+        },
+        failures=DASHBOARD,
+        security="bearer",
+        is_conditional=True,
+    ),
+    Operation(
+        method="get",
+        path="/api/hubspot/settings",
+        name="getSettings",
+        tag="connection",
+        summary="How phone numbers are read and matched",
+        description="The workspace's own settings; where it has none, those of the service.",
+        answer=ConnectionSettings,
+        answered={"set": ConnectionSettings(default_region="US", match_policy="most_recent")},
+        failures=DASHBOARD,
+        security="bearer",
+    ),
+    Operation(
+        method="patch",
+        path="/api/hubspot/settings",
+        name="updateSettings",
+        tag="connection",
+        summary="Change some settings",
+        description="What is absent stays; null goes back to the service's. Holds from the next"
+        " look-up on.",
+        answer=ConnectionSettings,
+        answered={"changed": ConnectionSettings(default_region="DE", match_policy="skip")},
+        failures=(*JSON_BODY, *DASHBOARD),
+        security="bearer",
+        body=SettingsChange,
+        asked={
+            "both": {"default_region": "DE", "match_policy": "skip"},
+            "back to the default": {"match_policy": None},
+        },
+    ),
+    Operation(
+        method="delete",
+        path="/api/hubspot/disconnect",
+        name="disconnectHubSpot",
+        tag="connection",
+        summary="Disconnect",
+        description=(
+            "Answers at once, and the same when there is no connection. No note is written from"
+            " then on; HubSpot is told in the background. Calls that wait end as `not_connected`"
+            " and are synced when the same account is connected again within 7 days."
+        ),
+        answer=Disconnected,
+        answered={"disconnected": Disconnected()},
+        failures=DASHBOARD,
+        security="bearer",
+    ),
+)

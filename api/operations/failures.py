@@ -1,0 +1,188 @@
+"""What may go wrong: the answers that are not a success, with every code they may carry."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from api.answers.base import FieldProblem, Problem
+
+
+@dataclass(frozen=True)
+class Failing:
+    """One answer of a status, shared by operations.
+
+    Attributes:
+        name: Of the component in the document.
+        status: The HTTP status.
+        description: What it means and what to do.
+        problems: An example for each code that it may carry.
+        retries_after: It says in Retry-After when to ask again.
+    """
+
+    name: str
+    status: int
+    description: str
+    problems: tuple[Problem, ...]
+    retries_after: bool = False
+
+
+def _problem(code: str, message: str, **fields: str) -> Problem:
+    named = [FieldProblem(field=name, message=words) for name, words in fields.items()]
+    return Problem(code=code, message=message, fields=named)
+
+
+UNAVAILABLE_NOW: Final = _problem("unavailable", "The database does not answer. Send it again.")
+BUSY: Final = _problem("busy", "Too many such requests at once. Try again soon.")
+
+INVALID: Final = Failing(
+    "InvalidRequest",
+    400,
+    "Something in the request is missing or wrong; `fields` names each.",
+    (
+        _problem(
+            "invalid_request",
+            "Some fields are missing or wrong; each is named.",
+            phone_number="Field required",
+        ),
+    ),
+)
+UNAUTHORIZED: Final = Failing(
+    "Unauthorized",
+    401,
+    "There is no acceptable token. Get a new one and ask again.",
+    (
+        _problem("missing_token", "Send the header Authorization: Bearer <token>."),
+        _problem("invalid_token", "The token is not valid here."),
+        _problem("expired_token", "The token has expired."),
+    ),
+)
+UNSIGNED: Final = Failing(
+    "InvalidSignature",
+    401,
+    "The signature fits no current secret, or the timestamp is stale. Sending it again is no cure.",
+    (
+        _problem(
+            "invalid_signature",
+            "The webhook's signature does not fit, or its timestamp is more than 5 minutes off."
+            " Sign webhook-id, webhook-timestamp and the raw body with a current secret, as"
+            " Standard Webhooks says, and check the clock.",
+        ),
+    ),
+)
+WRONG_WORKSPACE: Final = Failing(
+    "WrongWorkspace",
+    403,
+    "The secret is good, but not for the workspace that the call names.",
+    (
+        _problem(
+            "wrong_workspace",
+            "The secret that signed this webhook belongs to another workspace.",
+        ),
+    ),
+)
+MISSING: Final = Failing(
+    "NotFound",
+    404,
+    "There is no such entry, or it is not yours: the two look the same.",
+    (_problem("not_found", "There is no such entry in this sync log."),),
+)
+NO_CONNECTION: Final = Failing(
+    "NoConnection",
+    409,
+    "HubSpot is not connected, or has to be connected anew.",
+    (
+        _problem("not_connected", "HubSpot is not connected. Connect it first."),
+        _problem("reconnect_required", "HubSpot withdrew its permission. Reconnect HubSpot first."),
+        _problem(
+            "missing_scopes",
+            "HubSpot did not grant what this needs. Reconnect HubSpot and allow all.",
+        ),
+    ),
+)
+TOO_LARGE: Final = Failing(
+    "TooLarge",
+    413,
+    "The body is larger than 1 MiB.",
+    (
+        _problem(
+            "payload_too_large",
+            "The body is larger than 1 MiB. Send less, a shorter transcript.",
+        ),
+    ),
+)
+ENCODED: Final = Failing(
+    "UnsupportedEncoding",
+    415,
+    "The body is compressed.",
+    (_problem("unsupported_media_type", "Send the body uncompressed, without Content-Encoding."),),
+)
+TOO_OFTEN: Final = Failing(
+    "TooOften",
+    429,
+    "More than 10 in a minute; one comes free when Retry-After is over.",
+    (
+        _problem(
+            "too_many_requests",
+            "This is possible 10 times a minute. Try again in a moment.",
+        ),
+    ),
+    retries_after=True,
+)
+UNAVAILABLE: Final = Failing(
+    "Unavailable",
+    503,
+    "The database, or what tokens are checked with, is away. Nothing happened, or it is not known"
+    " whether it did: asking again does no harm.",
+    (UNAVAILABLE_NOW,),
+    retries_after=True,
+)
+CROWDED: Final = Failing(
+    "Crowded",
+    503,
+    "Too many exports run at once, or the database is away.",
+    (BUSY, UNAVAILABLE_NOW),
+    retries_after=True,
+)
+HUBSPOT_NOT_ASKED: Final = Failing(
+    "HubSpotNotAsked",
+    503,
+    "HubSpot cannot be asked now; the code says why.",
+    (
+        _problem("paused", "HubSpot has asked for a pause."),
+        _problem(
+            "rate_limited",
+            "HubSpot's limit of searches is used up for the moment. Try again soon.",
+        ),
+        _problem("network_error", "HubSpot cannot be reached. Try again in a moment."),
+        _problem(
+            "hubspot_unavailable", "HubSpot did not answer as it should. Try again in a moment."
+        ),
+        _problem(
+            "limits_unavailable",
+            "HubSpot's limits cannot be looked up. Try again in a moment.",
+        ),
+        _problem(
+            "configuration_error",
+            "HubSpot refuses this service's own credentials. Please tell its operators.",
+        ),
+        BUSY,
+        UNAVAILABLE_NOW,
+    ),
+    retries_after=True,
+)
+NOT_READY: Final = Failing(
+    "NotReady",
+    503,
+    "Requests cannot be served.",
+    (
+        _problem("postgres_away", "Postgres does not answer within a second."),
+        _problem(
+            "schema_too_old",
+            "The schema is at revision 0001, older than 0006. Run: alembic upgrade head",
+        ),
+    ),
+    retries_after=True,
+)
+
+# What every route behind a token may answer, and every one that takes JSON.
+DASHBOARD: Final = (UNAUTHORIZED, UNAVAILABLE)
+JSON_BODY: Final = (INVALID, TOO_LARGE, ENCODED)

@@ -1,0 +1,58 @@
+"""Trying the service out: a test call, without a telephone."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Final
+from uuid import uuid4
+
+from flask import Blueprint, Response
+from pydantic import BaseModel, Field
+
+from api.answers.base import answer
+from api.answers.trials import SentTestCall
+from api.bodies import StorableText, parse_model, read_model
+from api.call_ended import STRICT, EndedCall
+from api.intake import accept_call
+from api.rationing import ration
+from api.tenants import current_tenant, guard
+from shared.phone import MAX_TEXT
+from shared.quotas import Action
+
+blueprint = Blueprint("trials", __name__, url_prefix="/api/hubspot")
+guard(blueprint)
+
+LASTED: Final = timedelta(minutes=3)
+AGENT_NAME: Final = "Test call"
+SUMMARY: Final = "This is a test call, sent from the dashboard. Nobody was on the telephone."
+
+
+class OrderedTestCall(BaseModel):
+    """Whose number the test call comes from."""
+
+    model_config = STRICT
+
+    phone_number: Annotated[StorableText, Field(min_length=1, max_length=MAX_TEXT)]
+    """In any spelling."""
+
+
+@blueprint.post("/test-call")
+def send_test_call() -> Response:
+    tenant, order = current_tenant(), read_model(OrderedTestCall)
+    ration(Action.TEST_CALL)
+    ended_at = datetime.now(UTC)
+    call = parse_model(
+        EndedCall,
+        {
+            "call_id": f"test_{uuid4().hex[:12]}",
+            "user_id": tenant.user_id,
+            "workspace_id": tenant.workspace_id,
+            "phone_number": order.phone_number,
+            "direction": "inbound",
+            "started_at": (ended_at - LASTED).isoformat(),
+            "ended_at": ended_at.isoformat(),
+            "duration_seconds": LASTED.total_seconds(),
+            "agent_name": AGENT_NAME,
+            "summary": SUMMARY,
+        },
+    )
+    stored = accept_call(call)
+    return answer(SentTestCall(id=stored.log_id, call_id=call.call_id), 202)

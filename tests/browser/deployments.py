@@ -1,0 +1,109 @@
+"""The whole service as browsers meet it: deployed twice, on one database, with one HubSpot.
+
+`own` is the built-in page, which binds authorizations by a cookie. `platform` serves a dashboard of
+another site, which loads the web component from there and confirms authorizations.
+"""
+
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import pytest
+
+from local import services
+from local.databases import PROJECT
+from local.environment import make_secrets
+from local.hubspot.app import create_app as create_sandbox
+from local.hubspot.client import SandboxControl
+from local.hubspot.config import OAuthApp, SandboxConfig
+from local.hubspot.server import run_in_thread
+from local.processes import Command, Process, free_port
+from local.producer import Producer
+from local.stack import Stack
+from shared.settings import CALLBACK_PATH
+from tests.browser.sites import Site, serving_site
+
+
+@dataclass(frozen=True)
+class Deployments:
+    own_url: str
+    platform_url: str
+    site: Site
+    sandbox: SandboxControl
+    producer: Producer
+    jwt_secret: str
+    database_url: str
+
+    @property
+    def origins(self) -> frozenset[str]:
+        """Every origin that a page may ask something of."""
+        hubspot = self.sandbox.base_url
+        return frozenset({self.own_url, self.platform_url, self.site.url, hubspot})
+
+
+@contextmanager
+def running_deployments(database_url: str, redis_url: str) -> Iterator[Deployments]:
+    """Start everything over a migrated database; all of it is gone afterwards."""
+    platform_url, sandbox_port = f"http://127.0.0.1:{free_port()}", free_port()
+    sandbox_url = f"http://127.0.0.1:{sandbox_port}"
+    env = make_secrets() | {
+        "HUBSPOT_API_URL": sandbox_url,
+        "HUBSPOT_APP_URL": sandbox_url,
+        "OAUTH_BINDING": "cookie",
+    }
+    stack = Stack(sandbox=False, beat=False, env=env)
+    callbacks = (stack.api_url + CALLBACK_PATH, platform_url + CALLBACK_PATH)
+    app = OAuthApp(env["HUBSPOT_CLIENT_ID"], env["HUBSPOT_CLIENT_SECRET"], callbacks)
+    with (
+        _engines(database_url, redis_url),
+        run_in_thread(create_sandbox(SandboxConfig(apps=(app,))), sandbox_port),
+        SandboxControl(sandbox_url) as sandbox,
+        serving_site() as site,
+        stack,
+        _platform(stack, platform_url, site),
+    ):
+        yield Deployments(
+            own_url=stack.api_url,
+            platform_url=platform_url,
+            site=site,
+            sandbox=sandbox,
+            producer=Producer(stack.api_url, env["WEBHOOK_SECRETS"]),
+            jwt_secret=env["JWT_SECRET"],
+            database_url=database_url,
+        )
+
+
+@contextmanager
+def _engines(database_url: str, redis_url: str) -> Iterator[None]:
+    """Name the engines where a stack looks for those that run already."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DATABASE_URL", database_url)
+        patch.setenv("REDIS_URL", redis_url)
+        yield
+
+
+@contextmanager
+def _platform(stack: Stack, url: str, site: Site) -> Iterator[None]:
+    """A second API beside the stack's own, for the dashboard on `site`."""
+    service = services.api(url)
+    changes: Mapping[str, str] = {
+        "PUBLIC_URL": url,
+        "DASHBOARD_URL": f"{site.url}/dashboard",
+        "ALLOWED_ORIGINS": f"{url},{site.url}",
+        "OAUTH_BINDING": "confirm",
+    }
+    command = Command(
+        name="platform",
+        arguments=[sys.executable, "-m", *service.arguments],
+        log=stack.state / "platform.log",
+        environment={**os.environ, **stack.env, **changes},
+        directory=PROJECT,
+    )
+    process = Process(command, service.answers)
+    try:
+        process.wait_until_ready()
+        yield
+    finally:
+        process.stop()

@@ -1,0 +1,107 @@
+"""Setting up a new workspace, trying a number, and the settings."""
+
+import pytest
+from playwright.sync_api import BrowserContext, Page, expect
+
+from tests.browser.test_connecting import allow, open_consent
+from tests.browser.workspaces import Workspace, open_dashboard
+
+NUMBER = "+12025550123"
+
+
+@pytest.fixture
+def connected(workspace: Workspace) -> Workspace:
+    """Connected, with Ada as a contact who has `NUMBER`."""
+    workspace.connect()
+    workspace.add_contact(firstname="Ada", lastname="Lovelace", phone=NUMBER)
+    return workspace
+
+
+def writes_to(workspace: Workspace) -> list[str]:
+    """The requests that changed something in the workspace's HubSpot account."""
+    asked = workspace.deployments.sandbox.requests(hub_id=workspace.hub_id)
+    return [each.endpoint for each in asked if "create" in each.endpoint]
+
+
+def test_new_workspace_is_led_to_its_first_note(
+    page: Page, context: BrowserContext, workspace: Workspace
+) -> None:
+    workspace.add_contact(firstname="Ada", lastname="Lovelace", phone=NUMBER)
+    open_dashboard(page, workspace)
+    checklist = page.get_by_role("region", name="Set up in three steps")
+    expect(checklist).to_be_visible()
+
+    allow(open_consent(page), workspace)
+    expect(checklist.get_by_role("heading", name="Done: Connect HubSpot")).to_be_visible()
+    checklist.get_by_label("Phone number").fill("(202) 555-0123")
+    checklist.get_by_role("button", name="Send test call").click()
+    expect(checklist.get_by_role("heading", name="Done: See it arrive")).to_be_visible()
+    with context.expect_page() as opened:
+        checklist.get_by_role("link", name="See it in HubSpot").click()
+    expect(opened.value.get_by_role("heading", name="Ada Lovelace")).to_be_visible()
+
+    checklist.get_by_role("button", name="Done").click()
+    expect(page.get_by_role("region", name="Outcomes over time")).to_be_visible()
+    expect(page.get_by_role("row").filter(has_text="test_")).to_contain_text("Synced")
+
+
+def test_used_workspace_sees_the_picture_instead(page: Page, connected: Workspace) -> None:
+    connected.end_call(NUMBER)
+    connected.wait_until_settled()
+    open_dashboard(page, connected)
+    picture = page.get_by_role("region", name="Outcomes over time")
+    expect(picture.get_by_role("img", name="Outcomes of 24 hours, by hour")).to_be_visible()
+    expect(picture.get_by_role("list", name="Legend")).to_contain_text("Synced 1")
+
+    picture.get_by_role("button", name="Show as table").click()
+    expect(picture.get_by_role("row")).to_have_count(25)
+    picture.get_by_label("7 days").check()
+    expect(picture.get_by_role("row")).to_have_count(8)
+    expect(page.get_by_role("region", name="Set up in three steps")).to_have_count(0)
+
+
+def test_preview_writes_nothing(page: Page, connected: Workspace) -> None:
+    open_dashboard(page, connected)
+    page.get_by_role("button", name="Try a number").click()
+    dialog = page.get_by_role("dialog", name="Try a number")
+    dialog.get_by_label("Phone number").fill("202-555-0123")
+    dialog.get_by_role("button", name="Preview").click()
+
+    expect(dialog).to_contain_text("would go to Ada Lovelace.")
+    expect(dialog).to_contain_text("How the note would look")
+    expect(dialog).to_contain_text("Nothing was written.")
+    assert writes_to(connected) == []
+    assert connected.get("sync-logs")["total"] == 0
+
+
+def test_preview_of_a_stranger_says_so(page: Page, connected: Workspace) -> None:
+    open_dashboard(page, connected)
+    page.get_by_role("button", name="Try a number").click()
+    dialog = page.get_by_role("dialog", name="Try a number")
+    dialog.get_by_label("Phone number").fill("+12025550199")
+    dialog.get_by_role("button", name="Preview").click()
+    expect(dialog.get_by_text("Skipped", exact=True)).to_be_visible()
+    dialog.get_by_label("Phone number").fill("")
+    dialog.get_by_role("button", name="Preview").click()
+    expect(dialog.get_by_text("Enter a phone number")).to_be_visible()
+
+
+def test_settings_explain_themselves_and_hold(page: Page, connected: Workspace) -> None:
+    connected.add_contact(firstname="Augusta", lastname="King", phone=NUMBER)
+    open_dashboard(page, connected)
+    page.get_by_role("button", name="Settings").click()
+    dialog = page.get_by_role("dialog", name="Settings")
+    region = dialog.get_by_label("Country of numbers without a country code")
+    region.select_option("Germany")
+    expect(dialog).to_contain_text("the country code of Germany")
+    region.select_option("United States")
+    dialog.get_by_label("None of them").check()
+    dialog.get_by_role("button", name="Save").click()
+    expect(page.get_by_text("Settings saved")).to_be_visible()
+    expect(dialog).to_have_count(0)
+
+    connected.end_call("(202) 555-0123", call_id="call_ambiguous")
+    connected.wait_until_settled()
+    page.reload()
+    row = page.get_by_role("row").filter(has_text="call_ambiguous")
+    expect(row).to_contain_text("2 HubSpot contacts have +1 202 555 0123")

@@ -1,0 +1,104 @@
+"""A workspace of a test's own: its user, its HubSpot account, and the calls that end in it."""
+
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, Final
+
+import psycopg
+import requests
+from playwright.sync_api import Page, expect
+
+from local.visitor import Visitor, sign_in
+from tests.browser.deployments import Deployments
+
+LASTS: Final = timedelta(hours=1)
+DEADLINE_S: Final = 20
+POLL_S: Final = 0.05
+HURRY: Final = """
+    UPDATE hubspot_sync_logs SET next_attempt_at = now()
+    WHERE user_id = %s AND status = 'pending' AND attempts > 0 AND next_attempt_at > now()
+"""
+
+
+@dataclass(frozen=True)
+class Workspace:
+    deployments: Deployments
+    hub_id: int
+    user_id: str = field(default_factory=lambda: f"user_{secrets.token_hex(4)}")
+    workspace_id: str = field(default_factory=lambda: f"ws_{secrets.token_hex(4)}")
+
+    def token(self, *, lasts: timedelta = LASTS) -> str:
+        return sign_in(
+            self.deployments.jwt_secret,
+            user_id=self.user_id,
+            workspace_id=self.workspace_id,
+            lasts=lasts,
+        )
+
+    @property
+    def page_url(self) -> str:
+        """The built-in page, signed in."""
+        return f"{self.deployments.own_url}/#token={self.token()}"
+
+    def connect(self) -> None:
+        """Connect by the OAuth flow, without a browser."""
+        with Visitor(self.deployments.own_url, self.token()) as visitor:
+            visitor.connect(self.deployments.sandbox, self.hub_id)
+
+    def get(self, path: str, **query: str | int) -> dict[str, Any]:
+        """What the API answers to `/api/hubspot/<path>`."""
+        with Visitor(self.deployments.own_url, self.token()) as visitor:
+            return visitor.get(f"/api/hubspot/{path}", **query)
+
+    def change_settings(self, **changes: Any) -> None:
+        with Visitor(self.deployments.own_url, self.token()) as visitor:
+            visitor.patch("/api/hubspot/settings", changes)
+
+    def add_contact(self, **properties: str) -> str:
+        """Add a contact to HubSpot; returns its id."""
+        return self.deployments.sandbox.add_contacts(self.hub_id, [properties])[0]
+
+    def end_call(self, phone_number: str | None, **data: Any) -> str:
+        """Let a call end: its webhook is posted; returns the log id."""
+        call = {
+            "call_id": f"call_{secrets.token_hex(6)}",
+            "user_id": self.user_id,
+            "workspace_id": self.workspace_id,
+            "phone_number": phone_number,
+            **data,
+        }
+        return self.deployments.producer.post_call(call).log_id
+
+    def retry(self, log_id: str) -> None:
+        """Try a call again, as another tab would."""
+        requests.post(
+            f"{self.deployments.own_url}/api/hubspot/sync-logs/{log_id}/retry",
+            headers={"Authorization": f"Bearer {self.token()}"},
+            timeout=DEADLINE_S,
+        ).raise_for_status()
+
+    def wait_until_settled(self) -> None:
+        """Wait until no call is pending; what would be tried again later is due at once."""
+
+        def is_settled() -> bool:
+            with psycopg.connect(self.deployments.database_url) as connection:
+                connection.execute(HURRY, [self.user_id])
+            return bool(self.get("status")["counts"]["pending"] == 0)
+
+        self.wait_until(is_settled)
+
+    def wait_until(self, is_so: Callable[[], bool]) -> None:
+        """Wait for what the worker brings about; fails when it does not."""
+        deadline = time.monotonic() + DEADLINE_S
+        while not is_so():
+            assert time.monotonic() < deadline, self.get("status")
+            time.sleep(POLL_S)
+
+
+def open_dashboard(page: Page, workspace: Workspace) -> None:
+    """Open the built-in page, signed in, and wait for what it shows."""
+    page.goto(workspace.page_url)
+    expect(page.get_by_text("Up to date")).to_be_visible()
