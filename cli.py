@@ -1,7 +1,6 @@
 """`callsync …`: what people do with the service from a terminal; each command has its module."""
 
 import sys
-from importlib.metadata import PackageNotFoundError, version
 
 import click
 
@@ -15,18 +14,11 @@ from commands.send import send
 from commands.stack import demo, up
 from commands.token import token
 from commands.trouble import trouble
-
-
-def find_version() -> str:
-    """The installed version; a checkout need not be installed."""
-    try:
-        return version("hubspot-call-sync")
-    except PackageNotFoundError:
-        return "(not installed)"
+from shared.version import own_version
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.version_option(find_version(), prog_name="callsync")
+@click.version_option(own_version(), prog_name="callsync")
 def main() -> None:
     """Write every finished phone call onto the caller's HubSpot timeline, exactly once.
 

@@ -13,7 +13,7 @@ from api.operations.failures import Failing
 from api.operations.operation import Operation
 from api.operations.samples import LOG_ID
 from api.schemas import Json, all_schemas, describe_query, reference, reference_to_any
-from shared.exposition import own_version
+from shared.version import own_version
 
 EXAMPLE_LOG_ID: Final = LOG_ID
 DESCRIPTION: Final = """\

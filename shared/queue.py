@@ -30,18 +30,16 @@ SOCKET_TIMEOUT_S: Final = 2.0
 # Messages are hints: nothing is put back, and what leaves the queue counts as acknowledged.
 Channel.do_restore = False
 
-_REDIS_OPTIONS: Final = {
-    "ack_emulation": False,
-    "health_check_interval": 5,  # seconds; else a silent connection is noticed after 25
-    "socket_connect_timeout": SOCKET_TIMEOUT_S,
-    "socket_timeout": SOCKET_TIMEOUT_S,
-    "socket_keepalive": True,
-}
-
 
 def make_celery(broker_url: str) -> Celery:
     """The Celery application, configured the same in every process."""
-    is_rabbitmq = broker_url.startswith("amqp")  # it has none of these options
+    redis_options = {
+        "ack_emulation": False,
+        "health_check_interval": 5,  # seconds; else a silent connection is noticed after 25
+        "socket_connect_timeout": SOCKET_TIMEOUT_S,
+        "socket_timeout": SOCKET_TIMEOUT_S,
+        "socket_keepalive": True,
+    }
     if broker_url.startswith("unix://"):  # Kombu's word for the same
         broker_url = broker_url.replace("unix://", "redis+socket://", 1)
     app = Celery("callsync", broker=broker_url, set_as_current=False, amqp=_PromptAMQP)
@@ -59,7 +57,7 @@ def make_celery(broker_url: str) -> Celery:
         worker_cancel_long_running_tasks_on_connection_loss=False,
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
-        broker_transport_options={} if is_rabbitmq else _REDIS_OPTIONS,
+        broker_transport_options={} if broker_url.startswith("amqp") else redis_options,
         enable_utc=True,
         timezone="UTC",
     )

@@ -13,7 +13,7 @@ from opentelemetry import trace
 from opentelemetry.trace import Link, SpanKind, StatusCode
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-from shared.exposition import own_version
+from shared.version import own_version
 
 Attributes = Mapping[str, str | int | None]
 

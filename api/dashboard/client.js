@@ -73,7 +73,7 @@ export class HubSpotCallSyncClient {
     });
   }
 
-  async getHubSpotStatus({ signal } = {}) {
+  getHubSpotStatus({ signal } = {}) {
     const kept = this.#keptStatus;
     const read = async (answer) => {
       if (answer.status === 304) return kept.body;

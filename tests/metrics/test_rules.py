@@ -1,5 +1,6 @@
 """Alerts and dashboard ask only for what exists, and everybody who is woken is told what to do."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -90,7 +91,9 @@ def test_every_alert_is_tested_quiet_and_firing() -> None:
         assert [sample["value"] for sample in firing["exp_samples"]] == [1]
 
 
-@pytest.mark.skipif(PROMTOOL is None, reason="promtool is in Debian's package prometheus")
+@pytest.mark.skipif(
+    PROMTOOL is None and "CI" not in os.environ, reason="promtool is in Debian's package prometheus"
+)
 @pytest.mark.parametrize(
     "arguments",
     [("check", "config", "prometheus.yml"), ("test", "rules", "alerts_test.yml")],

@@ -23,7 +23,7 @@ export class Checklist {
 
   constructor(work, onClose) {
     const id = newId("checklist");
-    this.trial = new Trial(work, "", { isTestOnly: true, onArrived: (log) => this.#arrive(log) });
+    this.trial = new Trial(work, { isTestOnly: true, onArrived: (log) => this.#arrive(log) });
     this.close = el("button", { type: "button", class: "small quiet", onclick: onClose }, "Hide");
     this.element = el(
       "section",

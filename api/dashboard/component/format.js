@@ -39,7 +39,6 @@ export const formatPercent = (share) => percent.format(share);
 export const formatDay = (ms) => day.format(ms);
 export const formatDate = (ms) => date.format(ms);
 export const formatClock = (ms) => clock.format(ms);
-export const formatWhole = (ms) => whole.format(ms);
 
 /** "1 call", "1,204 calls". */
 export const count = (amount, noun) => `${number.format(amount)} ${noun}${amount === 1 ? "" : "s"}`;

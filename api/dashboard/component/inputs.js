@@ -2,8 +2,8 @@
 
 import { el, newId } from "./dom.js";
 
-/** A row of choices of which one holds; `options` are `{value, label}`. */
-export function radios({ label, options, value, onChange, isLabelShown = false }) {
+/** A row of choices of which one holds; `options` are `{value, label}`, `label` is only heard. */
+export function radios({ label, options, value, onChange }) {
   const name = newId("choice");
   const inputs = options.map((option) =>
     el("input", {
@@ -20,7 +20,7 @@ export function radios({ label, options, value, onChange, isLabelShown = false }
   const element = el(
     "fieldset",
     { class: "segments" },
-    el("legend", { class: isLabelShown ? "" : "hidden" }, label),
+    el("legend", { class: "hidden" }, label),
     inputs.map((input, index) =>
       el("label", { class: "segment" }, input, el("span", {}, options[index].label)),
     ),

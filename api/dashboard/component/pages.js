@@ -19,6 +19,11 @@ export class Pages {
     this.isTotalExact = true;
   }
 
+  /** Whether other pages are being loaded in their place: what they still ask is broken off. */
+  get isAbandoned() {
+    return this.#signal.aborted;
+  }
+
   get hasOlder() {
     return this.#cursor !== null;
   }

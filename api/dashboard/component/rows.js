@@ -80,6 +80,15 @@ export class Row {
   }
 }
 
+/** Log ids of the rows that can be seen, then of the others. */
+export function idsInView(rows) {
+  const isSeen = ({ element }) => {
+    const { top, bottom } = element.getBoundingClientRect();
+    return bottom > 0 && top < window.innerHeight;
+  };
+  return [...new Set([...rows.filter(isSeen), ...rows])].map((row) => row.log.id);
+}
+
 /** Rows in place of those that are being loaded. */
 export function skeletonRows(amount) {
   return Array.from({ length: amount }, () =>

@@ -74,7 +74,7 @@ export const list = `
     .sync-log > :not(table) { margin-inline: 16px; }
     .filters .segments { display: flex; width: 100%; overflow-x: auto; scrollbar-width: none; }
     .filters .segment { flex: 1 0 auto; }
-    .filters .segment span { padding-inline: 6px; font-size: 13px; }
+    .filters .segment span { padding-inline: 5px; font-size: 13px; letter-spacing: -0.01em; }
     .log, .log tbody { display: block; }
     .log thead { display: block; }
     .log thead tr { display: flex; }

@@ -10,7 +10,7 @@ import { icon } from "./icons.js";
 import { busyButton } from "./inputs.js";
 import { Pages } from "./pages.js";
 import { Retries } from "./retries.js";
-import { logTable, Row, skeletonRows } from "./rows.js";
+import { idsInView, logTable, Row, skeletonRows } from "./rows.js";
 import { Selection } from "./selection.js";
 
 const SKELETON_ROWS = 8;
@@ -74,8 +74,12 @@ export class SyncLog {
       return;
     }
     const pages = this.#pages;
-    const [changed, found] = await Promise.all([pages.refresh(this.#idsInView()), pages.findNew()]);
-    if (pages !== this.#pages) return;
+    const asked = [pages.refresh(idsInView([...this.#rows.values()])), pages.findNew()];
+    const answers = await Promise.all(asked).catch((error) => {
+      if (!pages.isAbandoned) throw error;
+    });
+    if (pages.isAbandoned) return;
+    const [changed, found] = answers;
     for (const log of changed) this.#rows.get(log.id)?.show(log);
     if (!this.#rows.size && found.logs.length) this.#take(found);
     else this.#offer(found);
@@ -160,12 +164,14 @@ export class SyncLog {
   }
 
   async #loadOlder() {
+    const pages = this.#pages;
     try {
-      const logs = await this.#pages.loadOlder();
+      const logs = await pages.loadOlder();
+      if (pages.isAbandoned) return;
       this.body.append(...logs.map((log) => this.#makeRow(log).element));
       this.#afterChange();
     } catch (error) {
-      this.#work.fail(error, "Older calls could not be loaded");
+      if (!pages.isAbandoned) this.#work.fail(error, "Older calls could not be loaded");
     }
   }
 
@@ -236,16 +242,5 @@ export class SyncLog {
     );
     this.empty.hidden = false;
     this.selection.show();
-  }
-
-  /** Ids of the rows that can be seen first, then of the others. */
-  #idsInView() {
-    const rows = [...this.#rows.values()];
-    const isSeen = ({ element }) => {
-      const { top, bottom } = element.getBoundingClientRect();
-      return bottom > 0 && top < window.innerHeight;
-    };
-    const seen = rows.filter(isSeen);
-    return [...new Set([...seen, ...rows])].map((row) => row.log.id);
   }
 }

@@ -20,9 +20,9 @@ const SAMPLE = {
   summary: "An example: the caller asked about prices and wants to be called back.",
 };
 
-/** Opens the dialog; `number` is filled in. */
-export function openTrial(work, { number = "" } = {}) {
-  const trial = new Trial(work, number);
+/** Opens the dialog. */
+export function openTrial(work) {
+  const trial = new Trial(work);
   const dialog = openDialog(
     work.root,
     { kind: "form", title: "Try a number", onClose: () => trial.stop() },
@@ -50,7 +50,7 @@ export class Trial {
   #onArrived;
   #watching = new AbortController();
 
-  constructor(work, number = "", { isTestOnly = false, onArrived = () => {} } = {}) {
+  constructor(work, { isTestOnly = false, onArrived = () => {} } = {}) {
     this.#work = work;
     this.#onArrived = onArrived;
     this.input = el("input", {
@@ -59,7 +59,6 @@ export class Trial {
       maxlength: 255,
       placeholder: "+1 202 555 0123",
     });
-    this.input.value = number;
     this.field = field({
       label: "Phone number",
       control: this.input,
