@@ -15,6 +15,9 @@ from shared.settings import DatabaseSettings
 # Any constant: two deploys that migrate at once take turns.
 MIGRATION_LOCK = 4_825_301
 TRY_EVERY_S = 0.2
+# Behind a migration that waits for a table's lock, every webhook waits too: it gives up instead, and
+# may be run again.
+LOCK_TIMEOUT_MS = 3_000
 
 
 @contextmanager
@@ -29,7 +32,11 @@ def taking_turns(engine: Engine) -> Iterator[None]:
 
 def migrate() -> None:
     # Without a pool, so that closing the connection gives the lock back.
-    engine = create_engine(DatabaseSettings.load(os.environ).sqlalchemy_url, poolclass=NullPool)
+    engine = create_engine(
+        DatabaseSettings.load(os.environ).sqlalchemy_url,
+        poolclass=NullPool,
+        connect_args={"options": f"-c lock_timeout={LOCK_TIMEOUT_MS}"},
+    )
     with taking_turns(engine), engine.connect() as connection:
         context.configure(
             connection=connection,

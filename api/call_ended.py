@@ -1,11 +1,12 @@
 """The webhook `call.ended`: its body, checked, and what of it is kept."""
 
 from contextlib import suppress
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.bodies import BoundedObject, Identifier, StorableText, Time
+from api.bodies import BoundedObject, Identifier, StorableText, Time, parse_model
+from api.errors import InvalidRequestError
 from shared.call_details import CallDetails, Utterance
 from shared.phone import InvalidNumberError, WithheldNumberError, parse_phone
 
@@ -119,6 +120,14 @@ class CallEnded(BaseModel):
     timestamp: Time | None = None
     """When it was sent."""
     data: EndedCall
+
+
+def parse_call(event: dict[str, Any]) -> EndedCall | None:
+    """The call of a webhook; None if it is of another type. Raises InvalidRequestError."""
+    event_type = event.get("type")
+    if not isinstance(event_type, str):
+        raise InvalidRequestError.of("type", f'must be a string; "{EVENT_TYPE}" is recorded')
+    return parse_model(CallEnded, event).data if event_type == EVENT_TYPE else None
 
 
 def _storable_number(raw: str | None) -> str:

@@ -7,6 +7,7 @@ ApiError
 ├─ ForbiddenError           403
 ├─ MissingEntryError        404
 ├─ ConflictError            409: the connection is not in a state for this
+├─ TooLargeError            413
 ├─ UnsupportedEncodingError 415
 ├─ TooOftenError            429: the tenant's quota is used up for the moment
 └─ TryLaterError            503: the same request may succeed in a moment
@@ -106,6 +107,11 @@ class ConflictError(ApiError):
 
     def __init__(self, message: str, *, code: str) -> None:
         super().__init__(message, code=code)
+
+
+class TooLargeError(ApiError):
+    status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+    code = "payload_too_large"
 
 
 class UnsupportedEncodingError(ApiError):

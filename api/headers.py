@@ -20,7 +20,7 @@ def add_headers(app: Flask, settings: ApiSettings) -> None:
 
     A view that shows a page sets its own Content-Security-Policy.
     """
-    allowed = frozenset(settings.allowed_origins)
+    allowed = frozenset(settings.trusted_origins)
 
     @app.after_request
     def secure(response: Response) -> Response:

@@ -38,7 +38,7 @@ def start_authorization() -> Response:
     tenant, settings = current_tenant(), services().settings
     return_to = request.args.get("return_to") or settings.dashboard_url
     if return_to != settings.dashboard_url:
-        check_return_to(return_to, settings.allowed_origins)
+        check_return_to(return_to, settings.trusted_origins)
     browser_key = _browser_key(settings) if settings.oauth_binding == "cookie" else None
     state, verifier = new_secret(), secrets.token_urlsafe(VERIFIER_BYTES)
     authorization = Authorization(

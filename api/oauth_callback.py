@@ -129,7 +129,7 @@ def _ask(secret: str, account: str, authorization: Authorization) -> Response:
     )
     response = make_response(page)
     # A form's policy also covers the redirect that follows it.
-    targets = " ".join(services().settings.allowed_origins)
+    targets = " ".join(services().settings.trusted_origins)
     response.headers["Content-Security-Policy"] = (
         "default-src 'none'; style-src 'self'; base-uri 'none'; frame-ancestors 'none';"
         f" form-action 'self' {targets}"

@@ -10,7 +10,7 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait
 
 from shared import connections
 from shared.crypto import TokenCipher, UndecryptableError
-from shared.db import Database
+from shared.db import Database, patiently
 from shared.hubspot.errors import (
     ConfigurationError,
     GrantRevokedError,
@@ -18,6 +18,7 @@ from shared.hubspot.errors import (
     RetryLaterError,
     UnavailableError,
 )
+from shared.hubspot.models import TokenGrant
 from shared.hubspot.oauth import HubSpotOAuth
 from shared.limits import Limits
 from shared.metrics import TOKEN_REFRESHES
@@ -128,10 +129,24 @@ class TokenSource:
                 return self._open(connection_id, stored)
             refresh_token = self._decrypt(connection_id, "refresh_token", stored.refresh_token)
             grant = self._oauth.refresh(refresh_token)
-            is_stored = store_token(
+            # HubSpot may have replaced the refresh token, and Postgres may have ended this
+            # transaction meanwhile: the new one must not go with it.
+            is_stored = patiently(self._store, connection_id, stored.version, refresh_token, grant)
+        if not is_stored:
+            raise TokenBusyError  # connected anew or disconnected meanwhile: look again
+        self._redis.set(_REFRESHED_KEY, b"", ex=REFUSED_WINDOW_S)
+        TOKEN_REFRESHES.labels("refreshed").inc()
+        log.info("token_refreshed", connection_id=connection_id, expires_in_s=grant.expires_in)
+        return AccessToken(grant.access_token, stored.version + 1)
+
+    def _store(
+        self, connection_id: str, version: int, refresh_token: str, grant: TokenGrant
+    ) -> bool:
+        with self._database.begin() as session:
+            return store_token(
                 session,
                 connection_id,
-                version=stored.version,
+                version=version,
                 access_token=self._cipher.encrypt(
                     grant.access_token, row_id=connection_id, field="access_token"
                 ),
@@ -142,12 +157,6 @@ class TokenSource:
                 ),
                 expires_in=grant.expires_in,
             )
-        if not is_stored:
-            raise TokenBusyError  # connected anew or disconnected meanwhile: look again
-        self._redis.set(_REFRESHED_KEY, b"", ex=REFUSED_WINDOW_S)
-        TOKEN_REFRESHES.labels("refreshed").inc()
-        log.info("token_refreshed", connection_id=connection_id, expires_in_s=grant.expires_in)
-        return AccessToken(grant.access_token, stored.version + 1)
 
     def _open(self, connection_id: str, stored: StoredToken) -> AccessToken:
         value = self._decrypt(connection_id, "access_token", stored.access_token)

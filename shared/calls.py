@@ -1,7 +1,8 @@
 """Intake: storing a finished call durably, once."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from sqlalchemy import bindparam, text
@@ -12,6 +13,30 @@ from shared.ids import new_log_id
 
 LIVE_LANE = 0
 BACKFILL_LANE = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewCall:
+    """A call that may be new.
+
+    Attributes:
+        user_id: Whose call it is, with `workspace_id`.
+        workspace_id: See `user_id`.
+        call_id: The producer's id; with user and workspace it is the call's identity.
+        phone_number: The customer's number as given, None when withheld.
+        payload: What the note is written from.
+    """
+
+    user_id: str
+    workspace_id: str
+    call_id: str
+    phone_number: str | None
+    payload: Mapping[str, Any]
+
+    @property
+    def identity(self) -> tuple[str, str, str]:
+        """What makes it the same call as another delivery of it."""
+        return self.user_id, self.workspace_id, self.call_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,3 +115,65 @@ def store_call(
     return StoredCall(
         session.execute(_FIND, identity).scalar_one(), is_duplicate=True, connection_id=None
     )
+
+
+# As above, for many: one document is one parameter, whatever the number of calls. They are inserted
+# in the order of their identities, or two arrays with the same calls would wait for each other.
+_STORE_MANY = text("""
+    WITH given AS (
+        SELECT * FROM json_to_recordset(CAST(:calls AS json)) AS given (
+            place int, id text, user_id text, workspace_id text, call_id text,
+            phone_number text, payload jsonb)
+    ), new_log AS (
+        INSERT INTO hubspot_sync_logs (id, user_id, workspace_id, call_id, phone_number, lane)
+        SELECT id, user_id, workspace_id, call_id, phone_number, :lane FROM given
+        ORDER BY user_id, workspace_id, call_id, place
+        ON CONFLICT (user_id, workspace_id, call_id) DO NOTHING
+        RETURNING id, user_id, workspace_id
+    ), new_call AS (
+        INSERT INTO calls (log_id, payload) SELECT id, payload FROM given JOIN new_log USING (id)
+    )
+    SELECT new_log.id,
+           (SELECT c.id FROM hubspot_oauth_tokens c
+             WHERE c.user_id = new_log.user_id AND c.workspace_id = new_log.workspace_id
+               AND c.state = 'connected')
+    FROM new_log
+""")
+
+_FIND_MANY = text("""
+    SELECT user_id, workspace_id, call_id, log.id
+    FROM json_to_recordset(CAST(:calls AS json))
+        AS given (user_id text, workspace_id text, call_id text)
+    JOIN hubspot_sync_logs log USING (user_id, workspace_id, call_id)
+""")
+
+
+def store_calls(
+    session: Session, calls: Sequence[NewCall], *, lane: int = BACKFILL_LANE
+) -> list[StoredCall]:
+    """Store calls as `store_call` does, in two statements; returns what became of each, in order.
+
+    Of several with the same identity the first is stored.
+    """
+    given = [{**asdict(call), "id": new_log_id(), "place": n} for n, call in enumerate(calls)]
+    document = json.dumps(given, ensure_ascii=False)
+    rows = session.execute(_STORE_MANY, {"calls": document, "lane": lane})
+    connections: dict[str, str | None] = {log_id: connection_id for log_id, connection_id in rows}
+    copies = [call for call, row in zip(calls, given, strict=True) if row["id"] not in connections]
+    known = find_calls(session, copies)
+    return [
+        StoredCall(row["id"], is_duplicate=False, connection_id=connections[row["id"]])
+        if row["id"] in connections
+        else StoredCall(known[call.identity], is_duplicate=True, connection_id=None)
+        for call, row in zip(calls, given, strict=True)
+    ]
+
+
+def find_calls(session: Session, calls: Sequence[NewCall]) -> dict[tuple[str, str, str], str]:
+    """The log ids of those calls that are stored, by their identity."""
+    if not calls:
+        return {}
+    names = ("user_id", "workspace_id", "call_id")
+    identities = [dict(zip(names, call.identity, strict=True)) for call in calls]
+    rows = session.execute(_FIND_MANY, {"calls": json.dumps(identities, ensure_ascii=False)})
+    return {(user, workspace, call): log_id for user, workspace, call, log_id in rows}

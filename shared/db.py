@@ -1,14 +1,19 @@
 """The door to Postgres: one engine per process, made after any fork, and short transactions."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Any, Final, ParamSpec, TypeVar
 
 import psycopg
 from psycopg.abc import RV, PQGen
 from sqlalchemy import URL, Engine, create_engine, event, text
 from sqlalchemy.engine import Dialect, ExceptionContext
+from sqlalchemy.exc import InternalError, OperationalError
 from sqlalchemy.orm import Session, sessionmaker
+from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_exponential_jitter
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 # A statement that outlives its turn helps nobody; the longest honest one is a sweep over a backlog.
 STATEMENT_TIMEOUT_MS: Final = 15_000
@@ -18,6 +23,8 @@ SILENCE_S: Final = STATEMENT_TIMEOUT_MS / 1000 + 2
 # Postgres in turn gives up who says nothing with a transaction open, and lets its rows go: longer
 # than the one transaction takes that is open while HubSpot is asked.
 IDLE_TRANSACTION_TIMEOUT_MS: Final = 20_000
+# What HubSpot said is worth waiting for Postgres, but not beyond the lease.
+STORE_FOR_S: Final = 15
 
 
 class Database:
@@ -80,6 +87,17 @@ def allow_idling(session: Session, *, seconds: float) -> None:
         text("SELECT set_config('idle_in_transaction_session_timeout', :limit, true)"),
         {"limit": f"{seconds:.0f}s"},
     )
+
+
+def patiently(store: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Call a function that stores something, again while Postgres is away or takes no writes."""
+    patience = Retrying(
+        retry=retry_if_exception_type((OperationalError, InternalError)),
+        stop=stop_after_delay(STORE_FOR_S),
+        wait=wait_exponential_jitter(multiplier=0.2, max=2),
+        reraise=True,
+    )
+    return patience(store, *args, **kwargs)
 
 
 class _BoundedConnection(psycopg.Connection[Any]):

@@ -259,6 +259,11 @@ class ApiSettings(ServiceSettings):
         Setting(values.one_of("cookie", "confirm"), "choose one", default=_derive_binding),
     ]
 
+    @property
+    def trusted_origins(self) -> tuple[str, ...]:
+        """The allowed origins and always our own, which the built-in dashboard returns to."""
+        return tuple(dict.fromkeys((values.origin(self.public_url), *self.allowed_origins)))
+
     @classmethod
     def find_conflicts(cls, given: Collection[str]) -> list[Problem]:
         cure = "set JWT_SECRET to verify HS256 tokens, or JWT_JWKS_URL to verify by public keys"

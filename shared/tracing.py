@@ -90,7 +90,8 @@ def annotate(attributes: Attributes) -> None:
 def carried() -> dict[str, str]:
     """What a stored call keeps of the current span; empty while tracing is off."""
     carrier: dict[str, str] = {}
-    _w3c.inject(carrier)
+    if trace.get_current_span().is_recording():  # else it is the producer's that is current
+        _w3c.inject(carrier)
     return carrier
 
 

@@ -25,6 +25,7 @@ from shared.claims import (
     take_back_claim,
 )
 from shared.connections import CONNECTED
+from shared.db import patiently
 from shared.hubspot.errors import HubSpotError
 from shared.models import Connection
 from shared.queue import WakeUpError
@@ -36,7 +37,7 @@ from worker.lookups import match_calls
 from worker.pacing import OutOfBudgetError, PacedHubSpot
 from worker.reports import TurnEnd, TurnReport, reported
 from worker.resources import Resources
-from worker.turn import Turn, patiently
+from worker.turn import Turn
 from worker.writing import write_notes
 
 log = structlog.get_logger(__name__)
@@ -142,9 +143,8 @@ def _run(
             else []
         )
     if is_more_due:
-        _wake(resources, connection.id)  # a successor may have found no place beside us
-    for other in others:
-        _wake(resources, other)
+        others.append(connection.id)  # a successor may have found no place beside us
+    _wake(resources, *others)
     return TurnEnd.WORKED
 
 
@@ -171,10 +171,11 @@ def _take_back(resources: Resources, turn_id: str) -> None:
         take_back_claim(session, turn_id)
 
 
-def _wake(resources: Resources, connection_id: str) -> None:
+def _wake(resources: Resources, *connection_ids: str) -> None:
     try:
-        resources.wake_ups.wake(connection_id)
-    except WakeUpError as error:
+        for connection_id in connection_ids:
+            resources.wake_ups.wake(connection_id)
+    except WakeUpError as error:  # each of the others would wait for a frozen Redis as long again
         log.warning("wake_up_lost", connection_id=connection_id, error=str(error))
 
 

@@ -3,17 +3,16 @@
 import random
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, datetime
-from typing import Final, Literal, ParamSpec, TypeVar
+from typing import Final, Literal
 
 import structlog
-from sqlalchemy.exc import InternalError, OperationalError
-from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_exponential_jitter
 
 from shared import accounts
 from shared.claims import LEASE_S, ClaimedCall, abandon_calls, release_calls
 from shared.contact_cache import ContactCache
+from shared.db import patiently
 from shared.hubspot.errors import (
     AccountLockedError,
     HubSpotError,
@@ -34,11 +33,6 @@ log = structlog.get_logger(__name__)
 
 PauseReason = Literal["rolling_limit", "daily_limit", "locked", "unavailable"]
 
-P = ParamSpec("P")
-T = TypeVar("T")
-
-# A note id in hand is worth waiting for Postgres, but not beyond the lease.
-STORE_FOR_S: Final = 15
 SEARCH_LIMIT_WAIT_S: Final = 2.0
 ROLLING_LIMIT_WAIT_S: Final = 10.0
 DAILY_LIMIT_WAIT_S: Final = 900.0
@@ -245,17 +239,6 @@ class Turn:
             doubled = FIRST_PAUSE_S * 2.0 ** min(failing_turns - FAILED_TURNS_BEFORE_PAUSE, 16)
             seconds = min(doubled, LONGEST_PAUSE_S) * (0.5 + retry_jitter())
             self._pause(seconds, "HubSpot does not answer properly", "unavailable")
-
-
-def patiently(store: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Call a function that stores something, again while Postgres is away or takes no writes."""
-    patience = Retrying(
-        retry=retry_if_exception_type((OperationalError, InternalError)),
-        stop=stop_after_delay(STORE_FOR_S),
-        wait=wait_exponential_jitter(multiplier=0.2, max=2),
-        reraise=True,
-    )
-    return patience(store, *args, **kwargs)
 
 
 def retry_jitter() -> float:

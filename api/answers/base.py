@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated, Literal
 
 from flask import Response, request
-from pydantic import BaseModel, ConfigDict, PlainSerializer, WithJsonSchema
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, WithJsonSchema
 from typing_extensions import TypeAliasType
 
 from shared.reasons import Reason
@@ -66,7 +66,7 @@ class Problem(Answer):
     """Stable, for programs; each answer lists its codes."""
     message: str
     """For people; may change."""
-    fields: list[FieldProblem] = []
+    fields: list[FieldProblem] = Field(default=[], exclude_if=lambda fields: not fields)
     """What is wrong in the request, each field by name; absent where no field is to blame."""
 
 

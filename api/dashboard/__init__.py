@@ -38,8 +38,9 @@ blueprint = Blueprint("dashboard", __name__, template_folder=".")
 
 @blueprint.get("/")
 def show_page() -> Response:
-    origins = " ".join(services().settings.allowed_origins)
-    return _show("page.html", framed_by=origins, origins=origins, modules=MODULES)
+    settings = services().settings
+    framed_by, origins = " ".join(settings.allowed_origins), " ".join(settings.trusted_origins)
+    return _show("page.html", framed_by=framed_by, origins=origins, modules=MODULES)
 
 
 @blueprint.get("/embed/example")

@@ -49,8 +49,16 @@ def test_nothing_is_released_that_was_not_tested() -> None:
     jobs = read("release.yml")["jobs"]
 
     assert jobs["test"]["uses"] == "./.github/workflows/ci.yml"
-    assert jobs["packages"]["needs"] == jobs["image"]["needs"] == "test"
+    assert jobs["packages"]["needs"] == "test"
     assert set(jobs["publish"]["needs"]) == {"packages", "image"}
+
+
+def test_no_image_is_pushed_under_a_version_that_the_project_does_not_have() -> None:
+    jobs = read("release.yml")["jobs"]
+    scripts = " ".join(step.get("run", "") for step in jobs["packages"]["steps"])
+
+    assert jobs["image"]["needs"] == "packages"
+    assert 'test "$GITHUB_REF_NAME" = "v$version"' in scripts
 
 
 def test_forge_tries_the_oldest_python_and_the_image_s() -> None:

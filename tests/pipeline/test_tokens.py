@@ -3,10 +3,14 @@
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
-from shared.access_tokens import LONGEST_MARGIN_S
+from shared.access_tokens import LONGEST_MARGIN_S, TokenSource
+from shared.hubspot_app import open_oauth
 from shared.limits import TOKENS_BURST
 from shared.tokens import lock_token
+from tests.pipeline.conftest import Interrupted
 from tests.pipeline.workspaces import Workspace
 from worker.reports import TurnEnd
 
@@ -91,6 +95,40 @@ def test_refresh_token_that_hubspot_replaces_is_kept(workspace: Workspace) -> No
 
     assert count_refreshes(workspace) == 2
     assert workspace.outcomes() == [("success", None)] * 2
+
+
+def test_refresh_token_that_hubspot_replaces_outlives_the_transaction_it_was_asked_in(
+    workspace: Workspace, interrupted: Interrupted
+) -> None:
+    def end_transactions() -> None:
+        """As Postgres does when a worker stalls in one."""
+        with workspace.worker.database.begin() as session:
+            session.execute(
+                text("""
+                    SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+                    WHERE state = 'idle in transaction' AND datname = current_database()
+                """)
+            )
+
+    workspace.sandbox.set_behaviour(rotates_refresh_tokens=True)
+    workspace.add_contact()
+    workspace.accept()
+    workspace.advance(LIFETIME_S)
+    stalled = interrupted("/token", end_transactions, is_after=True)
+    tokens = TokenSource(
+        database=stalled.database,
+        redis=stalled.redis,
+        limits=stalled.limits,
+        cipher=stalled.cipher,
+        oauth=open_oauth(stalled.settings, stalled.http),
+    )
+    with pytest.raises(DBAPIError):
+        tokens.access_token(workspace.connection_id)
+
+    workspace.work()
+
+    assert workspace.outcomes() == [("success", None)]
+    assert count_refreshes(workspace) == 1
 
 
 def test_failing_refresh_is_harmless_while_the_old_token_lives(workspace: Workspace) -> None:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import psycopg
 import pytest
 from alembic.config import Config
+from sqlalchemy.exc import OperationalError
 
 from alembic import command
 from local.databases import PROJECT, fresh_database, migrate
@@ -77,3 +78,18 @@ def test_latencies_of_calls_that_were_there_before_are_counted(
             rows = connection.execute("SELECT hour, bin, calls FROM hubspot_sync_latencies")
             # 2,000 ms are between 2^(43/4) and 2^(44/4).
             assert rows.fetchall() == [(datetime(2026, 11, 22, 10, tzinfo=UTC), 43, 5)]
+
+
+def test_migration_that_would_make_webhooks_wait_gives_up_and_may_be_run_again(
+    postgres_server_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with fresh_database(postgres_server_url) as url:
+        monkeypatch.setenv("DATABASE_URL", url)
+        config = Config(PROJECT / "alembic.ini")
+        command.upgrade(config, "0004")
+        with psycopg.connect(url) as backup:
+            backup.execute("LOCK TABLE hubspot_sync_logs IN ACCESS SHARE MODE")
+            with pytest.raises(OperationalError, match="lock timeout"):
+                command.upgrade(config, "head")
+        command.upgrade(config, "head")
+        command.check(config)

@@ -171,6 +171,14 @@ def test_allowed_origins_default_to_those_of_both_pages() -> None:
     )
 
 
+def test_own_origin_is_trusted_though_only_others_are_listed() -> None:
+    environ = make_environ(ALLOWED_ORIGINS="https://app.example.com")
+    assert ApiSettings.load(environ).trusted_origins == (
+        "https://calls.example.com",
+        "https://app.example.com",
+    )
+
+
 def test_keys_and_webhook_secrets_keep_their_order_and_owners() -> None:
     loaded = ApiSettings.load(
         make_environ(
