@@ -10,7 +10,7 @@ ifneq ($(shell .venv/bin/python -c pass 2>/dev/null && cat $(STAMP) 2>/dev/null)
 .PHONY: $(STAMP)
 endif
 
-.PHONY: help demo run test check client screenshots faults lock env sbom clean
+.PHONY: help demo run test check client screenshots faults bench lock env sbom clean
 .DEFAULT_GOAL := help
 
 help: ## List the targets
@@ -39,6 +39,9 @@ screenshots: $(STAMP) ## Take the pictures in docs/ anew, in a real Chromium
 
 faults: $(STAMP) ## Break everything on purpose, 20 times each; see docs/faults.md
 	@.venv/bin/python -m faults --write
+
+bench: $(STAMP) ## Measure ours beside its peers, as ratios; see docs/benchmarks.md
+	@.venv/bin/python -m bench --write
 
 UV_LOCK := .venv/bin/python -m uv pip compile --quiet --no-header --universal \
 	--python-version 3.11 --generate-hashes

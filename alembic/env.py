@@ -15,7 +15,7 @@ from shared.settings import DatabaseSettings
 # Any constant: two deploys that migrate at once take turns.
 MIGRATION_LOCK = 4_825_301
 TRY_EVERY_S = 0.2
-# Behind a migration that waits for a table's lock, every webhook waits too: it gives up instead, and
+# Behind a migration that waits for a table's lock every webhook waits too. It gives up instead, and
 # may be run again.
 LOCK_TIMEOUT_MS = 3_000
 

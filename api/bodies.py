@@ -36,15 +36,15 @@ _RFC_3339: Final = re.compile(
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
 
-def read_body() -> bytes:
-    """The raw body of the request; more than `MAX_BODY_BYTES` is answered with 413."""
+def read_body(most: int = MAX_BODY_BYTES) -> bytes:
+    """The raw body of the request; more than `most` bytes are answered with 413."""
     if request.headers.get("Content-Encoding", "identity").lower() != "identity":
         raise UnsupportedEncodingError("Send the body uncompressed, without Content-Encoding.")
     announced = request.content_length
-    if announced is not None and announced > MAX_BODY_BYTES:
+    if announced is not None and announced > most:
         raise RequestEntityTooLarge
     body = request.get_data(cache=False)
-    if len(body) > MAX_BODY_BYTES:
+    if len(body) > most:
         raise RequestEntityTooLarge
     if announced not in {None, len(body)}:
         raise InvalidRequestError.of("body", "ends before its Content-Length")

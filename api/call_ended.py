@@ -1,22 +1,28 @@
 """The webhook `call.ended`: its body, checked, and what of it is kept."""
 
+from collections.abc import Mapping
 from contextlib import suppress
-from typing import Annotated, Any, Literal
+from types import MappingProxyType
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, RootModel
 
 from api.bodies import BoundedObject, Identifier, StorableText, Time, parse_model
 from api.errors import InvalidRequestError
 from shared.call_details import CallDetails, Utterance
+from shared.calls import NewCall
 from shared.phone import InvalidNumberError, WithheldNumberError, parse_phone
 
 EVENT_TYPE = "call.ended"
 # One more than the longest text that is ever read as a number, so that cutting makes none valid.
 MAX_STORED_NUMBER = 251
 MAX_NAME = 1000
+MAX_CALLS = 1000
 SECONDS_PER_YEAR = 31_536_000
 # Only numbers that name their country are read here; any region does for them.
 ANY_REGION = "US"
+
+NO_TRACE: Final[Mapping[str, str]] = MappingProxyType({})
 
 STRICT = ConfigDict(strict=True, extra="ignore", allow_inf_nan=False, use_attribute_docstrings=True)
 
@@ -109,6 +115,16 @@ class EndedCall(CallFields):
         """What the note is written from."""
         return self.details_as(self.call_id)
 
+    def to_store(self, trace: Mapping[str, str] = NO_TRACE) -> NewCall:
+        """What is stored of it, with the trace that it belongs to."""
+        return NewCall(
+            user_id=self.user_id,
+            workspace_id=self.workspace_id,
+            call_id=self.call_id,
+            phone_number=self.customer_number,
+            payload={**self.details().to_payload(), **trace},
+        )
+
 
 class CallEnded(BaseModel):
     """The webhook's body."""
@@ -120,6 +136,15 @@ class CallEnded(BaseModel):
     timestamp: Time | None = None
     """When it was sent."""
     data: EndedCall
+
+
+class CallsEnded(RootModel[list[CallEnded | EndedCall]]):
+    """Up to 1,000 calls, each as a whole webhook or as its `data` alone.
+
+    Describes the body; it is not checked as a whole, because a wrong call refuses only itself.
+    """
+
+    root: Annotated[list[CallEnded | EndedCall], Field(min_length=1, max_length=MAX_CALLS)]
 
 
 def parse_call(event: dict[str, Any]) -> EndedCall | None:

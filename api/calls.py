@@ -1,14 +1,17 @@
-"""Receives webhooks: checks who signed and what is said, and hands the call to intake."""
+"""Receives webhooks: checks who signed and what is said, and hands the calls to intake."""
 
 from flask import Blueprint, Response, request
 from opentelemetry.trace import SpanKind
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from api.answers.base import answer
 from api.answers.sync_log import CallAccepted, WebhookIgnored
-from api.bodies import parse_model, parse_object, read_body
-from api.call_ended import EVENT_TYPE, CallEnded
-from api.errors import InvalidRequestError
+from api.bodies import MAX_BODY_BYTES, parse_object, read_body
+from api.call_arrays import MAX_ARRAY_BYTES, receive_calls
+from api.call_ended import parse_call
+from api.errors import TooLargeError
 from api.intake import accept_call
+from api.json_arrays import is_array
 from api.services import services
 from shared.metrics import WEBHOOK_SECONDS, WEBHOOKS
 from shared.tracing import TRACEPARENT, span
@@ -33,15 +36,30 @@ def receive_call() -> Response:
 
 
 def _receive() -> Response:
-    body = read_body()
+    announced = request.content_length or 0
+    if announced <= MAX_BODY_BYTES:
+        return _record(read_body())
+    if announced > MAX_ARRAY_BYTES:
+        raise TooLargeError("The array is larger than 16 MiB. Send it in several.")
+    with services().array_slots.held():
+        return _record(_read_large_array())
+
+
+def _read_large_array() -> bytes:
+    request.max_content_length = MAX_ARRAY_BYTES
+    body = read_body(MAX_ARRAY_BYTES)
+    if not is_array(body):
+        raise RequestEntityTooLarge
+    return body
+
+
+def _record(body: bytes) -> Response:
     signers = services().verifier.verify(body, dict(request.headers))
-    event = parse_object(body)
-    event_type = event.get("type")
-    if not isinstance(event_type, str):
-        raise InvalidRequestError.of("type", f'must be a string; "{EVENT_TYPE}" is recorded')
-    if event_type != EVENT_TYPE:
+    if is_array(body):
+        return receive_calls(body, signers)
+    call = parse_call(parse_object(body))
+    if call is None:
         return answer(WebhookIgnored(), 202)
-    call = parse_model(CallEnded, event).data
     signers.require(call.workspace_id)
     stored = accept_call(call)
     return answer(CallAccepted(id=stored.log_id, duplicate=stored.is_duplicate), 202)

@@ -5,6 +5,7 @@ ApiError
 ├─ UnauthorizedError        401: the bearer token is missing or not acceptable
 ├─ InvalidSignatureError    401: the webhook is not signed by a known secret, or is stale
 ├─ ForbiddenError           403
+│  └─ WrongWorkspaceError   403: the webhook's secret is another workspace's
 ├─ MissingEntryError        404
 ├─ ConflictError            409: the connection is not in a state for this
 ├─ TooLargeError            413
@@ -95,6 +96,10 @@ class InvalidSignatureError(ApiError):
 class ForbiddenError(ApiError):
     status = HTTPStatus.FORBIDDEN
     code = "forbidden"
+
+
+class WrongWorkspaceError(ForbiddenError):
+    code = "wrong_workspace"
 
 
 class MissingEntryError(ApiError):

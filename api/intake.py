@@ -1,11 +1,13 @@
-"""Intake: a call that ended is stored durably, then its connection is woken."""
+"""Intake: calls that ended are stored durably, then their connections are woken."""
+
+from collections.abc import Sequence
 
 import structlog
 from structlog.contextvars import bound_contextvars
 
 from api.call_ended import EndedCall
 from api.services import services
-from shared.calls import StoredCall, store_call
+from shared.calls import NewCall, StoredCall, store_call, store_calls
 from shared.tracing import annotate, carried
 
 log = structlog.get_logger(__name__)
@@ -31,4 +33,20 @@ def accept_call(call: EndedCall) -> StoredCall:
             connection_id=stored.connection_id,
             is_duplicate=stored.is_duplicate,
         )
+    return stored
+
+
+def accept_calls(calls: Sequence[NewCall]) -> list[StoredCall]:
+    """Store calls behind the live ones, in one transaction; returned in order, and committed."""
+    with services().database.begin() as session:
+        stored = store_calls(session, calls)
+    connection_ids = {each.connection_id for each in stored if each.connection_id is not None}
+    for connection_id in connection_ids:
+        services().waker.wake(connection_id)
+    log.info(
+        "calls_accepted",
+        calls=len(stored),
+        duplicates=sum(each.is_duplicate for each in stored),
+        connections=len(connection_ids),
+    )
     return stored

@@ -7,7 +7,6 @@ from typing import Final
 
 from pydantic import BaseModel
 
-from api.answers.base import Failure, Problem
 from api.operations import OPERATIONS, TAGS
 from api.operations.failures import Failing
 from api.operations.operation import Operation
@@ -110,7 +109,8 @@ def _describe(operation: Operation) -> Json:
 def _body(operation: Operation) -> Json:
     examples = {"examples": {name: {"value": value} for name, value in operation.asked.items()}}
     if operation.body:
-        return {"application/json": {"schema": reference(operation.body, "validation"), **examples}}
+        schema = reference_to_any(operation.body, "validation")
+        return {"application/json": {"schema": schema, **examples}}
     if operation.form:
         fields = {
             name: {"type": "string", "description": description}
@@ -158,18 +158,17 @@ def _failure(failing: Failing) -> Json:
         "description": f"{failing.description} Code: {codes}.",
         "content": {
             "application/json": {
-                "schema": reference(Failure),
-                "examples": {each.code: {"value": _envelope(each)} for each in failing.problems},
+                "schema": reference(failing.answer),
+                "examples": {
+                    each.code: {"value": failing.example(each).model_dump(mode="json")}
+                    for each in failing.problems
+                },
             }
         },
     }
     if failing.retries_after:
         described["headers"] = {"Retry-After": RETRY_AFTER}
     return described
-
-
-def _envelope(problem: Problem) -> Json:
-    return {"success": False, "error": problem.model_dump(mode="json", exclude_defaults=True)}
 
 
 def _parameters(operation: Operation) -> Iterator[Json]:

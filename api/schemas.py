@@ -30,9 +30,11 @@ def reference(model: type[BaseModel], mode: JsonSchemaMode = "serialization") ->
     return _references()[model, mode]
 
 
-def reference_to_any(answer: type[BaseModel] | UnionType) -> Json:
+def reference_to_any(
+    body: type[BaseModel] | UnionType, mode: JsonSchemaMode = "serialization"
+) -> Json:
     """A reference to a model's schema, or to one of several."""
-    references = [reference(each) for each in _alternatives(answer)]
+    references = [reference(each, mode) for each in _alternatives(body)]
     return references[0] if len(references) == 1 else {"oneOf": references}
 
 
@@ -80,7 +82,9 @@ def _generated() -> tuple[dict[tuple[type[BaseModel], JsonSchemaMode], Json], Js
     models: list[tuple[type[BaseModel], JsonSchemaMode]] = [(Failure, "serialization")]
     for operation in OPERATIONS:
         models += [(each, "serialization") for each in _alternatives(operation.answer)]
-        models += [(each, "validation") for each in (operation.body, operation.query) if each]
+        models += [(each, "validation") for each in _alternatives(operation.body)]
+        models += [(each, "validation") for each in _alternatives(operation.query)]
+        models += [(each.answer, "serialization") for each in operation.failures]
     references, definitions = models_json_schema(
         list(dict.fromkeys(models)), ref_template=TEMPLATE, schema_generator=_Schemas
     )
@@ -90,7 +94,7 @@ def _generated() -> tuple[dict[tuple[type[BaseModel], JsonSchemaMode], Json], Js
     return by_model, definitions["$defs"]
 
 
-def _alternatives(answer: type[BaseModel] | UnionType | None) -> tuple[type[BaseModel], ...]:
-    if isinstance(answer, UnionType):
-        return get_args(answer)
-    return (answer,) if answer else ()
+def _alternatives(body: type[BaseModel] | UnionType | None) -> tuple[type[BaseModel], ...]:
+    if isinstance(body, UnionType):
+        return get_args(body)
+    return (body,) if body else ()

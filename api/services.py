@@ -4,7 +4,7 @@ Nothing in here connects before the first request, so an app may be made before 
 """
 
 from dataclasses import dataclass
-from typing import Protocol, cast
+from typing import Final, Protocol, cast
 
 from flask import current_app
 from redis import Redis
@@ -27,11 +27,15 @@ from shared.previews import HubSpotAccess
 from shared.queue import BackgroundWakeUps, WakeUps
 from shared.settings import ApiSettings
 
+# More requests at once wait for one of these: to open a connection costs more than a webhook.
+DATABASE_POOL_SIZE: Final = 16
 EXTENSION = "callsync"
 HUBSPOT_POOL_SIZE = 8
 REDIS_TIMEOUT_S = 0.3
 PREVIEWS_AT_ONCE = 8
 EXPORTS_AT_ONCE = 4
+# One takes up to 250 MB, and for two seconds CPU that live webhooks need.
+LARGE_ARRAYS_AT_ONCE = 1
 
 
 class Waker(Protocol):
@@ -54,6 +58,7 @@ class Services:
     gauges: Gauges
     preview_slots: Slots
     export_slots: Slots
+    array_slots: Slots
 
     def encrypt(self, plaintext: str, row_id: str, field: str) -> str:
         """Encrypt a token for one field of one row."""
@@ -65,7 +70,9 @@ def build_services(
 ) -> Services:
     redis_url = settings.redis_url.get_secret_value()
     redis = _connect_redis(redis_url)
-    database = database or Database(settings.sqlalchemy_url)
+    database = database or Database(
+        settings.sqlalchemy_url, pool_size=DATABASE_POOL_SIZE, overflow=0
+    )
     probes = Probes(database, redis)
     cipher = TokenCipher(settings.token_encryption_keys)
     http = build_session(HUBSPOT_POOL_SIZE)
@@ -86,6 +93,7 @@ def build_services(
         gauges=Gauges(database, probes),
         preview_slots=Slots(PREVIEWS_AT_ONCE),
         export_slots=Slots(EXPORTS_AT_ONCE),
+        array_slots=Slots(LARGE_ARRAYS_AT_ONCE),
     )
 
 

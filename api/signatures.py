@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from api.errors import ForbiddenError, InvalidSignatureError
+from api.errors import InvalidSignatureError, WrongWorkspaceError
 from shared.settings import WebhookSecret
 
 INVALID_SIGNATURE = (
@@ -24,9 +24,8 @@ class Signers:
     def require(self, workspace_id: str) -> None:
         """Raise ForbiddenError unless they may speak for the workspace."""
         if not self._workspace_ids & {None, workspace_id}:
-            raise ForbiddenError(
-                "The secret that signed this webhook belongs to another workspace.",
-                code="wrong_workspace",
+            raise WrongWorkspaceError(
+                "The secret that signed this webhook belongs to another workspace."
             )
 
 

@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -106,9 +107,28 @@ class Stack:
         """
         return self._all_processes()[name]
 
+    def add(self, service: Service, env: Mapping[str, str] | None = None) -> Process:
+        """Start one more process, with more variables if given; returns when it is ready."""
+        command = self._command(service)
+        process = Process(
+            replace(command, environment={**command.environment, **(env or {})}), service.answers
+        )
+        self._services[service.name] = process
+        process.wait_until_ready()
+        return process
+
+    def remove(self, name: str) -> None:
+        """End a process before the others."""
+        self._services.pop(name).stop()
+
     def dead_processes(self) -> list[Process]:
         """Those that were started and run no more."""
         return [process for process in self._all_processes().values() if not process.is_running]
+
+    @property
+    def processes(self) -> dict[str, Process]:
+        """All that run, the embedded engines included, by name."""
+        return self._all_processes()
 
     def __enter__(self) -> Self:
         self.start()

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import bindparam, text
@@ -117,6 +117,9 @@ def store_call(
     )
 
 
+_IDENTITY = ("user_id", "workspace_id", "call_id")
+_FIELDS = (*_IDENTITY, "phone_number", "payload")
+
 # As above, for many: one document is one parameter, whatever the number of calls. They are inserted
 # in the order of their identities, or two arrays with the same calls would wait for each other.
 _STORE_MANY = text("""
@@ -136,7 +139,7 @@ _STORE_MANY = text("""
     SELECT new_log.id,
            (SELECT c.id FROM hubspot_oauth_tokens c
              WHERE c.user_id = new_log.user_id AND c.workspace_id = new_log.workspace_id
-               AND c.state = 'connected')
+               AND c.state = 'connected') AS connection_id
     FROM new_log
 """)
 
@@ -155,25 +158,28 @@ def store_calls(
 
     Of several with the same identity the first is stored.
     """
-    given = [{**asdict(call), "id": new_log_id(), "place": n} for n, call in enumerate(calls)]
+    given = [
+        {"place": place, "id": new_log_id(), **{name: getattr(call, name) for name in _FIELDS}}
+        for place, call in enumerate(calls)
+    ]
     document = json.dumps(given, ensure_ascii=False)
     rows = session.execute(_STORE_MANY, {"calls": document, "lane": lane})
-    connections: dict[str, str | None] = {log_id: connection_id for log_id, connection_id in rows}
-    copies = [call for call, row in zip(calls, given, strict=True) if row["id"] not in connections]
-    known = find_calls(session, copies)
+    new: dict[str, str | None] = {row.id: row.connection_id for row in rows}
+    copies = [call for call, row in zip(calls, given, strict=True) if row["id"] not in new]
+    known = find_stored(session, copies)
     return [
-        StoredCall(row["id"], is_duplicate=False, connection_id=connections[row["id"]])
-        if row["id"] in connections
+        StoredCall(row["id"], is_duplicate=False, connection_id=new[row["id"]])
+        if row["id"] in new
         else StoredCall(known[call.identity], is_duplicate=True, connection_id=None)
         for call, row in zip(calls, given, strict=True)
     ]
 
 
-def find_calls(session: Session, calls: Sequence[NewCall]) -> dict[tuple[str, str, str], str]:
+def find_stored(session: Session, calls: Sequence[NewCall]) -> dict[tuple[str, str, str], str]:
     """The log ids of those calls that are stored, by their identity."""
     if not calls:
         return {}
-    names = ("user_id", "workspace_id", "call_id")
-    identities = [dict(zip(names, call.identity, strict=True)) for call in calls]
-    rows = session.execute(_FIND_MANY, {"calls": json.dumps(identities, ensure_ascii=False)})
-    return {(user, workspace, call): log_id for user, workspace, call, log_id in rows}
+    identities = [dict(zip(_IDENTITY, call.identity, strict=True)) for call in calls]
+    document = json.dumps(identities, ensure_ascii=False)
+    rows = session.execute(_FIND_MANY, {"calls": document})
+    return {(row.user_id, row.workspace_id, row.call_id): row.id for row in rows}

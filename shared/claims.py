@@ -9,13 +9,11 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from shared.reasons import POISON_MESSAGE
+from shared.suspects import largest_suspect_size, may_claim_suspects
 
 # Calls of a killed worker go on within 30 s: this, a sweep, and the turns of all its connections.
 LEASE_S: Final = 20.0
 CRASHES_ALONE_MAKING_POISON: Final = 3
-
-# Claims of suspects are decided one at a time.
-_SUSPECTS_LOCK: Final = 4_825_302
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,22 +59,6 @@ def count_due_calls(session: Session, *, user_id: str, workspace_id: str, most: 
     tenant = {"user_id": user_id, "workspace_id": workspace_id}
     return int(session.execute(_COUNT_DUE, {**tenant, "most": most}).scalar_one())
 
-
-_LARGEST_SUSPECT_SIZE = text("""
-    SELECT max(suspect_size) FROM hubspot_sync_logs
-    WHERE user_id = :user_id AND workspace_id = :workspace_id AND suspect_size IS NOT NULL
-      AND claimed_by IS NULL AND next_attempt_at <= now()
-""")
-
-_TRY_SUSPECTS_LOCK = text("SELECT pg_try_advisory_xact_lock(:key)")
-
-# A statement of its own: one that began before the lock was had may not see the last claim.
-_SUSPECT_MAY_BE_HELD = text("""
-    SELECT NOT EXISTS (
-        SELECT FROM hubspot_sync_logs
-        WHERE claimed_by IS NOT NULL AND claimed_until > now() AND suspect_size IS NOT NULL
-          AND (:suspect_size = 1 OR suspect_size = 1))
-""")
 
 # Every lane that waits gets a tenth of the batch; the rest goes by lane, then by age.
 _CLAIM = """
@@ -128,37 +110,14 @@ def claim_due_calls(
     half the size of the one it was lost in: a crash must not convict its neighbours.
     """
     tenant = {"user_id": user_id, "workspace_id": workspace_id}
-    suspect_size = session.execute(_LARGEST_SUSPECT_SIZE, tenant).scalar_one()
+    suspect_size = largest_suspect_size(session, **tenant)
     wanted = {**tenant, "claim_id": claim_id, "lease": LEASE_S, "most": most}
-    if suspect_size is not None and _may_claim_suspects(session, suspect_size):
+    if suspect_size is not None and may_claim_suspects(session, suspect_size):
         suspects = {"suspect_size": suspect_size, "most": min(most, suspect_size)}
         rows = session.execute(_CLAIM_SUSPECTS, wanted | suspects)
     else:
         rows = session.execute(_CLAIM_TRUSTED, wanted)
     return [ClaimedCall(**row) for row in rows.mappings()]
-
-
-def _may_claim_suspects(session: Session, suspect_size: int) -> bool:
-    """Whether a call that is held alone would be alone: only its crash says anything of it."""
-    is_locked = session.execute(_TRY_SUSPECTS_LOCK, {"key": _SUSPECTS_LOCK}).scalar_one()
-    return bool(is_locked) and bool(
-        session.execute(_SUSPECT_MAY_BE_HELD, {"suspect_size": suspect_size}).scalar_one()
-    )
-
-
-_CONNECTIONS_WITH_SUSPECTS = text("""
-    SELECT c.id FROM hubspot_oauth_tokens c
-    WHERE c.state = 'connected'
-      AND (c.user_id, c.workspace_id) IN (
-          SELECT user_id, workspace_id FROM hubspot_sync_logs
-          WHERE suspect_size IS NOT NULL AND claimed_by IS NULL AND next_attempt_at <= now()
-          LIMIT :most)
-""")
-
-
-def find_connections_with_suspects(session: Session, *, most: int) -> list[str]:
-    """Ids of live connections with due suspects, found among the first `most` of these calls."""
-    return list(session.execute(_CONNECTIONS_WITH_SUSPECTS, {"most": most}).scalars())
 
 
 _RENEW = text("""
@@ -237,7 +196,8 @@ def abandon_calls(session: Session, calls: Collection[ClaimedCall]) -> None:
     )
 
 
-# Poison is judged here: only a suspect that was held alone counts towards it.
+# Poison is judged here: only a suspect that was held alone counts towards it. A call with a mark
+# may have its note and is read back before anything else: it is judged if that crashes as often.
 _RETURN_EXPIRED = text("""
     WITH lost AS (
         SELECT id, (suspect_size = 1)::int AS was_alone FROM hubspot_sync_logs
@@ -251,9 +211,10 @@ _RETURN_EXPIRED = text("""
             suspect_size = greatest(l.claim_size / 2, 1),
             next_attempt_at = coalesce(l.next_attempt_at, now())
         FROM lost WHERE l.id = lost.id
-        RETURNING l.id, l.solo_crashes
+        RETURNING l.id, l.solo_crashes, l.last_write_at IS NOT NULL AS is_marked
     )
-    SELECT count(*), coalesce(array_agg(id) FILTER (WHERE solo_crashes >= :poison), '{}')
+    SELECT count(*), coalesce(
+        array_agg(id) FILTER (WHERE solo_crashes >= :poison * (1 + is_marked::int)), '{}')
     FROM returned
 """)
 

@@ -32,15 +32,23 @@ class Database:
 
     Args:
         url: An SQLAlchemy URL with the psycopg driver.
-        pool_size: Connections kept; as many again may open under pressure.
+        pool_size: Connections kept.
+        overflow: How many more may open under pressure, each for one use; as many if left out.
         silence_s: Seconds without an answer after which a connection is given up.
     """
 
-    def __init__(self, url: str | URL, *, pool_size: int = 5, silence_s: float = SILENCE_S) -> None:
+    def __init__(
+        self,
+        url: str | URL,
+        *,
+        pool_size: int = 5,
+        overflow: int | None = None,
+        silence_s: float = SILENCE_S,
+    ) -> None:
         self.engine: Engine = create_engine(
             url,
             pool_size=pool_size,
-            max_overflow=pool_size,
+            max_overflow=pool_size if overflow is None else overflow,
             pool_timeout=5,
             pool_pre_ping=True,  # a Postgres restart then costs no errors
             hide_parameters=True,  # otherwise payloads leak into error messages

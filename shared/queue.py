@@ -8,6 +8,7 @@ import threading
 from typing import Any, Final
 
 import structlog
+from amqp import AMQPError  # type: ignore[import-untyped]  # comes with Kombu
 from celery import Celery
 from celery.app.amqp import AMQP
 from kombu.connection import Connection
@@ -88,7 +89,10 @@ class _PromptAMQP(AMQP):  # type: ignore[misc]  # Celery ships no types
 
 
 class WakeUpError(Exception):
-    """A wake-up could not be published: Redis is away. Nothing is lost, the sweep wakes later."""
+    """A wake-up could not be published: Redis or RabbitMQ is away, or refuses us.
+
+    Nothing is lost, the sweep wakes later.
+    """
 
 
 class WakeUps:
@@ -103,13 +107,13 @@ class WakeUps:
         """Publish a wake-up unless one is on its way.
 
         Raises:
-            WakeUpError: Redis is away.
+            WakeUpError: It could not.
         """
         try:
             is_first = self._redis.set(_key(connection_id), b"", nx=True, ex=COALESCE_S)
             if is_first:
                 self._celery.send_task(SYNC_TASK, args=[connection_id], retry=False)
-        except (RedisError, BrokerError, OSError) as error:
+        except (RedisError, BrokerError, AMQPError, OSError) as error:
             WAKE_UPS.labels("lost").inc()
             raise WakeUpError(type(error).__name__) from error
         WAKE_UPS.labels("published" if is_first else "coalesced").inc()

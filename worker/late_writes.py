@@ -44,6 +44,9 @@ def look_for_late_writes(resources: Resources, *, deadline: float) -> int:
             continue
         with resources.database.begin() as session:
             settled += act_on_finding(session, write, finding)
+        if isinstance(finding, Found):
+            notes = [finding.note_id, *finding.surplus]
+            log.info("late_write_looked_for", log_id=write.id, note_ids=notes)
     return settled
 
 

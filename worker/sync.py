@@ -17,18 +17,13 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from shared import accounts
 from shared.access_tokens import ConnectionEndedError, TokenBusyError
-from shared.claims import (
-    ClaimedCall,
-    claim_due_calls,
-    count_due_calls,
-    find_connections_with_suspects,
-    take_back_claim,
-)
+from shared.claims import ClaimedCall, claim_due_calls, count_due_calls, take_back_claim
 from shared.connections import CONNECTED
 from shared.db import patiently
 from shared.hubspot.errors import HubSpotError
 from shared.models import Connection
 from shared.queue import WakeUpError
+from shared.suspects import find_connections_with_suspects
 from shared.tracing import links_to, span
 from worker import transitions
 from worker.doubts import settle_doubts

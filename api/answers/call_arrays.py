@@ -1,9 +1,10 @@
 """Answers to an array of calls: what became of each, in the order in which they were sent."""
 
+from typing import Literal
+
 from pydantic import Field
 
 from api.answers.base import Answer, Failure, Problem, Success
-from api.answers.sync_log import WebhookIgnored
 
 
 class StoredResult(Answer):
@@ -25,10 +26,19 @@ class RefusedResult(Answer):
     error: Problem
 
 
+class IgnoredResult(Answer):
+    """The webhook is of another type and was not recorded."""
+
+    call_id: str | None
+    """Yours; null if there is none."""
+    ignored: Literal[True] = True
+    """Always true."""
+
+
 class CallsReceived(Success):
     """What became of an array of calls."""
 
-    results: list[StoredResult | RefusedResult | WebhookIgnored]
+    results: list[StoredResult | RefusedResult | IgnoredResult]
     """One for each element, in order."""
     accepted: int
     """How many are stored, copies included."""

@@ -1,8 +1,18 @@
 """The webhook."""
 
+from api.answers.base import FieldProblem, Problem
+from api.answers.call_arrays import CallsReceived, RefusedResult, StoredResult
 from api.answers.sync_log import CallAccepted, WebhookIgnored
-from api.call_ended import CallEnded
-from api.operations.failures import JSON_BODY, UNAVAILABLE, UNSIGNED, WRONG_WORKSPACE
+from api.call_ended import CallEnded, CallsEnded
+from api.operations.failures import (
+    ENCODED,
+    FIELDS_WRONG,
+    INVALID_WEBHOOK,
+    UNSIGNED,
+    WEBHOOK_TOO_LARGE,
+    WEBHOOK_UNAVAILABLE,
+    WRONG_WORKSPACE,
+)
 from api.operations.operation import Operation
 from api.operations.samples import LOG_ID
 
@@ -12,24 +22,45 @@ OPERATIONS = (
         path="/api/webhooks/call-ended",
         name="receiveCall",
         tag="webhooks",
-        summary="Record a finished call",
+        summary="Record a finished call, or up to 1,000 earlier ones",
         description=(
             "An answer of 202 means that the call is stored durably: it ends as one note, or with"
             " a reason in the sync log. HubSpot being down, no connection, or a number that cannot"
             " be read never fails a webhook. The call's identity is user, workspace and `call_id`:"
             " sent again it is answered with `duplicate`. Send it again after any 5xx. The typed"
-            " client has no method for it, because signing needs the secret."
+            " client has no method for it, because signing needs the secret.\n\nAn array of up to"
+            " 1,000 calls and 16 MiB, each of at most 1 MiB, is signed as one body; its calls are"
+            " synced behind live ones. A call that is wrong refuses only itself: `results` tells"
+            " of each in order."
         ),
-        answer=CallAccepted | WebhookIgnored,
+        answer=CallAccepted | WebhookIgnored | CallsReceived,
         answered={
             "accepted": CallAccepted(id=LOG_ID, duplicate=False),
             "copy": CallAccepted(id=LOG_ID, duplicate=True),
             "ignored": WebhookIgnored(),
+            "array": CallsReceived(
+                results=[
+                    StoredResult(call_id="call_1", id=LOG_ID, duplicate=False),
+                    RefusedResult(
+                        call_id="call_2",
+                        error=Problem(
+                            code="invalid_request",
+                            message=FIELDS_WRONG,
+                            fields=[FieldProblem(field="user_id", message="Field required")],
+                        ),
+                    ),
+                ],
+                accepted=1,
+                refused=1,
+            ),
         },
         status=202,
-        failures=(UNSIGNED, WRONG_WORKSPACE, *JSON_BODY, UNAVAILABLE),
+        failures=(
+            *(INVALID_WEBHOOK, UNSIGNED, WRONG_WORKSPACE),
+            *(WEBHOOK_TOO_LARGE, ENCODED, WEBHOOK_UNAVAILABLE),
+        ),
         security="signature",
-        body=CallEnded,
+        body=CallEnded | CallsEnded,
         asked={
             "inbound call": {
                 "type": "call.ended",
@@ -56,6 +87,20 @@ OPERATIONS = (
                 "type": "call.ended",
                 "data": {"call_id": "call_abc", "user_id": "user_1", "workspace_id": "ws_1"},
             },
+            "earlier calls": [
+                {
+                    "call_id": "call_1",
+                    "user_id": "user_1",
+                    "workspace_id": "ws_1",
+                    "phone_number": "+12025550123",
+                    "started_at": "2026-01-02T03:04:05Z",
+                    "summary": "Asked for the price list.",
+                },
+                {
+                    "type": "call.ended",
+                    "data": {"call_id": "call_2", "user_id": "user_1", "workspace_id": "ws_1"},
+                },
+            ],
         },
         sent_headers={
             "webhook-id": "Names the delivery; part of what is signed.",

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import Final
 
-from api.answers.base import FieldProblem, Problem
+from api.answers.base import Failure, FieldProblem, Problem
+from api.answers.call_arrays import RefusedResult, WebhookFailure
 
 
 @dataclass(frozen=True)
@@ -16,6 +17,8 @@ class Failing:
         description: What it means and what to do.
         problems: An example for each code that it may carry.
         retries_after: It says in Retry-After when to ask again.
+        answer: The body.
+        results: An example of what a body says of each call, where the code is an array's.
     """
 
     name: str
@@ -23,6 +26,14 @@ class Failing:
     description: str
     problems: tuple[Problem, ...]
     retries_after: bool = False
+    answer: type[Failure] = Failure
+    results: tuple[RefusedResult, ...] = ()
+
+    def example(self, problem: Problem) -> Failure:
+        """The body for one of the problems."""
+        if problem is NO_CALL_ACCEPTED:
+            return WebhookFailure(error=problem, results=list(self.results))
+        return Failure(error=problem)
 
 
 def _problem(code: str, message: str, **fields: str) -> Problem:
@@ -30,6 +41,10 @@ def _problem(code: str, message: str, **fields: str) -> Problem:
     return Problem(code=code, message=message, fields=named)
 
 
+FIELDS_WRONG: Final = "Some fields are missing or wrong; each is named."
+NO_CALL_ACCEPTED: Final = _problem(
+    "no_call_accepted", "None of the calls can be accepted; each result says why."
+)
 UNAVAILABLE_NOW: Final = _problem("unavailable", "The database does not answer. Send it again.")
 BUSY: Final = _problem("busy", "Too many such requests at once. Try again soon.")
 
@@ -37,11 +52,22 @@ INVALID: Final = Failing(
     "InvalidRequest",
     400,
     "Something in the request is missing or wrong; `fields` names each.",
+    (_problem("invalid_request", FIELDS_WRONG, phone_number="Field required"),),
+)
+INVALID_WEBHOOK: Final = Failing(
+    "InvalidWebhook",
+    400,
+    "A single call has wrong fields, the body cannot be read, or every call of an array is refused;"
+    " `fields` or `results` name what is wrong.",
     (
-        _problem(
-            "invalid_request",
-            "Some fields are missing or wrong; each is named.",
-            phone_number="Field required",
+        _problem("invalid_request", FIELDS_WRONG, **{"data.call_id": "Field required"}),
+        NO_CALL_ACCEPTED,
+    ),
+    answer=WebhookFailure,
+    results=(
+        RefusedResult(
+            call_id=None,
+            error=_problem("invalid_request", FIELDS_WRONG, call_id="Field required"),
         ),
     ),
 )
@@ -71,13 +97,14 @@ UNSIGNED: Final = Failing(
 WRONG_WORKSPACE: Final = Failing(
     "WrongWorkspace",
     403,
-    "The secret is good, but not for the workspace that the call names.",
+    "The secret is good, but not for the workspace that the call, or every call, names.",
     (
         _problem(
             "wrong_workspace",
             "The secret that signed this webhook belongs to another workspace.",
         ),
     ),
+    answer=WebhookFailure,
 )
 MISSING: Final = Failing(
     "NotFound",
@@ -109,6 +136,13 @@ TOO_LARGE: Final = Failing(
         ),
     ),
 )
+WEBHOOK_TOO_LARGE: Final = Failing(
+    "WebhookTooLarge",
+    413,
+    "The call is larger than 1 MiB, or the array than 16 MiB or 1,000 calls. A large array needs a"
+    " Content-Length.",
+    TOO_LARGE.problems,
+)
 ENCODED: Final = Failing(
     "UnsupportedEncoding",
     415,
@@ -139,6 +173,14 @@ CROWDED: Final = Failing(
     "Crowded",
     503,
     "Too many exports run at once, or the database is away.",
+    (BUSY, UNAVAILABLE_NOW),
+    retries_after=True,
+)
+WEBHOOK_UNAVAILABLE: Final = Failing(
+    "WebhookUnavailable",
+    503,
+    "The database is away, or another array of more than 1 MiB is being stored. Send it again: what"
+    " was stored is known.",
     (BUSY, UNAVAILABLE_NOW),
     retries_after=True,
 )

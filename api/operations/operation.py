@@ -31,7 +31,7 @@ class Operation:
         headers: What the headers of a success say.
         failures: What may go wrong.
         security: Who may ask.
-        body: The request's JSON.
+        body: The request's JSON, one of several if it is a union.
         asked: Examples of that JSON, or of the form, by name.
         query: The query parameters as a model.
         parameters: The query parameters, each with what it is, where there is no model.
@@ -55,8 +55,8 @@ class Operation:
     headers: Mapping[str, str] = field(default_factory=dict)
     failures: tuple[Failing, ...] = ()
     security: Security = None
-    body: type[BaseModel] | None = None
-    asked: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    body: type[BaseModel] | UnionType | None = None
+    asked: Mapping[str, Any] = field(default_factory=dict)
     query: type[BaseModel] | None = None
     parameters: Mapping[str, str] = field(default_factory=dict)
     query_example: Mapping[str, Any] = field(default_factory=dict)

@@ -85,6 +85,29 @@ def _sent_by_another(world: World) -> TestResponse:
     return post_webhook(world.asker.client, call_ended(), secret=WORKSPACE_SECRET)
 
 
+def _without_call_id(world: World) -> TestResponse:
+    event = call_ended()
+    del event["data"]["call_id"]
+    return post_webhook(world.asker.client, event)
+
+
+def _array_without_calls(world: World) -> TestResponse:
+    return post_webhook(world.asker.client, [{"user_id": "user_1", "workspace_id": "ws_1"}])
+
+
+def _large_webhook(world: World) -> TestResponse:
+    return world.asker.client.post("/api/webhooks/call-ended", data=b"x" * (1024 * 1024 + 1))
+
+
+def _two_large_arrays(world: World) -> TestResponse:
+    with world.services.array_slots.held():
+        return _large_webhook(world)
+
+
+def _webhook_without_database(world: World) -> TestResponse:
+    return post_webhook(world.make_client(database=NO_POSTGRES), call_ended())
+
+
 def _too_large(world: World) -> TestResponse:
     return world.asker.ask("POST", "test-call", data=b"x" * (1024 * 1024 + 1))
 
@@ -178,6 +201,8 @@ Provocation = Callable[[World], TestResponse]
 
 PROVOCATIONS: Final[dict[tuple[str, str], Provocation]] = {
     ("InvalidRequest", "invalid_request"): lambda w: w.asker.ask("POST", "test-call", json={}),
+    ("InvalidWebhook", "invalid_request"): _without_call_id,
+    ("InvalidWebhook", "no_call_accepted"): _array_without_calls,
     ("Unauthorized", "missing_token"): lambda w: _ask_with(w, None),
     ("Unauthorized", "invalid_token"): lambda w: _ask_with(w, "Bearer x"),
     ("Unauthorized", "expired_token"): _expired,
@@ -188,11 +213,14 @@ PROVOCATIONS: Final[dict[tuple[str, str], Provocation]] = {
     ("NoConnection", "reconnect_required"): _revoked,
     ("NoConnection", "missing_scopes"): _without_scopes,
     ("TooLarge", "payload_too_large"): _too_large,
+    ("WebhookTooLarge", "payload_too_large"): _large_webhook,
     ("UnsupportedEncoding", "unsupported_media_type"): _compressed,
     ("TooOften", "too_many_requests"): _too_often,
     ("Unavailable", "unavailable"): _status_without_database,
     ("Crowded", "busy"): _crowded_exports,
     ("Crowded", "unavailable"): _export_without_database,
+    ("WebhookUnavailable", "busy"): _two_large_arrays,
+    ("WebhookUnavailable", "unavailable"): _webhook_without_database,
     ("HubSpotNotAsked", "paused"): _paused,
     ("HubSpotNotAsked", "rate_limited"): _out_of_budget,
     ("HubSpotNotAsked", "network_error"): lambda w: w.preview_with_fault("reset_before"),

@@ -17,6 +17,7 @@ from tests.api.asking import call_ended, environment, signed_headers
 PROJECT = Path(__file__).parents[2]
 PATH = "/api/webhooks/call-ended"
 CAP = 1024 * 1024
+ARRAY_CAP = 16 * CAP
 
 
 @pytest.fixture(scope="module")
@@ -101,8 +102,15 @@ def test_chunks_over_the_cap_are_refused(server_url: str) -> None:
 
 def test_length_over_the_cap_is_refused_without_the_body(server_url: str) -> None:
     with connect(server_url) as connection:
-        connection.sendall(head(f"Content-Length: {CAP + 1}"))
+        connection.sendall(head(f"Content-Length: {ARRAY_CAP + 1}"))
         assert read_status(connection) == 413
+
+
+def test_array_larger_than_a_call_may_be_is_accepted(server_url: str) -> None:
+    body = json.dumps([call_ended(summary="x" * 600_000) for _ in range(2)]).encode()
+    assert len(body) > CAP
+    answer = requests.post(server_url + PATH, data=body, headers=signed_headers(body), timeout=20)
+    assert (answer.status_code, answer.json()["accepted"]) == (202, 2)
 
 
 @pytest.mark.parametrize("length", ["-1", "ten", "1, 2"])

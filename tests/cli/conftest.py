@@ -12,7 +12,7 @@ from local.hubspot.config import OAuthApp, SandboxConfig
 from local.hubspot.server import run_in_thread
 from shared.db import Database
 from shared.models import Base
-from shared.settings import ApiSettings
+from shared.settings import CALLBACK_PATH, ApiSettings
 from tests.settings.environment import make_environ
 
 Invoke = Callable[..., click.testing.Result]
@@ -22,7 +22,11 @@ Invoke = Callable[..., click.testing.Result]
 def environment(postgres_url: str, valkey_url: str) -> Iterator[dict[str, str]]:
     """Settings in which every command works, HubSpot being the sandbox."""
     environ = make_environ(DATABASE_URL=postgres_url, REDIS_URL=valkey_url)
-    app = OAuthApp(environ["HUBSPOT_CLIENT_ID"], environ["HUBSPOT_CLIENT_SECRET"])
+    app = OAuthApp(
+        environ["HUBSPOT_CLIENT_ID"],
+        environ["HUBSPOT_CLIENT_SECRET"],
+        (environ["PUBLIC_URL"] + CALLBACK_PATH,),
+    )
     with run_in_thread(create_sandbox(SandboxConfig(apps=(app,)))) as sandbox:
         yield environ | {"HUBSPOT_API_URL": sandbox.url, "HUBSPOT_APP_URL": sandbox.url}
 

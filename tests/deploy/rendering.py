@@ -31,7 +31,7 @@ VARIANTS: Final[dict[str, dict[str, Any]]] = {
     "keda": {
         **NEEDED,
         "worker": {"autoscaling": {"kind": "keda"}},
-        "monitoring": {"enabled": True},
+        "monitoring": {"enabled": True, "runbookPrefix": "https://git.example.com/callsync/"},
         "optionalSecrets": ["BROKER_URL"],
         "networkPolicy": {
             "postgres": {"port": 6432, "to": [{"ipBlock": {"cidr": "10.1.0.0/16"}}]},

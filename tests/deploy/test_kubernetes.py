@@ -24,7 +24,7 @@ from tests.settings.environment import make_environ
 from worker.leases import TURN_S
 
 # Their schemas come with the operators that define them.
-FOREIGN_KINDS = {"ScaledObject", "PodMonitor"}
+FOREIGN_KINDS = {"ScaledObject", "PodMonitor", "PrometheusRule"}
 
 
 @pytest.mark.parametrize("version", ["1.30", "1.37"])
@@ -115,6 +115,26 @@ def test_workers_are_scaled_on_the_age_of_the_oldest_due_call(
     assert "replicas" not in manifests.get("Deployment", "worker")["spec"]
     assert target == "callsync-worker"
     assert f"\n{metric} " in shown
+
+
+def test_workers_are_not_dismissed_because_their_figure_is_missing() -> None:
+    [scaled] = render_variant("keda").of_kind("ScaledObject")
+    [trigger] = scaled["spec"]["triggers"]
+
+    assert trigger["metadata"]["ignoreNullValues"] == "false"
+    assert "fallback" not in scaled["spec"]
+
+
+def test_cluster_has_the_same_alerts_with_runbooks_that_can_be_opened() -> None:
+    prefix = VARIANTS["keda"]["monitoring"]["runbookPrefix"]
+    expected = yaml.safe_load((PROJECT / "deploy/prometheus/alerts.yml").read_text())
+    for group in expected["groups"]:
+        for alert in group["rules"]:
+            annotations = alert["annotations"]
+            annotations["runbook_url"] = prefix + annotations["runbook_url"]
+
+    [rule] = render_variant("keda").of_kind("PrometheusRule")
+    assert rule["spec"] == expected
 
 
 def read_scaling(manifests: Manifests) -> tuple[str, str]:

@@ -1,9 +1,9 @@
-"""docs/metrics.md names every metric with its kind and labels, and nothing else."""
+"""docs/metrics.md names every metric with its kind and labels, and alerts that exist."""
 
 import re
 
 from api.gauges import Gauges
-from tests.metrics.exposed import PROJECT, list_exposed
+from tests.metrics.exposed import PROJECT, list_alerts, list_exposed
 
 ROW = re.compile(r"^\| `(callsync_\w+)` \| (\w+) \|([^|]*)\|", re.MULTILINE)
 
@@ -15,6 +15,14 @@ def test_every_metric_is_documented_as_it_is(gauges: Gauges) -> None:
     }
     shown = {each.name: (each.kind, each.labels - {"le"}) for each in list_exposed(gauges).values()}
     assert documented == shown
+
+
+def test_every_alert_that_the_routing_names_exists() -> None:
+    page = (PROJECT / "docs" / "metrics.md").read_text()
+    named = "|".join(re.findall(r'alertname=~?"([^"]+)"', page)).split("|")
+
+    assert len(named) > 1
+    assert set(named) <= {alert["alert"] for alert in list_alerts()}
 
 
 def test_no_label_names_a_person_or_an_account(gauges: Gauges) -> None:

@@ -92,7 +92,8 @@ def test_every_alert_is_tested_quiet_and_firing() -> None:
 
 
 @pytest.mark.skipif(
-    PROMTOOL is None and "CI" not in os.environ, reason="promtool is in Debian's package prometheus"
+    PROMTOOL is None and "CI" not in os.environ,
+    reason="promtool is in Debian's package promtool or prometheus",
 )
 @pytest.mark.parametrize(
     "arguments",

@@ -1,6 +1,10 @@
 """Wake-ups may go through another broker than the Redis that coalesces them."""
 
+import socket
+import struct
 from collections.abc import Iterator
+from contextlib import suppress
+from threading import Thread
 from urllib.parse import urlsplit
 
 import pytest
@@ -46,4 +50,43 @@ def test_a_broker_that_is_away_is_a_lost_wake_up(valkey_url: str) -> None:
     wake_ups = WakeUps(valkey_url, "amqp://127.0.0.1:1//")
 
     with pytest.raises(WakeUpError):
+        wake_ups.wake("hc_1")
+
+
+def _frame(method: bytes) -> bytes:
+    """A method of AMQP 0-9-1 on channel 0."""
+    return struct.pack(">BHI", 1, 0, len(method)) + method + b"\xce"
+
+
+def _text(text: bytes) -> bytes:
+    return struct.pack(">I", len(text)) + text
+
+
+def _refuse(server: socket.socket) -> None:
+    with suppress(OSError), server.accept()[0] as client:
+        client.recv(8)  # which protocol it speaks
+        start = struct.pack(">HHBBI", 10, 10, 0, 9, 0) + _text(b"PLAIN") + _text(b"en_US")
+        client.sendall(_frame(start))
+        client.recv(4096)  # who it is
+        refusal = b"ACCESS_REFUSED"
+        close = struct.pack(">HHHB", 10, 50, 403, len(refusal)) + refusal + bytes(4)
+        client.sendall(_frame(close))
+        client.recv(4096)
+
+
+@pytest.fixture
+def refusing_broker() -> Iterator[str]:
+    """The url of what RabbitMQ is to somebody whose password it does not know."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = Thread(target=_refuse, args=[server])
+        thread.start()
+        yield f"amqp://127.0.0.1:{server.getsockname()[1]}//"
+        thread.join()
+
+
+@pytest.mark.usefixtures("redis")
+def test_a_broker_that_refuses_us_is_a_lost_wake_up(valkey_url: str, refusing_broker: str) -> None:
+    wake_ups = WakeUps(valkey_url, refusing_broker)
+
+    with pytest.raises(WakeUpError, match="AccessRefused"):
         wake_ups.wake("hc_1")

@@ -2,13 +2,15 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from operator import itemgetter
+from random import Random
 from threading import Barrier
 from typing import Any
 
 import pytest
 from sqlalchemy import func, select
 
-from shared.calls import BACKFILL_LANE, StoredCall, store_call
+from shared.calls import BACKFILL_LANE, NewCall, StoredCall, store_call, store_calls
 from shared.db import Database
 from shared.models import Call, SyncLog
 from shared.setting_values import sqlalchemy_url
@@ -92,3 +94,56 @@ def test_only_a_live_connection_is_named_to_be_woken(
     assert deliver(tenant.database, "call_2").connection_id == connection.id
     tenant.disconnect()
     assert deliver(tenant.database, "call_3").connection_id is None
+
+
+def new_call(call_id: str, **fields: Any) -> NewCall:
+    usual: dict[str, Any] = {"user_id": "user_1", "workspace_id": "ws_1", "phone_number": None}
+    return NewCall(call_id=call_id, payload={"call_id": call_id}, **usual | fields)
+
+
+def test_many_calls_are_told_in_the_order_given(tenant: Tenant, make_tenant: MakeTenant) -> None:
+    known = deliver(tenant.database, "call_2")
+    connection = make_tenant("user_2").connect()
+    with tenant.database.begin() as session:
+        one, two, three, copy = store_calls(
+            session,
+            [
+                new_call("call_3", phone_number="+12025550123"),
+                new_call("call_2"),
+                new_call("call_1", user_id="user_2"),
+                new_call("call_3"),
+            ],
+        )
+
+    assert two == StoredCall(known.log_id, is_duplicate=True, connection_id=None)
+    assert copy == StoredCall(one.log_id, is_duplicate=True, connection_id=None)
+    assert (one.is_duplicate, one.connection_id) == (False, None)
+    assert (three.is_duplicate, three.connection_id) == (False, connection.id)
+    log = tenant.log(one.log_id)
+    assert (log.call_id, log.phone_number, log.lane) == ("call_3", "+12025550123", BACKFILL_LANE)
+    with tenant.database.begin() as session:
+        assert session.get_one(Call, three.log_id).payload == {"call_id": "call_1"}
+
+
+def test_same_calls_stored_at_the_same_time_in_any_order_are_stored_once(
+    tenant: Tenant, wide_database: Database
+) -> None:
+    copies = 8
+    barrier = Barrier(copies)
+    calls = [new_call(f"call_{number}") for number in range(200)]
+
+    def store_shuffled(seed: int) -> list[str]:
+        order = Random(seed).sample(range(len(calls)), len(calls))
+        barrier.wait()
+        with wide_database.begin() as session:
+            stored = store_calls(session, [calls[place] for place in order])
+        return [
+            each.log_id for _, each in sorted(zip(order, stored, strict=True), key=itemgetter(0))
+        ]
+
+    with ThreadPoolExecutor(copies) as pool:
+        ids = list(pool.map(store_shuffled, range(copies)))
+
+    assert all(each == ids[0] for each in ids)
+    with tenant.database.begin() as session:
+        assert session.scalar(select(func.count()).select_from(Call)) == len(calls)

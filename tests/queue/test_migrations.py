@@ -87,7 +87,7 @@ def test_migration_that_would_make_webhooks_wait_gives_up_and_may_be_run_again(
         monkeypatch.setenv("DATABASE_URL", url)
         config = Config(PROJECT / "alembic.ini")
         command.upgrade(config, "0004")
-        with psycopg.connect(url) as backup:
+        with psycopg.connect(url, options="-c idle_in_transaction_session_timeout=30s") as backup:
             backup.execute("LOCK TABLE hubspot_sync_logs IN ACCESS SHARE MODE")
             with pytest.raises(OperationalError, match="lock timeout"):
                 command.upgrade(config, "head")

@@ -15,7 +15,7 @@ from shared.hubspot.transport import DEFAULT_TIMEOUT
 from shared.setting_values import sqlalchemy_url
 
 # Many times what an answer takes here.
-QUIET_S = 1.0
+QUIET_S = 2.0
 
 
 class Silence:

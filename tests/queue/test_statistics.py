@@ -54,13 +54,13 @@ def test_longer_steps_are_sums_of_hours(tenant: Tenant) -> None:
 
 
 def test_latency_is_from_the_webhook_to_the_note(tenant: Tenant) -> None:
-    for seconds in (1, 1, 1, 60):
+    for seconds in (60, 60, 60, 600):
         store(tenant, ago(seconds))
     tenant.record(*[written(call, str(number)) for number, call in enumerate(tenant.claim())])
     (point,) = read(tenant, [EDGES[0], EDGES[-1]])
     # The test itself takes a moment.
-    assert point.latency_p50_ms == pytest.approx(1500, rel=0.5)
-    assert point.latency_p95_ms == pytest.approx(60_000, rel=0.2)
+    assert point.latency_p50_ms == pytest.approx(60_000, rel=0.2)
+    assert point.latency_p95_ms == pytest.approx(600_000, rel=0.2)
 
 
 def test_late_note_of_a_skipped_call_moves_it(tenant: Tenant) -> None:

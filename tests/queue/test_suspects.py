@@ -1,8 +1,14 @@
 """Calls whose worker died: claimed in ever smaller batches until the one at fault is alone."""
 
+from typing import Any, Final
+
+import pytest
+
 from shared.claims import claim_due_calls
 from tests.queue.conftest import MakeTenant
 from tests.queue.tenants import Tenant, ago, skipped
+
+MARKED: Final[dict[str, Any]] = {"hub_id": 101, "contact_id": "7", "last_write_at": ago(60)}
 
 
 def test_live_claims_are_not_returned(tenant: Tenant) -> None:
@@ -96,9 +102,19 @@ def test_suspect_that_is_put_off_stays_one(tenant: Tenant) -> None:
 
 
 def test_poison_keeps_the_mark_of_a_write_in_doubt(tenant: Tenant) -> None:
-    (log_id,) = tenant.store(hub_id=101, contact_id="7", last_write_at=ago(60))
+    (log_id,) = tenant.store(**MARKED)
     poisonous: list[str] = []
     while calls := tenant.claim():
         poisonous += tenant.lose(calls)
     assert poisonous == [log_id]
     assert tenant.log(log_id).last_write_at is not None
+
+
+@pytest.mark.parametrize(("mark", "crashes"), [({}, 4), (MARKED, 7)])
+def test_call_with_a_mark_is_read_back_as_often_before_it_is_judged(
+    tenant: Tenant, mark: dict[str, Any], crashes: int
+) -> None:
+    (log_id,) = tenant.store(**mark)
+    for _ in range(crashes - 1):  # of which the first says nothing: nobody was suspected yet
+        assert tenant.lose(tenant.claim()) == []
+    assert tenant.lose(tenant.claim()) == [log_id]

@@ -1,0 +1,94 @@
+"""Receives calls by the array: each is checked apart, those that are well are stored together."""
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from flask import Response
+from pydantic import TypeAdapter, ValidationError
+
+from api.answers.base import FieldProblem, Problem, answer
+from api.answers.call_arrays import (
+    CallsReceived,
+    IgnoredResult,
+    RefusedResult,
+    StoredResult,
+    WebhookFailure,
+)
+from api.bodies import MAX_BODY_BYTES, Identifier, parse_model, parse_object
+from api.call_ended import MAX_CALLS, EndedCall, parse_call
+from api.errors import MESSAGES, ApiError, InvalidRequestError, TooLargeError, WrongWorkspaceError
+from api.intake import accept_calls
+from api.json_arrays import split_array
+from api.signatures import Signers
+from shared.calls import NewCall, StoredCall
+from shared.tracing import carried
+
+MAX_ARRAY_BYTES: Final = 16 * MAX_BODY_BYTES
+
+_IDENTIFIER: Final[TypeAdapter[str]] = TypeAdapter(Identifier)
+_ALL_REFUSED: Final = Problem(
+    code="no_call_accepted", message="None of the calls can be accepted; each result says why."
+)
+
+
+def receive_calls(body: bytes, signers: Signers) -> Response:
+    """Store the calls of a signed array as backfill, and answer what became of each.
+
+    An element is a whole webhook, or only its `data`: who exports calls from a database has nothing
+    else to say of them.
+    """
+    checked = [_check(element, signers) for element in split_array(body, most=MAX_CALLS)]
+    refused = [each for each in checked if isinstance(each, RefusedResult)]
+    if len(refused) == len(checked):
+        return _refuse_all(refused)
+    calls = [each for each in checked if isinstance(each, NewCall)]
+    stored = iter(accept_calls(calls))
+    results = [_tell(each, stored) for each in checked]
+    return answer(CallsReceived(results=results, accepted=len(calls), refused=len(refused)), 202)
+
+
+def _check(element: bytes, signers: Signers) -> NewCall | RefusedResult | IgnoredResult:
+    event: dict[str, Any] = {}
+    try:
+        if len(element) > MAX_BODY_BYTES:
+            raise TooLargeError(MESSAGES[TooLargeError.status][1])
+        event = parse_object(element)
+        is_bare = event.keys().isdisjoint({"type", "data"})
+        call = parse_model(EndedCall, event) if is_bare else parse_call(event)
+        if call is None:
+            return IgnoredResult(call_id=_find_call_id(event))
+        signers.require(call.workspace_id)
+    except ApiError as error:
+        return RefusedResult(call_id=_find_call_id(event), error=_describe(error))
+    return call.to_store(carried())
+
+
+def _find_call_id(event: dict[str, Any]) -> str | None:
+    """The id to tell the call by, if there is one that can be told."""
+    data = event.get("data", event)
+    try:
+        return _IDENTIFIER.validate_python(data.get("call_id") if isinstance(data, dict) else None)
+    except ValidationError:
+        return None
+
+
+def _describe(error: ApiError) -> Problem:
+    fields = [FieldProblem(field=each.field, message=each.message) for each in error.fields]
+    return Problem(code=error.shown_code, message=error.message, fields=fields)
+
+
+def _refuse_all(refused: list[RefusedResult]) -> Response:
+    if all(each.error.code == WrongWorkspaceError.code for each in refused):
+        return answer(
+            WebhookFailure(error=refused[0].error, results=refused), WrongWorkspaceError.status
+        )
+    return answer(WebhookFailure(error=_ALL_REFUSED, results=refused), InvalidRequestError.status)
+
+
+def _tell(
+    checked: NewCall | RefusedResult | IgnoredResult, stored: Iterator[StoredCall]
+) -> StoredResult | RefusedResult | IgnoredResult:
+    if not isinstance(checked, NewCall):
+        return checked
+    log = next(stored)
+    return StoredResult(call_id=checked.call_id, id=log.log_id, duplicate=log.is_duplicate)

@@ -1,0 +1,148 @@
+"""Asking HubSpot who has many numbers, in searches that nobody else wants; only reads."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from redis import RedisError
+from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
+
+from shared.access_tokens import ConnectionEndedError, TokenBusyError, TokenSource
+from shared.crypto import TokenCipher
+from shared.db import Database
+from shared.hubspot.client import HubSpotClient
+from shared.hubspot.errors import (
+    HubSpotError,
+    RateLimitedError,
+    RetryLaterError,
+    TokenRejectedError,
+)
+from shared.hubspot.models import ContactPage, ContactSearch
+from shared.hubspot.transport import build_session
+from shared.hubspot_app import open_oauth
+from shared.limits import Limits
+from shared.matching.finding import Findings, find_contacts
+from shared.matching.hits import Decision, NoMatch
+from shared.phone import PhoneNumber
+from shared.previews import HubSpotAccess
+from shared.queue import connect_redis
+from shared.settings import MatchPolicy, ServiceSettings
+
+# A search holds about 90 numbers, or the spellings of about 5: so often the progress is told.
+NUMBERS_A_LOOKUP: Final = 90
+RAW_NUMBERS_A_LOOKUP: Final = 15
+# How long to wait before looking for a free slot again: a slot's length.
+SLOT_S: Final = 0.25
+TRIES: Final = 5
+LONGEST_PAUSE_S: Final = 10
+NOT_ASKED: Final = (HubSpotError, TokenBusyError, ConnectionEndedError, RedisError)
+"""What `look_up` raises."""
+
+# What the calculated properties do not know may still be found as people typed it.
+_OPEN: Final = NoMatch(in_raw=False)
+
+
+@dataclass(frozen=True, slots=True)
+class LookUpPlan:
+    """Whose contacts are searched, and how: as the connection's worker would."""
+
+    connection_id: str
+    hub_id: int
+    region: str
+    policy: MatchPolicy
+    is_raw: bool
+
+
+def open_access(database: Database, settings: ServiceSettings) -> HubSpotAccess:
+    """What it takes to ask HubSpot in the name of any connection."""
+    redis = connect_redis(settings.redis_url.get_secret_value())
+    limits, http = Limits(redis), build_session(1)
+    tokens = TokenSource(
+        database=database,
+        redis=redis,
+        limits=limits,
+        cipher=TokenCipher(settings.token_encryption_keys),
+        oauth=open_oauth(settings, http),
+    )
+    return HubSpotAccess(tokens, limits, http, settings.hubspot_api_url)
+
+
+def look_up(
+    access: HubSpotAccess,
+    plan: LookUpPlan,
+    numbers: Sequence[PhoneNumber],
+    *,
+    advance: Callable[[int], None],
+) -> dict[str, Decision]:
+    """Decide who has each number, as far as HubSpot says so; by E.164.
+
+    Args:
+        access: HubSpot.
+        plan: How to search.
+        numbers: Any number of them, each once.
+        advance: Told how many more are decided.
+
+    Raises:
+        NOT_ASKED: HubSpot could not be asked, or its limits are not known.
+    """
+    searcher = _LeftoverSearcher(access, plan)
+    decisions: dict[str, Decision] = {}
+    for in_raw in (True,) if plan.is_raw else (False, True):
+        waiting = [each for each in numbers if decisions.get(each.e164, _OPEN) == _OPEN]
+        step = RAW_NUMBERS_A_LOOKUP if in_raw else NUMBERS_A_LOOKUP
+        for first in range(0, len(waiting), step):
+            found = searcher.find(waiting[first : first + step], in_raw=in_raw)
+            decisions |= found.decisions
+            advance(sum(each != _OPEN for each in found.decisions.values()))
+            if found.calculated_unsupported:
+                break  # the others are looked up as people typed them
+    return decisions
+
+
+class _LeftoverSearcher:
+    """Searches in slots that are free at once, so that live calls never stand behind it."""
+
+    def __init__(self, access: HubSpotAccess, plan: LookUpPlan) -> None:
+        self._access = access
+        self._plan = plan
+
+    def find(self, numbers: Sequence[PhoneNumber], *, in_raw: bool) -> Findings:
+        """As `find_contacts`, a few times over while HubSpot or the token is busy."""
+        patient = Retrying(
+            stop=stop_after_attempt(TRIES),
+            wait=wait_random_exponential(max=LONGEST_PAUSE_S),
+            retry=retry_if_exception_type((RetryLaterError, TokenBusyError)),
+            reraise=True,
+        )
+        return patient(
+            find_contacts,
+            self,
+            numbers,
+            region=self._plan.region,
+            policy=self._plan.policy,
+            in_raw=in_raw,
+            may_search=self._wait_for_slot,
+        )
+
+    def search_contacts(self, search: ContactSearch) -> ContactPage:
+        """As the client's, once more if the token was too old."""
+        tokens = self._access.tokens
+        token = tokens.access_token(self._plan.connection_id)
+        try:
+            try:
+                return self._client(token.value).search_contacts(search)
+            except TokenRejectedError:
+                token = tokens.access_token(self._plan.connection_id, refused_version=token.version)
+                return self._client(token.value).search_contacts(search)
+        except RateLimitedError:
+            self._access.limits.lower_search_rate(self._plan.hub_id)
+            raise
+
+    def _wait_for_slot(self) -> bool:
+        while self._access.limits.reserve_search(self._plan.hub_id, longest_wait=0) is None:
+            time.sleep(SLOT_S)
+        return True
+
+    def _client(self, token: str) -> HubSpotClient:
+        return HubSpotClient(token, api_url=self._access.api_url, session=self._access.http)
