@@ -25,6 +25,7 @@ WORKERS = 3
 @click.option("--calm", default=3, show_default=True, help="The same where seconds count.")
 @click.option("--list", "lists", is_flag=True, help="Name the scenarios and stop.")
 @click.option("--write", is_flag=True, help="Write the results into docs/faults.md.")
+@click.option("--add", "adds", is_flag=True, help="Add them to what is written there.")
 def main(
     *,
     seeds: int,
@@ -34,6 +35,7 @@ def main(
     calm: int,
     lists: bool,
     write: bool,
+    adds: bool,
 ) -> None:
     """Break everything on purpose and see that no call is lost and no note is written twice."""
     console = Console()
@@ -49,8 +51,8 @@ def main(
             _play(console, fleet, results, range(first_seed, first_seed + seeds))
         finally:
             with uninterrupted():
-                if write:  # also what was played until an interrupt
-                    write_page(each for each in results if each.runs)
+                if write or adds:  # also what was played until an interrupt
+                    write_page((each for each in results if each.runs), adds=adds)
                 fleet.close()
     print_table(console, results)
     sys.exit(any(result.problems for result in results))

@@ -17,6 +17,7 @@ from local.processes import Process
 
 SEGMENT_BYTES: Final = 16 * 1024**2  # no file of the write-ahead log is longer
 PAGE_BYTES: Final = 8192
+PIECE_BYTES: Final = 1024**2
 # Incompressible, and too long for a row: it goes where long contents are, and needs new space.
 LONG_TEXT_BYTES: Final = 8_000
 # One content that is longer than the limit, so that those after it lie beyond it.
@@ -32,7 +33,8 @@ _FILL: Final = """
         SELECT string_agg(md5(n::text), '') FROM generate_series(1, %(pieces)s) AS n))
     FROM filled
 """
-_PIECE_BYTES: Final = 32
+_MD5_BYTES: Final = 32
+_GROW: Final = "SELECT pg_logical_emit_message(false, 'filler', repeat('x', %(bytes)s))"
 
 
 @contextmanager
@@ -74,7 +76,7 @@ def full_for_contents(world: World) -> float:
     tenant = world.tenant()
     earlier, later = tenant.calls(5), long_calls(world, tenant, 8)
     world.execute("VACUUM FULL calls")  # nothing may fit into what earlier runs have left
-    world.execute(_FILL, pieces=SEGMENT_BYTES * 3 // 2 // _PIECE_BYTES)
+    world.execute(_FILL, pieces=SEGMENT_BYTES * 3 // 2 // _MD5_BYTES)
     try:
         with disk_full(world, most_bytes=SEGMENT_BYTES):
             world.post(earlier)
@@ -97,11 +99,11 @@ def full_for_the_write_ahead_log(world: World) -> float:
     tenant = world.tenant()
     earlier, later = tenant.calls(10), tenant.calls(10)
     world.post(earlier)
-    (used,) = world.execute(
-        "SELECT file_offset::int AS bytes FROM pg_walfile_name_offset(pg_current_wal_insert_lsn())"
-    )
+    # Far from both ends of a file: in the next one there would be space again.
+    while not PIECE_BYTES < (used := bytes_of_current_file(world)) < SEGMENT_BYTES // 2:
+        world.execute(_GROW, bytes=PIECE_BYTES)
     engine = world.cluster.postgres
-    with disk_full(world, most_bytes=max(used["bytes"] - PAGE_BYTES, PAGE_BYTES)):
+    with disk_full(world, most_bytes=used - PAGE_BYTES):
         expect_refusals(world, later)
         time.sleep(world.draws.uniform(0, 2))
     engine.kill()  # it may have given up by itself, or be about to: the operator decides
@@ -111,6 +113,14 @@ def full_for_the_write_ahead_log(world: World) -> float:
     world.post(later)
     world.recover(timeout_s=90)
     return time.monotonic() - back_at
+
+
+def bytes_of_current_file(world: World) -> int:
+    """How much of the newest file of Postgres's log is used."""
+    (used,) = world.execute(
+        "SELECT file_offset::int AS bytes FROM pg_walfile_name_offset(pg_current_wal_insert_lsn())"
+    )
+    return int(used["bytes"])
 
 
 def long_calls(world: World, tenant: Tenant, number: int) -> list[SentCall]:

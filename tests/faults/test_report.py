@@ -32,6 +32,18 @@ def test_every_scenario_keeps_its_row_until_it_is_played_again(tmp_path: Path) -
     assert found[3][2:5] == ["2", "5,000", "2"]
 
 
+def test_further_runs_are_added_to_those_of_the_page(tmp_path: Path) -> None:
+    page = tmp_path / "faults.md"
+    measured = next(each for each in ALL if each.recovers_in_s == 5)
+    write_page([make_result(each, calls=1200) for each in ALL], page)
+
+    write_page([make_result(measured, calls=30, lost=1, seconds=2.5)], page, adds=True)
+
+    found = {row[0]: row[2:] for row in rows(page)}
+    assert found[f"`{measured.name}`"] == ["4", "2,460", "2", "0", "2.5 s at most (goal 5 s)"]
+    assert {row[0] for name, row in found.items() if name != f"`{measured.name}`"} == {"2"}
+
+
 def test_recovery_that_takes_too_long_is_a_problem() -> None:
     measured = next(each for each in ALL if each.recovers_in_s == 5)
 
