@@ -19,17 +19,20 @@ WEBHOOK = "POST /api/webhooks/call-ended HTTP/1.1"
 HEALTH = "GET /healthz HTTP/1.1"
 CLOSE = "Connection: close"
 NEXT = request(HEALTH, "Host: x", CLOSE)
-TOKEN = f"Authorization: Bearer {make_token()}"
 
 BODY = json.dumps(call_ended()).encode()
-SIGNED = signed_headers(BODY)
 LENGTH = f"Content-Length: {len(BODY)}"
 CHUNKED = b"%x\r\n%b\r\n0\r\n\r\n" % (len(BODY), BODY)
 
 
 def post(*headers: str, body: bytes = BODY) -> bytes:
-    """A webhook that is signed."""
-    return request(WEBHOOK, "Host: x", *headers, signed=SIGNED, body=body)
+    """A webhook that is signed now; minutes later it would be refused."""
+    return request(WEBHOOK, "Host: x", *headers, signed=signed_headers(BODY), body=body)
+
+
+def authorization() -> str:
+    """A header with a token that is valid for some minutes."""
+    return f"Authorization: Bearer {make_token()}"
 
 
 @pytest.mark.parametrize(
@@ -82,8 +85,9 @@ def test_requests_in_one_go_are_answered_in_order(server_url: str) -> None:
 @pytest.mark.parametrize("name", ["webhook-id", "webhook-timestamp", "webhook-signature"])
 @pytest.mark.parametrize("is_first", [True, False])
 def test_signature_given_twice_is_refused(server_url: str, name: str, *, is_first: bool) -> None:
-    once = f"{name}: {SIGNED[name]}"
-    own = [f"{each}: {value}" for each, value in SIGNED.items() if each != name]
+    signed = signed_headers(BODY)
+    once = f"{name}: {signed[name]}"
+    own = [f"{each}: {value}" for each, value in signed.items() if each != name]
     twice = ["Webhook" + name[7:] + ": v1,AAAA", once]
     headers = (*own, *(twice if is_first else reversed(twice)))
     answer = talk(server_url, request(WEBHOOK, "Host: x", LENGTH, CLOSE, *headers, body=BODY))
@@ -92,7 +96,7 @@ def test_signature_given_twice_is_refused(server_url: str, name: str, *, is_firs
 
 def test_two_tokens_are_refused(server_url: str) -> None:
     other = f"Authorization: Bearer {make_token(sub='somebody-else')}"
-    raw = request("GET /api/hubspot/status HTTP/1.1", "Host: x", CLOSE, TOKEN, other)
+    raw = request("GET /api/hubspot/status HTTP/1.1", "Host: x", CLOSE, authorization(), other)
     assert talk(server_url, raw).statuses == [401]
 
 
@@ -122,7 +126,7 @@ def test_host_of_a_request_is_never_where_the_browser_is_sent(
 ) -> None:
     landed = get(server_url, "/api/hubspot/oauth/callback?state=x", *headers)
     assert landed.headers["location"].startswith(DASHBOARD_URL)
-    asked = get(server_url, "/api/hubspot/oauth/initiate", *headers, TOKEN)
+    asked = get(server_url, "/api/hubspot/oauth/initiate", *headers, authorization())
     assert "redirect_uri=https%3A%2F%2Fcalls.example.com%2Fapi%2F" in asked.text
     described = get(server_url, "/openapi.json", *headers)
     assert f'"url":"{PUBLIC_URL}"' in described.text.replace(" ", "")
@@ -146,7 +150,7 @@ def test_host_of_a_request_is_never_where_the_browser_is_sent(
     ],
 )
 def test_odd_path_is_not_mended_by_a_redirect(server_url: str, path: str) -> None:
-    answer = get(server_url, path, "Host: evil.example", TOKEN)
+    answer = get(server_url, path, "Host: evil.example", authorization())
     assert answer.statuses == [404]
     assert "location" not in answer.headers
 
@@ -169,14 +173,14 @@ def test_absolute_url_says_nothing_about_us(server_url: str) -> None:
     ],
 )
 def test_line_ends_in_a_url_make_no_headers(server_url: str, path: str) -> None:
-    answer = get(server_url, path, "Host: x", TOKEN, "Cookie: callsync_browser=%0d%0aX:1")
+    answer = get(server_url, path, "Host: x", authorization(), "Cookie: callsync_browser=%0d%0aX:1")
     assert "planted" not in answer.headers.get("set-cookie", "")
     assert answer.statuses[0] in {200, 302, 400, 404}
 
 
 @pytest.mark.parametrize("origin", ["https://app.example.com\tX", "null", "\xff", "a" * 10_000])
 def test_origin_is_never_echoed_unless_it_is_allowed(server_url: str, origin: str) -> None:
-    answer = get(server_url, "/api/hubspot/status", "Host: x", TOKEN, f"Origin: {origin}")
+    answer = get(server_url, "/api/hubspot/status", "Host: x", authorization(), f"Origin: {origin}")
     assert answer.statuses == [200]
     assert "access-control-allow-origin" not in answer.headers
 
@@ -217,7 +221,7 @@ def test_head_without_an_end_is_cut_off(server_url: str, start: str) -> None:
     "path", ["/api/hubspot/sync-logs/%ff", "/api/hubspot/sync-logs/%00", "/%ed%a0%80", "/%"]
 )
 def test_path_in_no_encoding_leads_nowhere(server_url: str, path: str) -> None:
-    assert get(server_url, path, "Host: x", TOKEN).statuses == [404]
+    assert get(server_url, path, "Host: x", authorization()).statuses == [404]
 
 
 def test_client_that_waits_for_a_go_ahead_gets_it(server_url: str) -> None:
@@ -233,7 +237,7 @@ def test_client_that_waits_for_a_go_ahead_is_refused_before_it_sends_too_much(
 
 
 def test_http_1_0_is_answered_and_closed(server_url: str) -> None:
-    raw = request(WEBHOOK.replace("1.1", "1.0"), LENGTH, signed=SIGNED, body=BODY)
+    raw = request(WEBHOOK.replace("1.1", "1.0"), LENGTH, signed=signed_headers(BODY), body=BODY)
     assert talk(server_url, raw).statuses == [202]
 
 
@@ -245,7 +249,10 @@ def test_http_1_0_is_answered_and_closed(server_url: str) -> None:
 def test_slow_senders_do_not_hold_others_up(server_url: str, stalled: bytes) -> None:
     with open_and_stall(server_url, stalled, times=100):
         answer = requests.post(
-            f"{server_url}/api/webhooks/call-ended", data=BODY, headers=SIGNED, timeout=10
+            f"{server_url}/api/webhooks/call-ended",
+            data=BODY,
+            headers=signed_headers(BODY),
+            timeout=10,
         )
     assert answer.status_code == 202
 

@@ -1,6 +1,7 @@
 """A real HTTP server that answers as it is told, well or badly."""
 
 import json
+import select
 import socket
 import struct
 import threading
@@ -131,7 +132,8 @@ def reset(handler: Handler) -> None:
 
 
 def reset_unread(handler: Handler) -> None:
-    """Reset the connection before anything is read from it."""
+    """Reset the connection when something has come and before it is read."""
+    select.select([handler.connection], [], [], 10)
     reset(handler)
 
 
