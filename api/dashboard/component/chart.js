@@ -126,7 +126,7 @@ function drawTimes(slots, step, bucket, y, right) {
   const isShown = (_, index) => (slots.length - 1 - index) % every === 0;
   return slots.filter(isShown).map(({ point, x }) => {
     const middle = x + step / 2;
-    const isLast = middle + LABEL_WIDTH / 3 > right;
+    const isLast = middle + LABEL_WIDTH / 2 > right;
     return svg(
       "text",
       {
