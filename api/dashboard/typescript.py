@@ -21,6 +21,17 @@ _PLAIN: Final = {
 _WORDS: Final = frozenset({"title", "description", "default", "examples"})
 
 
+class UntypedSchemaError(ValueError):
+    """A schema says something that has no translation here yet."""
+
+    def __init__(self, schema: Json) -> None:
+        said = ", ".join(sorted(schema.keys() - _WORDS))
+        super().__init__(
+            f"No TypeScript is known for a schema with {said}: {json.dumps(schema)}. "
+            "Teach write_type in api/dashboard/typescript.py, or say it with other keywords."
+        )
+
+
 def type_name(reference: str) -> str:
     """The interface's name for a reference into the document."""
     return re.sub(r"\W", "", reference.rpartition("/")[2])
@@ -30,7 +41,7 @@ def write_type(schema: Json) -> str:
     """A schema as a type expression.
 
     Raises:
-        NotImplementedError: The schema uses a keyword that no answer or body of ours has.
+        UntypedSchemaError: The schema uses a keyword that no answer or body of ours has.
     """
     match schema:
         case {"$ref": str(reference)}:
@@ -50,7 +61,7 @@ def write_type(schema: Json) -> str:
         case _ if not schema.keys() - _WORDS:
             written = "unknown"
         case _:
-            raise NotImplementedError(schema)
+            raise UntypedSchemaError(schema)
     return written
 
 
@@ -82,7 +93,7 @@ def find_references(schema: object) -> Iterator[str]:
     """The names of all schemas that a schema refers to."""
     if isinstance(schema, Mapping):
         reference = schema.get("$ref")
-        if isinstance(reference, str) and reference.startswith("#/components/schemas/"):
+        if isinstance(reference, str) and reference.startswith(SCHEMAS):
             yield reference.rpartition("/")[2]
         for each in schema.values():
             yield from find_references(each)

@@ -92,7 +92,7 @@ def test_every_alert_is_tested_quiet_and_firing() -> None:
 
 
 @pytest.mark.skipif(
-    PROMTOOL is None and "CI" not in os.environ,
+    PROMTOOL is None and os.environ.get("CI") != "true",
     reason="promtool is in Debian's package promtool or prometheus",
 )
 @pytest.mark.parametrize(

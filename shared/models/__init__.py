@@ -1,0 +1,25 @@
+"""The tables, as typed SQLAlchemy models; what each column is for, and what Postgres refuses."""
+
+from shared.models.base import Base
+from shared.models.connections import Account, Connection, Quota
+from shared.models.doubts import LateWrite, SurplusNote
+from shared.models.grants import OAuthState, PendingGrant, Revocation
+from shared.models.sync_logs import Attempt, Call, SyncLog
+from shared.models.tallies import Latency, Tally
+
+__all__ = [
+    "Account",
+    "Attempt",
+    "Base",
+    "Call",
+    "Connection",
+    "LateWrite",
+    "Latency",
+    "OAuthState",
+    "PendingGrant",
+    "Quota",
+    "Revocation",
+    "SurplusNote",
+    "SyncLog",
+    "Tally",
+]

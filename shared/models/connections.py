@@ -1,0 +1,100 @@
+"""Connections, the HubSpot accounts behind them, and what their people may use."""
+
+from datetime import datetime
+
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    CheckConstraint,
+    Index,
+    Integer,
+    SmallInteger,
+    Text,
+    UniqueConstraint,
+    func,
+    text,
+)
+from sqlalchemy.orm import Mapped, mapped_column
+
+from shared.models.base import Base, Id, Moment
+from shared.settings import MatchPolicy
+
+
+class Connection(Base):
+    """What links a user and workspace to HubSpot. Tokens are ciphertexts bound to this row."""
+
+    __tablename__ = "hubspot_oauth_tokens"
+
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    user_id: Mapped[str] = mapped_column(Text)
+    workspace_id: Mapped[str] = mapped_column(Text)
+    access_token: Mapped[str | None] = mapped_column(Text)
+    refresh_token: Mapped[str | None] = mapped_column(Text)
+    expires_at: Mapped[datetime | None] = mapped_column(Moment)
+    refreshed_at: Mapped[datetime | None] = mapped_column(Moment)
+    # Changes with every stored token, so that an auth error can be tied to the token it is about.
+    token_version: Mapped[int] = mapped_column(Integer, server_default="0")
+    # Changes with every connect and disconnect; a claim made under an older one may not write.
+    generation: Mapped[int] = mapped_column(Integer, server_default="1")
+    state: Mapped[str] = mapped_column(Text)
+    state_reason: Mapped[str | None] = mapped_column(Text)
+    state_changed_at: Mapped[datetime] = mapped_column(Moment, server_default=func.now())
+    hub_id: Mapped[int | None] = mapped_column(BigInteger)
+    ui_domain: Mapped[str | None] = mapped_column(Text)
+    scopes: Mapped[list[str] | None] = mapped_column(ARRAY(Text))
+    default_region: Mapped[str | None] = mapped_column(Text)
+    match_policy: Mapped[MatchPolicy | None] = mapped_column(Text)
+    connected_at: Mapped[datetime | None] = mapped_column(Moment)
+    created_at: Mapped[datetime] = mapped_column(Moment, server_default=func.now())
+    updated_at: Mapped[datetime] = mapped_column(
+        Moment, server_default=func.now(), onupdate=func.now()
+    )
+
+    __table_args__ = (
+        UniqueConstraint("user_id", "workspace_id"),
+        Index(None, "hub_id", postgresql_where=text("state <> 'disconnected'")),
+        CheckConstraint("state IN ('connected', 'disconnected', 'reconnect_required')", "state"),
+        CheckConstraint(
+            "match_policy IS NULL OR match_policy IN ('most_recent', 'oldest', 'skip')",
+            "match_policy",
+        ),
+        CheckConstraint(
+            "state <> 'connected' OR (access_token IS NOT NULL AND refresh_token IS NOT NULL"
+            " AND expires_at IS NOT NULL AND hub_id IS NOT NULL)",
+            "connected_has_tokens",
+        ),
+        CheckConstraint(
+            "state <> 'disconnected' OR (access_token IS NULL AND refresh_token IS NULL)",
+            "disconnected_has_no_tokens",
+        ),
+    )
+
+
+class Account(Base):
+    """What belongs to a HubSpot account whoever connected it: pauses, and what was learnt of it."""
+
+    __tablename__ = "hubspot_accounts"
+
+    hub_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    paused_until: Mapped[datetime | None] = mapped_column(Moment)
+    pause_reason: Mapped[str | None] = mapped_column(Text)
+    failing_turns: Mapped[int] = mapped_column(SmallInteger, server_default="0")
+    turn_width: Mapped[int] = mapped_column(SmallInteger, server_default="4")
+    # Until then searches leave out the calculated phone properties, which this account refused.
+    raw_search_until: Mapped[datetime | None] = mapped_column(Moment)
+    updated_at: Mapped[datetime] = mapped_column(
+        Moment, server_default=func.now(), onupdate=func.now()
+    )
+
+    __table_args__ = (CheckConstraint("turn_width BETWEEN 1 AND 4", "turn_width"),)
+
+
+class Quota(Base):
+    """When a tenant had something done that is rationed: the last few times, oldest first."""
+
+    __tablename__ = "hubspot_quotas"
+
+    user_id: Mapped[str] = mapped_column(Text, primary_key=True)
+    workspace_id: Mapped[str] = mapped_column(Text, primary_key=True)
+    action: Mapped[str] = mapped_column(Text, primary_key=True)
+    used_at: Mapped[list[datetime]] = mapped_column(ARRAY(Moment))

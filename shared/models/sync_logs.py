@@ -1,0 +1,203 @@
+"""The sync log, which is the queue too, with the calls and their attempts."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    SmallInteger,
+    Text,
+    UniqueConstraint,
+    func,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from shared.models.base import Base, Id, Moment
+
+
+class SyncLog(Base):
+    """What became of a call, and the queue: a row is due when `next_attempt_at` has come."""
+
+    __tablename__ = "hubspot_sync_logs"
+
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    user_id: Mapped[str] = mapped_column(Text)
+    workspace_id: Mapped[str] = mapped_column(Text)
+    call_id: Mapped[str] = mapped_column(Text)
+    hub_id: Mapped[int | None] = mapped_column(BigInteger)
+    contact_id: Mapped[str | None] = mapped_column(Text)
+    engagement_id: Mapped[str | None] = mapped_column(Text)
+    status: Mapped[str] = mapped_column(Text, server_default="pending")
+    error_code: Mapped[str | None] = mapped_column(Text)
+    error_message: Mapped[str | None] = mapped_column(Text)
+    phone_number: Mapped[str | None] = mapped_column(Text)
+    attempts: Mapped[int] = mapped_column(Integer, server_default="0")
+    next_attempt_at: Mapped[datetime | None] = mapped_column(Moment, server_default=func.now())
+    lane: Mapped[int] = mapped_column(SmallInteger, server_default="0")
+    # Complete look-ups that found nobody, and whether the calculated half of one is done.
+    looks: Mapped[int] = mapped_column(SmallInteger, server_default="0")
+    raw_lookup: Mapped[bool] = mapped_column(server_default="false")
+    # Failures in a row, and when the first of them was: the retry schedule.
+    failures: Mapped[int] = mapped_column(SmallInteger, server_default="0")
+    failing_since: Mapped[datetime | None] = mapped_column(Moment)
+    # The claim: who holds the row, until when, among how many. `fence` counts claims.
+    claimed_by: Mapped[str | None] = mapped_column(Id)
+    claimed_until: Mapped[datetime | None] = mapped_column(Moment)
+    claim_size: Mapped[int | None] = mapped_column(SmallInteger)
+    fence: Mapped[int] = mapped_column(Integer, server_default="0")
+    # Set when a claim ended without any result: the largest batch it may be claimed in next.
+    suspect_size: Mapped[int | None] = mapped_column(SmallInteger)
+    solo_crashes: Mapped[int] = mapped_column(SmallInteger, server_default="0")
+    # The mark: a POST may have started then. Cleared only by a definite answer.
+    last_write_at: Mapped[datetime | None] = mapped_column(Moment)
+    read_back_misses: Mapped[int] = mapped_column(SmallInteger, server_default="0")
+    created_at: Mapped[datetime] = mapped_column(Moment, server_default=func.now())
+    updated_at: Mapped[datetime] = mapped_column(
+        Moment, server_default=func.now(), onupdate=func.now()
+    )
+
+    __table_args__ = (
+        UniqueConstraint("user_id", "workspace_id", "call_id"),
+        Index(
+            "uq_hubspot_sync_logs_hub_id_engagement_id",
+            "hub_id",
+            "engagement_id",
+            unique=True,
+            postgresql_where=text("engagement_id IS NOT NULL"),
+        ),
+        Index(
+            "ix_hubspot_sync_logs_due",
+            "user_id",
+            "workspace_id",
+            "lane",
+            "next_attempt_at",
+            postgresql_where=text("next_attempt_at IS NOT NULL AND claimed_by IS NULL"),
+        ),
+        Index(
+            "ix_hubspot_sync_logs_claims",
+            "claimed_until",
+            postgresql_where=text("claimed_by IS NOT NULL"),
+        ),
+        Index(
+            "ix_hubspot_sync_logs_suspects",
+            "user_id",
+            "workspace_id",
+            postgresql_where=text("suspect_size IS NOT NULL"),
+        ),
+        Index("ix_hubspot_sync_logs_page", "user_id", "workspace_id", "created_at", "id"),
+        Index(
+            "ix_hubspot_sync_logs_status", "user_id", "workspace_id", "status", "created_at", "id"
+        ),
+        Index(
+            "ix_hubspot_sync_logs_error_code",
+            "user_id",
+            "workspace_id",
+            "error_code",
+            "created_at",
+            "id",
+            postgresql_where=text("error_code IS NOT NULL"),
+        ),
+        Index(
+            "ix_hubspot_sync_logs_phone",
+            "user_id",
+            "workspace_id",
+            "phone_number",
+            "created_at",
+            "id",
+            postgresql_where=text("phone_number IS NOT NULL"),
+        ),
+        # For operators: rows that are well are in none of these.
+        Index(
+            "ix_hubspot_sync_logs_failed",
+            "created_at",
+            "error_code",
+            postgresql_where=text("status = 'error' OR error_code = 'configuration_error'"),
+        ),
+        Index(
+            "ix_hubspot_sync_logs_in_doubt",
+            "last_write_at",
+            postgresql_where=text(
+                "last_write_at IS NOT NULL AND next_attempt_at IS NOT NULL AND claimed_by IS NULL"
+            ),
+        ),
+        # Numbers as they came; those in E.164 are found by ix_hubspot_sync_logs_phone.
+        Index(
+            "ix_hubspot_sync_logs_raw_phone",
+            "id",
+            postgresql_where=text("phone_number NOT LIKE '+%'"),
+        ),
+        CheckConstraint("status IN ('pending', 'success', 'error', 'skipped')", "status"),
+        CheckConstraint("(status = 'success') = (engagement_id IS NOT NULL)", "success_has_note"),
+        CheckConstraint(
+            "status <> 'success' OR (next_attempt_at IS NULL AND contact_id IS NOT NULL"
+            " AND hub_id IS NOT NULL AND error_code IS NULL)",
+            "success_is_final",
+        ),
+        CheckConstraint(
+            "status NOT IN ('error', 'skipped') OR (error_code IS NOT NULL"
+            " AND error_message IS NOT NULL)",
+            "has_reason",
+        ),
+        CheckConstraint("status <> 'pending' OR next_attempt_at IS NOT NULL", "pending_is_due"),
+        CheckConstraint("status <> 'error' OR next_attempt_at IS NULL", "terminal_error"),
+        CheckConstraint(
+            "status <> 'success' OR (claimed_by IS NULL AND last_write_at IS NULL"
+            " AND suspect_size IS NULL)",
+            "success_is_settled",
+        ),
+        CheckConstraint("claimed_by IS NULL OR next_attempt_at IS NOT NULL", "claimed_is_due"),
+        CheckConstraint(
+            "(claimed_by IS NULL) = (claimed_until IS NULL)"
+            " AND (claimed_by IS NULL) = (claim_size IS NULL)",
+            "claim_is_whole",
+        ),
+        CheckConstraint(
+            "last_write_at IS NULL OR (hub_id IS NOT NULL AND contact_id IS NOT NULL)",
+            "mark_names_contact",
+        ),
+        CheckConstraint(
+            "read_back_misses = 0 OR last_write_at IS NOT NULL", "misses_are_of_a_mark"
+        ),
+        CheckConstraint(
+            "error_code IS DISTINCT FROM 'unconfirmed' OR last_write_at IS NOT NULL",
+            "unconfirmed_has_mark",
+        ),
+        CheckConstraint("lane BETWEEN 0 AND 3", "lane"),
+    )
+
+
+class Call(Base):
+    """The call itself, apart from its log so that it can be deleted when its time is over."""
+
+    __tablename__ = "calls"
+
+    log_id: Mapped[str] = mapped_column(
+        Id, ForeignKey("hubspot_sync_logs.id", ondelete="CASCADE"), primary_key=True
+    )
+    payload: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    received_at: Mapped[datetime] = mapped_column(Moment, server_default=func.now(), index=True)
+
+
+class Attempt(Base):
+    """One try of one call, as the dashboard shows it."""
+
+    __tablename__ = "hubspot_sync_attempts"
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    log_id: Mapped[str] = mapped_column(
+        Id, ForeignKey("hubspot_sync_logs.id", ondelete="CASCADE"), index=True
+    )
+    started_at: Mapped[datetime] = mapped_column(Moment)
+    duration_ms: Mapped[int] = mapped_column(Integer)
+    outcome: Mapped[str] = mapped_column(Text)
+    error_code: Mapped[str | None] = mapped_column(Text)
+    message: Mapped[str | None] = mapped_column(Text)
+    http_status: Mapped[int | None] = mapped_column(SmallInteger)
+    correlation_id: Mapped[str | None] = mapped_column(Text)
