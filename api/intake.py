@@ -7,7 +7,7 @@ from structlog.contextvars import bound_contextvars
 
 from api.call_ended import EndedCall
 from api.services import services
-from shared.calls import NewCall, StoredCall, store_call, store_calls
+from shared.calls import BACKFILL_LANE, NewCall, StoredCall, store_calls
 from shared.tracing import annotate, carried
 
 log = structlog.get_logger(__name__)
@@ -15,15 +15,7 @@ log = structlog.get_logger(__name__)
 
 def accept_call(call: EndedCall) -> StoredCall:
     """Store a call; when this returns it is committed."""
-    with services().database.begin() as session:
-        stored = store_call(
-            session,
-            user_id=call.user_id,
-            workspace_id=call.workspace_id,
-            call_id=call.call_id,
-            phone_number=call.customer_number,
-            payload=call.details().to_payload() | carried(),
-        )
+    stored = services().group_commit.store(call.to_store(carried()))
     annotate({"callsync.log_id": stored.log_id, "callsync.connection_id": stored.connection_id})
     with bound_contextvars(log_id=stored.log_id):
         if stored.connection_id is not None:
@@ -39,7 +31,7 @@ def accept_call(call: EndedCall) -> StoredCall:
 def accept_calls(calls: Sequence[NewCall]) -> list[StoredCall]:
     """Store calls behind the live ones, in one transaction; returned in order, and committed."""
     with services().database.begin() as session:
-        stored = store_calls(session, calls)
+        stored = store_calls(session, calls, lane=BACKFILL_LANE)
     connection_ids = {each.connection_id for each in stored if each.connection_id is not None}
     for connection_id in connection_ids:
         services().waker.wake(connection_id)

@@ -13,6 +13,7 @@ from redis.retry import Retry
 
 from api.auth import Authenticator
 from api.gauges import Gauges
+from api.group_commit import GroupCommit
 from api.probes import Probes
 from api.signatures import WebhookVerifier
 from api.slots import Slots
@@ -48,6 +49,7 @@ class Waker(Protocol):
 class Services:
     settings: ApiSettings
     database: Database
+    group_commit: GroupCommit
     waker: Waker
     cipher: TokenCipher
     authenticator: Authenticator
@@ -83,6 +85,7 @@ def build_services(
     return Services(
         settings=settings,
         database=database,
+        group_commit=GroupCommit(database),
         waker=waker or BackgroundWakeUps(wake_ups),
         cipher=cipher,
         authenticator=Authenticator(settings),

@@ -19,7 +19,6 @@ FROZEN_PER_SECOND: Final = 200.0
 FROZEN_S: Final = 10.0
 SINGLE_CALLS: Final = 200
 MS: Final = 1000
-NUMBER: Final = "+12025550123"
 
 
 def measure(runs: int) -> Iterator[Result]:
@@ -128,4 +127,4 @@ def _p99(rig: Rig, workspace: Workspace, per_second: float, count: int, seed: in
 
 
 def _calls(workspace: Workspace, count: int) -> list[dict[str, object]]:
-    return [workspace.call(NUMBER) for _ in range(count)]
+    return [workspace.call(number) for number in phone_numbers(count)]

@@ -22,7 +22,7 @@ from local.processes import Process
 from local.producer import WEBHOOK_PATH
 from local.stack import Stack
 from local.visitor import Visitor, sign_in
-from shared.calls import store_call
+from shared.calls import LIVE_LANE, NewCall, store_calls
 from shared.db import Database
 from shared.settings import DatabaseSettings
 
@@ -135,17 +135,21 @@ class Rig:
     def store_calls(self, workspace: Workspace, numbers: Sequence[str]) -> None:
         """Store calls as intake does, without waking anybody."""
         for start in range(0, len(numbers), ROWS_A_TRANSACTION):
+            calls = [
+                self._new_call(workspace, n) for n in numbers[start : start + ROWS_A_TRANSACTION]
+            ]
             with self.database.begin() as session:
-                for number in numbers[start : start + ROWS_A_TRANSACTION]:
-                    call = workspace.call(number)
-                    identity = {name: call.pop(name) for name in ("user_id", "workspace_id")}
-                    store_call(
-                        session,
-                        **identity,
-                        call_id=call["call_id"],
-                        phone_number=call.pop("phone_number"),
-                        payload=call,
-                    )
+                store_calls(session, calls, lane=LIVE_LANE)
+
+    def _new_call(self, workspace: Workspace, number: str) -> NewCall:
+        call = workspace.call(number)
+        identity = {name: call.pop(name) for name in ("user_id", "workspace_id")}
+        return NewCall(
+            **identity,
+            call_id=call["call_id"],
+            phone_number=call.pop("phone_number"),
+            payload=call,
+        )
 
     def webhooks(self, calls: Sequence[dict[str, Any]]) -> list[bytes]:
         """Signed requests that deliver these calls, to be sent within five minutes."""

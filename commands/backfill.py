@@ -14,7 +14,7 @@ from api.call_ended import EndedCall
 from commands.call_rows import BadRow, CallRows, HeaderError
 from commands.rehearsal import MatchReport, Rehearsal
 from commands.terminal import make_console, open_database, readable_settings_errors
-from shared.calls import NewCall, store_calls
+from shared.calls import BACKFILL_LANE, NewCall, store_calls
 from shared.db import Database
 from shared.settings import ServiceSettings
 
@@ -125,7 +125,7 @@ def _take_batch(batch: list[NewCall], take: TakeCalls, tally: Tally) -> None:
 
 def _store(database: Database, batch: Sequence[NewCall]) -> int:
     with database.begin() as session:
-        stored = store_calls(session, batch)
+        stored = store_calls(session, batch, lane=BACKFILL_LANE)
     return sum(each.is_duplicate for each in stored)
 
 

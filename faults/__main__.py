@@ -15,6 +15,7 @@ from faults.scenarios import ALL
 from local.interrupts import heed_interrupts, uninterrupted
 
 WORKERS = 3
+WIDTH = 160
 
 
 @click.command()
@@ -38,7 +39,8 @@ def main(
     adds: bool,
 ) -> None:
     """Break everything on purpose and see that no call is lost and no note is written twice."""
-    console = Console()
+    # Where nobody looks, a line is not cut to the width of a terminal.
+    console = Console(width=None if sys.stdout.isatty() else WIDTH)
     chosen = [each for each in ALL if not wanted or each.name.startswith(wanted)]
     if lists or not chosen:
         for each in chosen or ALL:

@@ -5,8 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import bindparam, text
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from shared.ids import new_log_id
@@ -54,75 +53,13 @@ class StoredCall:
     connection_id: str | None
 
 
-# The log row decides whether the call is new; only then is the payload stored.
-_STORE = text("""
-    WITH new_log AS (
-        INSERT INTO hubspot_sync_logs (id, user_id, workspace_id, call_id, phone_number, lane)
-        VALUES (:id, :user_id, :workspace_id, :call_id, :phone_number, :lane)
-        ON CONFLICT (user_id, workspace_id, call_id) DO NOTHING
-        RETURNING id
-    ), new_call AS (
-        INSERT INTO calls (log_id, payload) SELECT id, :payload FROM new_log
-    )
-    SELECT new_log.id,
-           (SELECT c.id FROM hubspot_oauth_tokens c
-             WHERE c.user_id = :user_id AND c.workspace_id = :workspace_id
-               AND c.state = 'connected')
-    FROM new_log
-""").bindparams(bindparam("payload", type_=JSONB))
-
-# A statement of its own: inside the first one a concurrent copy would be invisible.
-_FIND = text("""
-    SELECT id FROM hubspot_sync_logs
-    WHERE user_id = :user_id AND workspace_id = :workspace_id AND call_id = :call_id
-""")
-
-
-def store_call(
-    session: Session,
-    *,
-    user_id: str,
-    workspace_id: str,
-    call_id: str,
-    phone_number: str | None,
-    payload: Mapping[str, Any],
-    lane: int = LIVE_LANE,
-) -> StoredCall:
-    """Store a call as pending, or find the copy that came first.
-
-    Args:
-        session: An open transaction; the call counts as accepted once it has committed.
-        user_id: Whose call it is, with `workspace_id`.
-        workspace_id: See `user_id`.
-        call_id: The producer's id; with user and workspace it is the call's identity.
-        phone_number: The customer's number as given, None when withheld.
-        payload: What the note is written from.
-        lane: `LIVE_LANE`, or `BACKFILL_LANE` for calls that may wait.
-    """
-    identity = {"user_id": user_id, "workspace_id": workspace_id, "call_id": call_id}
-    stored = session.execute(
-        _STORE,
-        {
-            **identity,
-            "id": new_log_id(),
-            "phone_number": phone_number,
-            "payload": dict(payload),
-            "lane": lane,
-        },
-    ).one_or_none()
-    if stored is not None:
-        return StoredCall(stored[0], is_duplicate=False, connection_id=stored[1])
-    return StoredCall(
-        session.execute(_FIND, identity).scalar_one(), is_duplicate=True, connection_id=None
-    )
-
-
 _IDENTITY = ("user_id", "workspace_id", "call_id")
 _FIELDS = (*_IDENTITY, "phone_number", "payload")
 
-# As above, for many: one document is one parameter, whatever the number of calls. They are inserted
-# in the order of their identities, or two arrays with the same calls would wait for each other.
-_STORE_MANY = text("""
+# The log row decides whether a call is new; only then is the payload stored. One document is one
+# parameter, whatever the number of calls. They are inserted in the order of their identities, or
+# two transactions with the same calls would wait for each other.
+_STORE = text("""
     WITH given AS (
         SELECT * FROM json_to_recordset(CAST(:calls AS json)) AS given (
             place int, id text, user_id text, workspace_id text, call_id text,
@@ -143,7 +80,8 @@ _STORE_MANY = text("""
     FROM new_log
 """)
 
-_FIND_MANY = text("""
+# A statement of its own: inside the first one a concurrent copy would be invisible.
+_FIND = text("""
     SELECT user_id, workspace_id, call_id, log.id
     FROM json_to_recordset(CAST(:calls AS json))
         AS given (user_id text, workspace_id text, call_id text)
@@ -151,19 +89,23 @@ _FIND_MANY = text("""
 """)
 
 
-def store_calls(
-    session: Session, calls: Sequence[NewCall], *, lane: int = BACKFILL_LANE
-) -> list[StoredCall]:
-    """Store calls as `store_call` does, in two statements; returns what became of each, in order.
+def store_calls(session: Session, calls: Sequence[NewCall], *, lane: int) -> list[StoredCall]:
+    """Store calls as pending, or find the copies that came first; in two statements at most.
 
-    Of several with the same identity the first is stored.
+    Args:
+        session: An open transaction; the calls count as accepted once it has committed.
+        calls: In any order. Of several with the same identity the first is stored.
+        lane: `LIVE_LANE`, or `BACKFILL_LANE` for calls that may wait.
+
+    Returns:
+        What became of each call, in the order given.
     """
     given = [
         {"place": place, "id": new_log_id(), **{name: getattr(call, name) for name in _FIELDS}}
         for place, call in enumerate(calls)
     ]
     document = json.dumps(given, ensure_ascii=False)
-    rows = session.execute(_STORE_MANY, {"calls": document, "lane": lane})
+    rows = session.execute(_STORE, {"calls": document, "lane": lane})
     new: dict[str, str | None] = {row.id: row.connection_id for row in rows}
     copies = [call for call, row in zip(calls, given, strict=True) if row["id"] not in new]
     known = find_stored(session, copies)
@@ -181,5 +123,5 @@ def find_stored(session: Session, calls: Sequence[NewCall]) -> dict[tuple[str, s
         return {}
     identities = [dict(zip(_IDENTITY, call.identity, strict=True)) for call in calls]
     document = json.dumps(identities, ensure_ascii=False)
-    rows = session.execute(_FIND_MANY, {"calls": document})
+    rows = session.execute(_FIND, {"calls": document})
     return {(row.user_id, row.workspace_id, row.call_id): row.id for row in rows}

@@ -158,9 +158,11 @@ def _read(text: str, region: str) -> phonenumbers.PhoneNumber | None:
     literal = [
         number for spelling in _spellings(text, region) if (number := _parse(spelling, region))
     ]
-    readings = [*literal, *_guesses(text, region, literal)]
-    assigned = (number for number in readings if phonenumbers.is_valid_number(number))
-    plausible = (number for number in readings if _is_plausible(number))
+    if said := next(filter(phonenumbers.is_valid_number, literal), None):
+        return said  # almost always, and guesses cost as much again
+    guessed = list(_guesses(text, region, literal))
+    assigned = filter(phonenumbers.is_valid_number, guessed)
+    plausible = filter(_is_plausible, [*literal, *guessed])
     return next(assigned, None) or next(plausible, None)
 
 

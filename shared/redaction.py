@@ -6,6 +6,8 @@ message, a traceback or a URL.
 
 import re
 from collections.abc import Mapping
+from enum import Enum, auto
+from functools import lru_cache
 
 from shared.phone import mask_phone
 
@@ -19,6 +21,8 @@ _SECRET_KEY = re.compile(
 )
 _PAYLOAD_KEY = re.compile(r"^(payload|body|summary|transcript|recording_url|structured_data)$")
 _ID_KEY = re.compile(r"(^|_)ids?$")
+# What `shared.ids` makes: a prefix and a UUID's hexadecimal digits.
+_OWN_ID = re.compile(r"[a-z]{2}_[0-9a-f]{32}")
 _SECRET_TEXT = re.compile(
     r"(?i)(?P<head>\b(?:bearer|basic)\s+"
     r"|\b(?:access_token|refresh_token|client_secret|code_verifier|code|state|token|password)=)"
@@ -39,11 +43,20 @@ _PHONE_TEXT = re.compile(
 )
 
 
+class _Kind(Enum):
+    """What a field holds, by its name."""
+
+    SECRET = auto()
+    ID = auto()
+    TEXT = auto()
+
+
 def redact(key: str, value: object) -> object:
     """Return what may be logged in place of `value`; numbers, booleans and None stay."""
     if value is None or isinstance(value, bool | int | float):
         return value
-    if _SECRET_KEY.search(key) or _PAYLOAD_KEY.search(key):
+    kind = _kind_of(key)
+    if kind is _Kind.SECRET:
         return MASK
     if isinstance(value, Mapping):
         return {str(name): redact(str(name), item) for name, item in value.items()}
@@ -51,7 +64,16 @@ def redact(key: str, value: object) -> object:
         return [redact(key, item) for item in value]
     text = str(value)
     # HubSpot's ids are as long as phone numbers
-    return text if _ID_KEY.search(key) and text.isalnum() else redact_text(text)
+    if kind is _Kind.ID and (text.isalnum() or _OWN_ID.fullmatch(text)):
+        return text
+    return redact_text(text)
+
+
+@lru_cache(maxsize=1000)
+def _kind_of(key: str) -> _Kind:
+    if _SECRET_KEY.search(key) or _PAYLOAD_KEY.search(key):
+        return _Kind.SECRET
+    return _Kind.ID if _ID_KEY.search(key) else _Kind.TEXT
 
 
 def redact_text(text: str) -> str:
@@ -64,7 +86,9 @@ def _mask_secret(match: re.Match[str]) -> str:
 
 
 def _mask_phone(match: re.Match[str]) -> str:
+    if match["keep"]:
+        return match[0]
     digits = sum(character.isdigit() for character in match[0])
-    if match["keep"] or not LEAST_PHONE_DIGITS <= digits <= MOST_PHONE_DIGITS:
+    if not LEAST_PHONE_DIGITS <= digits <= MOST_PHONE_DIGITS:
         return match[0]
     return mask_phone(match[0])

@@ -5,7 +5,7 @@ from collections.abc import Collection
 import pytest
 from sqlalchemy import select, update
 
-from shared.calls import store_call
+from shared.calls import LIVE_LANE, NewCall, store_calls
 from shared.db import Database
 from shared.models import SyncLog
 from tests.cli.conftest import Invoke
@@ -13,14 +13,19 @@ from tests.cli.conftest import Invoke
 
 def store(database: Database, user_id: str, call_id: str, **outcome: str) -> None:
     with database.begin() as session:
-        stored = store_call(
+        stored = store_calls(
             session,
-            user_id=user_id,
-            workspace_id="ws_1",
-            call_id=call_id,
-            phone_number=None,
-            payload={"call_id": call_id},
-        )
+            [
+                NewCall(
+                    user_id=user_id,
+                    workspace_id="ws_1",
+                    call_id=call_id,
+                    phone_number=None,
+                    payload={"call_id": call_id},
+                )
+            ],
+            lane=LIVE_LANE,
+        )[0]
         ended = {"next_attempt_at": None, "error_message": "It failed.", **outcome}
         session.execute(update(SyncLog).where(SyncLog.id == stored.log_id).values(**ended))
 

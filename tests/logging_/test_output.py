@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from datetime import datetime, timedelta
+from pathlib import Path
 
 PROGRAM = """
 import logging, sys
@@ -55,6 +56,19 @@ def test_every_line_is_json_with_what_it_belongs_to() -> None:
     assert retried["log_id"] == "hs_1"
     assert (accessed["event"], "log_id" in accessed) == ("GET / 200", False)
     assert "RuntimeError: no answer from ***0123" in failed["exception"]
+
+
+def test_log_that_nobody_reads_does_not_end_the_work() -> None:
+    program = PROGRAM.format(log_format="'json'") + "\nprint('worked on', file=sys.stderr)"
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(  # noqa: S603 - the program is above
+            [sys.executable, "-c", program],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert "worked on" in done.stderr
 
 
 def test_console_lines_are_for_people_and_hide_the_same() -> None:

@@ -3,13 +3,14 @@
 import json
 import logging
 import re
+import sys
 from collections.abc import Iterator
 from io import StringIO
 
 import pytest
 import structlog
 
-from shared.logging import configure_logging, make_formatter
+from shared.logging import configure_logging
 from tests.pipeline.conftest import Interrupted
 from tests.pipeline.interruptions import CREATE
 from tests.pipeline.workspaces import PHONE, Workspace
@@ -20,15 +21,13 @@ TOKEN = re.compile(r"CSandbox[\w-]+|na1-[0-9a-f]{8}|sandbox-client-secret")
 
 
 @pytest.fixture
-def lines() -> Iterator[StringIO]:
+def lines(monkeypatch: pytest.MonkeyPatch) -> Iterator[StringIO]:
     """What would stand on stdout of a worker, as JSON lines."""
     root = logging.getLogger()
     before = root.handlers[:], root.level
     lines = StringIO()
+    monkeypatch.setattr(sys, "stdout", lines)
     configure_logging("debug", "json")
-    handler = logging.StreamHandler(lines)
-    handler.setFormatter(make_formatter("json"))
-    root.handlers[:] = [handler]
     yield lines
     root.handlers[:], level = before
     root.setLevel(level)

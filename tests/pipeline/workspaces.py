@@ -14,7 +14,7 @@ from local.hubspot.world import LoggedRequest
 from shared import connections
 from shared.accounts import AccountState, load_account
 from shared.call_details import CallDetails
-from shared.calls import store_call
+from shared.calls import LIVE_LANE, NewCall, store_calls
 from shared.connections import Grant
 from shared.hubspot.client import HubSpotClient
 from shared.hubspot.models import NewNote
@@ -100,14 +100,19 @@ class Workspace:
         """Store a call as intake does; returns its log id."""
         call = CallDetails(call_id=call_id or f"call_{uuid4().hex[:8]}", **details)
         with self.worker.database.begin() as session:
-            return store_call(
+            return store_calls(
                 session,
-                user_id=self.user_id,
-                workspace_id=self.workspace_id,
-                call_id=call.call_id,
-                phone_number=phone,
-                payload=call.to_payload(),
-            ).log_id
+                [
+                    NewCall(
+                        user_id=self.user_id,
+                        workspace_id=self.workspace_id,
+                        call_id=call.call_id,
+                        phone_number=phone,
+                        payload=call.to_payload(),
+                    )
+                ],
+                lane=LIVE_LANE,
+            )[0].log_id
 
     def delete_payload(self, log_id: str) -> None:
         with self.worker.database.begin() as session:

@@ -11,7 +11,7 @@ from sqlalchemy import text, update
 from cli import main
 from commands import erase as erase_command
 from shared import erasure
-from shared.calls import store_call
+from shared.calls import LIVE_LANE, NewCall, store_calls
 from shared.db import Database
 from shared.models import Base, Connection
 from shared.outcomes import Outcome
@@ -54,14 +54,19 @@ def erase(postgres_url: str, valkey_url: str) -> Erase:
 
 def store(tenant: Tenant, call_id: str, number: str | None, **payload: Any) -> str:
     with tenant.database.begin() as session:
-        return store_call(
+        return store_calls(
             session,
-            user_id=tenant.user_id,
-            workspace_id=tenant.workspace_id,
-            call_id=call_id,
-            phone_number=number,
-            payload={"call_id": call_id, "summary": "Mildred wants a cat", **payload},
-        ).log_id
+            [
+                NewCall(
+                    user_id=tenant.user_id,
+                    workspace_id=tenant.workspace_id,
+                    call_id=call_id,
+                    phone_number=number,
+                    payload={"call_id": call_id, "summary": "Mildred wants a cat", **payload},
+                )
+            ],
+            lane=LIVE_LANE,
+        )[0].log_id
 
 
 def fail(call_id: str, fence: int) -> Outcome:

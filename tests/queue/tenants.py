@@ -8,7 +8,7 @@ from uuid import uuid4
 from sqlalchemy import ColumnElement, func, select, update
 
 from shared import connections
-from shared.calls import store_call
+from shared.calls import NewCall, store_calls
 from shared.claims import ClaimedCall, claim_due_calls, release_calls, return_expired_claims
 from shared.connections import Grant
 from shared.db import Database
@@ -45,14 +45,18 @@ class Tenant:
         """Store calls, with columns changed as wanted; returns their log ids."""
         with self.database.begin() as session:
             ids = [
-                store_call(
+                store_calls(
                     session,
-                    **self.identity,
-                    call_id=f"call_{uuid4().hex}",
-                    phone_number="+12025550123",
-                    payload={},
+                    [
+                        NewCall(
+                            **self.identity,
+                            call_id=f"call_{uuid4().hex}",
+                            phone_number="+12025550123",
+                            payload={},
+                        )
+                    ],
                     lane=lane,
-                ).log_id
+                )[0].log_id
                 for _ in range(count)
             ]
         if changes:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
-from shared.calls import BACKFILL_LANE, NewCall, StoredCall, store_call, store_calls
+from shared.calls import BACKFILL_LANE, LIVE_LANE, NewCall, StoredCall, store_calls
 from shared.db import Database
 from shared.models import Call, SyncLog
 from shared.setting_values import sqlalchemy_url
@@ -28,7 +28,9 @@ def wide_database(postgres_url: str) -> Iterator[Database]:
     database.dispose()
 
 
-def deliver(database: Database, call_id: str = "call_1", **fields: Any) -> StoredCall:
+def deliver(
+    database: Database, call_id: str = "call_1", *, lane: int = LIVE_LANE, **fields: Any
+) -> StoredCall:
     usual: dict[str, Any] = {
         "user_id": "user_1",
         "workspace_id": "ws_1",
@@ -36,7 +38,7 @@ def deliver(database: Database, call_id: str = "call_1", **fields: Any) -> Store
         "payload": {"summary": "first"},
     }
     with database.begin() as session:
-        return store_call(session, call_id=call_id, **usual | fields)
+        return store_calls(session, [NewCall(call_id=call_id, **usual | fields)], lane=lane)[0]
 
 
 def test_call_delivered_at_the_same_time_becomes_one_row(
@@ -113,6 +115,7 @@ def test_many_calls_are_told_in_the_order_given(tenant: Tenant, make_tenant: Mak
                 new_call("call_1", user_id="user_2"),
                 new_call("call_3"),
             ],
+            lane=BACKFILL_LANE,
         )
 
     assert two == StoredCall(known.log_id, is_duplicate=True, connection_id=None)
@@ -136,7 +139,7 @@ def test_same_calls_stored_at_the_same_time_in_any_order_are_stored_once(
         order = Random(seed).sample(range(len(calls)), len(calls))
         barrier.wait()
         with wide_database.begin() as session:
-            stored = store_calls(session, [calls[place] for place in order])
+            stored = store_calls(session, [calls[place] for place in order], lane=BACKFILL_LANE)
         return [
             each.log_id for _, each in sorted(zip(order, stored, strict=True), key=itemgetter(0))
         ]

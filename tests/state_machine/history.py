@@ -6,7 +6,7 @@ from typing import Final, cast
 
 from sqlalchemy import ColumnElement, DateTime, delete, func, select, update
 
-from shared.calls import StoredCall, store_call
+from shared.calls import LIVE_LANE, NewCall, StoredCall, store_calls
 from shared.claims import return_expired_claims
 from shared.connections import CONNECTED, find_connection
 from shared.db import Database
@@ -62,14 +62,19 @@ class History:
     def deliver(self, call_id: str) -> StoredCall:
         """A webhook arrives, perhaps not for the first time."""
         with self.tenant.database.begin() as session:
-            return store_call(
+            return store_calls(
                 session,
-                user_id=self.tenant.user_id,
-                workspace_id=self.tenant.workspace_id,
-                call_id=call_id,
-                phone_number=PHONE,
-                payload={"call_id": call_id, **self.tenant.identity},
-            )
+                [
+                    NewCall(
+                        user_id=self.tenant.user_id,
+                        workspace_id=self.tenant.workspace_id,
+                        call_id=call_id,
+                        phone_number=PHONE,
+                        payload={"call_id": call_id, **self.tenant.identity},
+                    )
+                ],
+                lane=LIVE_LANE,
+            )[0]
 
     def connection(self) -> Connection | None:
         """The connection, live or not; None before the first."""
