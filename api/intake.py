@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 import structlog
-from structlog.contextvars import bound_contextvars
 
 from api.call_ended import EndedCall
 from api.services import services
@@ -17,14 +16,14 @@ def accept_call(call: EndedCall) -> StoredCall:
     """Store a call; when this returns it is committed."""
     stored = services().group_commit.store(call.to_store(carried()))
     annotate({"callsync.log_id": stored.log_id, "callsync.connection_id": stored.connection_id})
-    with bound_contextvars(log_id=stored.log_id):
-        if stored.connection_id is not None:
-            services().waker.wake(stored.connection_id)
-        log.info(
-            "call_accepted",
-            connection_id=stored.connection_id,
-            is_duplicate=stored.is_duplicate,
-        )
+    if stored.connection_id is not None:
+        services().waker.wake(stored.connection_id)
+    log.info(
+        "call_accepted",
+        log_id=stored.log_id,
+        connection_id=stored.connection_id,
+        is_duplicate=stored.is_duplicate,
+    )
     return stored
 
 

@@ -8,6 +8,7 @@ from standardwebhooks import Webhook, WebhookVerificationError
 from api.errors import InvalidSignatureError, WrongWorkspaceError
 from shared.settings import WebhookSecret
 
+SIGNATURE_HEADERS = ("webhook-id", "webhook-timestamp", "webhook-signature")
 INVALID_SIGNATURE = (
     "The webhook's signature does not fit, or its timestamp is more than 5 minutes off. Sign"
     " webhook-id, webhook-timestamp and the raw body with a current secret, as Standard Webhooks"
