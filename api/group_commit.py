@@ -7,6 +7,7 @@ with everybody else who does.
 
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from typing import Final
 
 from sqlalchemy.exc import InterfaceError, InternalError, OperationalError
@@ -59,13 +60,11 @@ class GroupCommit:
     def _commit_waiting(self) -> None:
         """Store whatever waits; nothing if another transaction has taken it along."""
         batch: list[_Waiting] = []
-        while self._waiting and len(batch) < MOST_IN_ONE:
-            try:
+        with suppress(IndexError):  # nobody waits any more
+            while len(batch) < MOST_IN_ONE:
                 waiting = self._waiting.popleft()
-            except IndexError:  # the other thread was faster
-                break
-            if waiting[1].set_running_or_notify_cancel():
-                batch.append(waiting)
+                if waiting[1].set_running_or_notify_cancel():
+                    batch.append(waiting)
         if batch:
             self._commit(batch)
 

@@ -5,14 +5,13 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 import click
-from rich.console import Console
 
 from bench import big_log, draining, intake, limits, memory, neighbours
 from bench.report import cells, keep, print_table, write_page
 from bench.results import Result
+from local.consoles import open_console
 from local.interrupts import heed_interrupts
 
-WIDTH: Final = 200
 BENCHMARKS: Final[dict[str, Callable[[int], Iterator[Result]]]] = {
     "limits": limits.measure,
     "accounts": neighbours.measure_many,
@@ -33,8 +32,7 @@ BENCHMARKS: Final[dict[str, Callable[[int], Iterator[Result]]]] = {
 def main(*, only: tuple[str, ...], runs: int, write: bool) -> None:
     """Measure ours beside its peers, in one run, and say which goals are met."""
     heed_interrupts()
-    # Where nobody looks, a line is not cut to the width of a terminal.
-    console = Console(width=None if sys.stdout.isatty() else WIDTH)
+    console = open_console()
     results: list[Result] = []
     for name, measure in BENCHMARKS.items():
         if only and name not in only:

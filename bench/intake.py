@@ -1,6 +1,5 @@
 """Accepting webhooks: verify, validate, insert durably, answer; and how soon the note is there."""
 
-import time
 from collections.abc import Iterator
 from statistics import median, quantiles
 from typing import Final
@@ -78,28 +77,12 @@ def measure_latency(runs: int) -> Iterator[Result]:
     with Rig(latency_ms=0) as rig:
         for number in range(runs):
             workspace = rig.connect_workspace(number)
-            waits = _single_calls(rig, workspace)
+            waits = rig.time_single_calls(workspace, phone_numbers(SINGLE_CALLS))
             medians.append(median(waits))
             p99s.append(quantiles(waits, n=100, method="inclusive")[98])
     name = "webhook answered to note written, idle, without HubSpot's latency"
     yield Result(f"{name}: median", "ms", medians, goal=Goal(30, is_least=False, of="ours"))
     yield Result(f"{name}: p99", "ms", p99s, goal=Goal(100, is_least=False, of="ours"))
-
-
-def _single_calls(rig: Rig, workspace: Workspace) -> list[float]:
-    """Milliseconds until the note of each of some calls was written."""
-    numbers = phone_numbers(SINGLE_CALLS)
-    rig.add_contacts(workspace, numbers)
-    answered = []
-    for number in numbers:
-        request = rig.webhooks([workspace.call(number)])
-        send_in_turn(rig.stack.api_url, request, connections=1).require(202)
-        answered.append(time.time() * MS)
-        rig.wait_until_settled(workspace)
-        # Searches have a rhythm of their own, in which an idle account never is.
-        time.sleep(0.3)
-    notes = rig.sandbox.notes(workspace.hub_id)
-    return [note.created_ms - at for note, at in zip(notes, answered, strict=True)]
 
 
 def _capacity(rig: Rig, workspace: Workspace) -> float:

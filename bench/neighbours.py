@@ -14,8 +14,6 @@ from bench.rig import Rig, Workspace, phone_numbers
 WAITING: Final = 100_000
 CONTACTS_OF_NEIGHBOUR: Final = 2000
 SINGLE_CALLS: Final = 100
-PAUSE_S: Final = 0.3
-MS: Final = 1000
 
 ACCOUNTS: Final = 200
 TRICKLE_PER_SECOND: Final = 100.0
@@ -92,16 +90,5 @@ def measure_many(_runs: int) -> Iterator[Result]:
 
 def _p99(rig: Rig, workspace: Workspace, *, first: int) -> float:
     """Milliseconds from a webhook's answer to its note, HubSpot's time included."""
-    numbers = phone_numbers(SINGLE_CALLS, first=first)
-    rig.add_contacts(workspace, numbers)
-    known = len(rig.sandbox.notes(workspace.hub_id))
-    answered = []
-    for number in numbers:
-        request = rig.webhooks([workspace.call(number)])
-        send_in_turn(rig.stack.api_url, request, connections=1).require(202)
-        answered.append(time.time() * MS)
-        rig.wait_until_settled(workspace)
-        time.sleep(PAUSE_S)
-    notes = rig.sandbox.notes(workspace.hub_id)[known:]
-    waits = [note.created_ms - at for note, at in zip(notes, answered, strict=True)]
+    waits = rig.time_single_calls(workspace, phone_numbers(SINGLE_CALLS, first=first))
     return quantiles(waits, n=100, method="inclusive")[98]

@@ -15,7 +15,7 @@ import psutil
 import psycopg
 from standardwebhooks import Webhook
 
-from bench.load import make_request
+from bench.load import make_request, send_in_turn
 from local import services
 from local.hubspot.client import SandboxControl
 from local.processes import Process
@@ -32,6 +32,8 @@ JITTER_MS: Final = 100
 
 SETTLE_TIMEOUT_S: Final = 900.0
 POLL_S: Final = 0.25
+# Searches of one account have a rhythm, in which an idle account never is.
+PAUSE_S: Final = 0.3
 ROWS_A_TRANSACTION: Final = 500
 _STORE_MANY: Final = """
     WITH made AS (
@@ -214,6 +216,23 @@ class Rig:
             if time.monotonic() > ends_at:
                 raise TimeoutError(f"{left} calls are still pending")
             time.sleep(POLL_S)
+
+    def time_single_calls(self, workspace: Workspace, numbers: Sequence[str]) -> list[float]:
+        """Milliseconds from a webhook's answer to its note, for one call after another.
+
+        The numbers must be new to the account.
+        """
+        self.add_contacts(workspace, numbers)
+        known = len(self.sandbox.notes(workspace.hub_id))
+        answered = []
+        for number in numbers:
+            request = self.webhooks([workspace.call(number)])
+            send_in_turn(self.stack.api_url, request, connections=1).require(202)
+            answered.append(time.time() * 1000)
+            self.wait_until_settled(workspace)
+            time.sleep(PAUSE_S)
+        notes = self.sandbox.notes(workspace.hub_id)[known:]
+        return [note.created_ms - at for note, at in zip(notes, answered, strict=True)]
 
     def start_worker(self, number: int = 1) -> Process:
         """Start a worker of ours."""

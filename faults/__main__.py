@@ -12,10 +12,10 @@ from faults.fleet import Fleet
 from faults.report import print_table, write_page
 from faults.results import Result
 from faults.scenarios import ALL
+from local.consoles import open_console
 from local.interrupts import heed_interrupts, uninterrupted
 
 WORKERS = 3
-WIDTH = 160
 
 
 @click.command()
@@ -39,8 +39,7 @@ def main(
     adds: bool,
 ) -> None:
     """Break everything on purpose and see that no call is lost and no note is written twice."""
-    # Where nobody looks, a line is not cut to the width of a terminal.
-    console = Console(width=None if sys.stdout.isatty() else WIDTH)
+    console = open_console()
     chosen = [each for each in ALL if not wanted or each.name.startswith(wanted)]
     if lists or not chosen:
         for each in chosen or ALL:

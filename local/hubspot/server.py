@@ -71,9 +71,7 @@ class _Handler(BaseHTTPRequestHandler):
             if error.is_reset:
                 _reset(self.connection)
             return
-        except Exception:  # noqa: BLE001 -- see below
-            # A defect of the sandbox must not look like a dropped connection, which is a fault that
-            # scenarios ask for: it is a 500, with its traceback in the log.
+        except Exception:  # noqa: BLE001 -- unanswered, a defect would pass for a scenario's fault
             traceback.print_exc()
             status, headers, content = "500 INTERNAL SERVER ERROR", [], b""
         code, _, reason = status.partition(" ")
