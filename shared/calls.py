@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 from sqlalchemy.orm import Session
 
 from shared.ids import new_log_id
@@ -89,7 +89,9 @@ _FIND = text("""
 """)
 
 
-def store_calls(session: Session, calls: Sequence[NewCall], *, lane: int) -> list[StoredCall]:
+def store_calls(
+    session: Session | Connection, calls: Sequence[NewCall], *, lane: int
+) -> list[StoredCall]:
     """Store calls as pending, or find the copies that came first; in two statements at most.
 
     Args:
@@ -117,7 +119,9 @@ def store_calls(session: Session, calls: Sequence[NewCall], *, lane: int) -> lis
     ]
 
 
-def find_stored(session: Session, calls: Sequence[NewCall]) -> dict[tuple[str, str, str], str]:
+def find_stored(
+    session: Session | Connection, calls: Sequence[NewCall]
+) -> dict[tuple[str, str, str], str]:
     """The log ids of those calls that are stored, by their identity."""
     if not calls:
         return {}

@@ -9,6 +9,7 @@ cost three times as much.
 
 import logging
 import sys
+from collections import deque
 from collections.abc import Mapping
 from contextlib import suppress
 from functools import partial
@@ -24,6 +25,7 @@ from shared.settings import LogFormat, LogLevel
 
 # Servers and libraries that bring handlers of their own.
 FOREIGN_LOGGERS = ("_granian", "granian.access", "celery", "celery.task", "tornado.access")
+MOST_WAITING_LINES = 10_000
 # Set by the processors below, whatever anybody says.
 OWN_FIELDS = frozenset({"level", "logger", "timestamp"})
 
@@ -38,7 +40,7 @@ def configure_logging(level: LogLevel = "info", log_format: LogFormat | None = N
     log_format = log_format or ("console" if sys.stdout.isatty() else "json")
     structlog.configure(
         processors=[*_enrichers(), *_renderers(log_format)],
-        logger_factory=partial(_Output, sys.stdout),
+        logger_factory=partial(_Output, Lines(sys.stdout)),
         wrapper_class=structlog.make_filtering_bound_logger(level),
     )
     handler = logging.StreamHandler(sys.stdout)
@@ -57,20 +59,46 @@ def configure_logging(level: LogLevel = "info", log_format: LogFormat | None = N
         foreign.propagate = True
 
 
-class _Output:
-    """Writes finished lines, under a logger's name."""
+class Lines:
+    """Writes lines to a stream from any thread.
 
-    _lock = Lock()
+    Whoever finds another thread writing leaves its line to that one: threads that wait for each
+    other's writes would cost as much again as the lines.
+    """
 
-    def __init__(self, stream: TextIO, name: str = "") -> None:
+    def __init__(self, stream: TextIO) -> None:
         self._stream = stream
+        # A stream that takes nothing costs the oldest lines, not the memory.
+        self._waiting: deque[str] = deque(maxlen=MOST_WAITING_LINES)
+        self._is_writing = Lock()
+
+    def write(self, line: str) -> None:
+        """Write a line, or have it written; never raises, and waits for no other thread."""
+        self._waiting.append(line + "\n")
+        # Again after the release: a line may have come between the last write and it.
+        while self._waiting and self._is_writing.acquire(blocking=False):
+            try:
+                self._write_waiting()
+            finally:
+                self._is_writing.release()
+
+    def _write_waiting(self) -> None:
+        lines = [self._waiting.popleft() for _ in range(len(self._waiting))]
+        # A log that nobody reads any more must not end the work that it tells of.
+        with suppress(OSError, ValueError):
+            self._stream.write("".join(lines))
+            self._stream.flush()
+
+
+class _Output:
+    """Lines under a logger's name."""
+
+    def __init__(self, lines: Lines, name: str = "") -> None:
+        self._lines = lines
         self.name = name
 
     def _write(self, line: str) -> None:
-        # A log that nobody reads any more must not end the work that it tells of.
-        with self._lock, suppress(OSError, ValueError):
-            self._stream.write(line + "\n")
-            self._stream.flush()
+        self._lines.write(line)
 
     # The names that structlog looks up.
     debug = info = warning = error = critical = _write

@@ -118,6 +118,8 @@ def mask_phone(raw: str | None) -> str:
 
 def _tidy(raw: str) -> str:
     """Fold full-width and foreign digits to ASCII and drop invisible marks left by copying."""
+    if raw.isascii() and raw.isprintable():
+        return raw.strip()
     folded = unicodedata.normalize("NFKC", raw)
     return "".join(
         str(unicodedata.decimal(char)) if char.isdecimal() else char

@@ -1,15 +1,17 @@
 """Calls that come at the same time share a transaction, and nothing but that."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from threading import Event, Semaphore
+from types import SimpleNamespace
 from typing import Any, cast
 from uuid import uuid4
 
 import pytest
+from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError, OperationalError
-from sqlalchemy.orm import Session
 
 from api import group_commit
 from api.errors import TryLaterError
@@ -21,25 +23,25 @@ PATIENCE_S = 10.0
 UNSTORABLE = "+1202555\x000123"
 
 
-class GatedDatabase:
+class GatedEngine:
     """Counts transactions, and lets them begin when the gate is open and Postgres is there."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
         self.gate = Event()
         self.begun = Semaphore(0)
         self.transactions = 0
         self.is_away = False
 
     @contextmanager
-    def begin(self) -> Iterator[Session]:
+    def begin(self) -> Iterator[Connection]:
         self.transactions += 1
         self.begun.release()
         assert self.gate.wait(PATIENCE_S)
         if self.is_away:
             raise OperationalError("INSERT", {}, Exception("away"))
-        with self._database.begin() as session:
-            yield session
+        with self._engine.begin() as connection:
+            yield connection
 
 
 def new_call(user_id: str, **fields: Any) -> NewCall:
@@ -53,8 +55,13 @@ def user_id() -> str:
 
 
 @pytest.fixture
-def gated(database: Database) -> GatedDatabase:
-    return GatedDatabase(database)
+def gated(database: Database) -> GatedEngine:
+    return GatedEngine(database.engine)
+
+
+@pytest.fixture
+def group(gated: GatedEngine) -> GroupCommit:
+    return GroupCommit(cast("Database", SimpleNamespace(engine=gated)))
 
 
 @pytest.fixture
@@ -67,30 +74,32 @@ class Crowd:
     """Calls that were all delivered while as many transactions as may be are under way."""
 
     def __init__(
-        self,
-        group: GroupCommit,
-        gated: GatedDatabase,
-        pool: ThreadPoolExecutor,
-        user_id: str,
-        calls: list[NewCall],
+        self, group: GroupCommit, gated: GatedEngine, pool: ThreadPoolExecutor, calls: list[NewCall]
     ) -> None:
         self.leaders = []
         for _ in range(TRANSACTIONS_AT_ONCE):
-            self.leaders.append(pool.submit(group.store, new_call(user_id)))
+            self.leaders.append(pool.submit(group.store, new_call("user_leading")))
             assert gated.begun.acquire(timeout=PATIENCE_S)
         self.results: list[Future[StoredCall]] = []
         for waiting, call in enumerate(calls, 1):
             self.results.append(pool.submit(group.store, call))
-            while len(group._waiting) < waiting:
+            while group._waiting.qsize() < waiting:
                 Event().wait(0.001)
 
 
+Gather = Callable[[list[NewCall]], Crowd]
+
+
+@pytest.fixture
+def gather(group: GroupCommit, gated: GatedEngine, pool: ThreadPoolExecutor) -> Gather:
+    return partial(Crowd, group, gated, pool)
+
+
 def test_calls_that_wait_share_the_next_transaction(
-    gated: GatedDatabase, pool: ThreadPoolExecutor, user_id: str, database: Database
+    gated: GatedEngine, gather: Gather, user_id: str, database: Database
 ) -> None:
     calls = [new_call(user_id) for _ in range(20)]
-    group = GroupCommit(cast("Database", gated))
-    crowd = Crowd(group, gated, pool, user_id, calls)
+    crowd = gather(calls)
     gated.gate.set()
     stored = [each.result() for each in crowd.results]
 
@@ -102,10 +111,9 @@ def test_calls_that_wait_share_the_next_transaction(
 
 
 def test_copies_in_one_transaction_are_one_call(
-    gated: GatedDatabase, pool: ThreadPoolExecutor, user_id: str
+    gated: GatedEngine, gather: Gather, user_id: str
 ) -> None:
-    group = GroupCommit(cast("Database", gated))
-    crowd = Crowd(group, gated, pool, user_id, [new_call(user_id, call_id="same")] * 20)
+    crowd = gather([new_call(user_id, call_id="same")] * 20)
     gated.gate.set()
     stored = [each.result() for each in crowd.results]
 
@@ -114,12 +122,11 @@ def test_copies_in_one_transaction_are_one_call(
 
 
 def test_call_that_cannot_be_stored_fails_alone(
-    gated: GatedDatabase, pool: ThreadPoolExecutor, user_id: str
+    gated: GatedEngine, gather: Gather, user_id: str
 ) -> None:
     calls = [new_call(user_id) for _ in range(5)]
     calls.insert(2, new_call(user_id, phone_number=UNSTORABLE))
-    group = GroupCommit(cast("Database", gated))
-    crowd = Crowd(group, gated, pool, user_id, calls)
+    crowd = gather(calls)
     gated.gate.set()
 
     with pytest.raises(DBAPIError):
@@ -128,10 +135,9 @@ def test_call_that_cannot_be_stored_fails_alone(
 
 
 def test_everybody_is_told_when_postgres_is_away_and_nobody_tries_alone(
-    gated: GatedDatabase, pool: ThreadPoolExecutor, user_id: str
+    gated: GatedEngine, gather: Gather, user_id: str
 ) -> None:
-    group = GroupCommit(cast("Database", gated))
-    crowd = Crowd(group, gated, pool, user_id, [new_call(user_id) for _ in range(20)])
+    crowd = gather([new_call(user_id) for _ in range(20)])
     gated.is_away = True
     gated.gate.set()
 
@@ -142,22 +148,21 @@ def test_everybody_is_told_when_postgres_is_away_and_nobody_tries_alone(
 
 
 def test_call_whose_turn_does_not_come_is_not_stored(
-    gated: GatedDatabase,
-    pool: ThreadPoolExecutor,
-    user_id: str,
+    gated: GatedEngine,
+    group: GroupCommit,
+    gather: Gather,
     database: Database,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(group_commit, "WAIT_S", 0.05)
-    late = new_call(user_id)
-    group = GroupCommit(cast("Database", gated))
-    crowd = Crowd(group, gated, pool, user_id, [])
+    late = new_call("user_late")
+    crowd = gather([])
     with pytest.raises(TryLaterError):
         group.store(late)
     gated.gate.set()
 
     # Those that were under way are waited for, however long it took.
     assert not any(each.result().is_duplicate for each in crowd.leaders)
-    assert not group.store(new_call(user_id)).is_duplicate
+    assert not group.store(new_call("user_late")).is_duplicate
     with database.begin() as session:
         assert find_stored(session, [late]) == {}

@@ -1,10 +1,21 @@
-"""What a process prints: run in a process of its own, because logging belongs to the process."""
+"""What a process prints, mostly in one of its own, because logging belongs to the process."""
 
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
+from io import StringIO
 from pathlib import Path
+from threading import Event
+
+import pytest
+
+from shared import logging
+from shared.logging import Lines
+
+PATIENCE_S = 10.0
 
 PROGRAM = """
 import logging, sys
@@ -69,6 +80,60 @@ def test_log_that_nobody_reads_does_not_end_the_work() -> None:
             check=False,
         )
     assert "worked on" in done.stderr
+
+
+class StuckStream(StringIO):
+    """Takes nothing while it is stuck."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_asked = Event()
+        self.is_free = Event()
+
+    def write(self, text: str) -> int:
+        self.is_asked.set()
+        assert self.is_free.wait(PATIENCE_S)
+        return super().write(text)
+
+
+@pytest.fixture
+def stuck() -> Iterator[StuckStream]:
+    stream = StuckStream()
+    yield stream
+    stream.is_free.set()
+
+
+def test_lines_of_many_threads_come_whole_and_once() -> None:
+    stream = StringIO()
+    lines = Lines(stream)
+    with ThreadPoolExecutor(16) as pool:
+        list(pool.map(lines.write, map(str, range(5000))))
+    assert sorted(map(int, stream.getvalue().splitlines())) == list(range(5000))
+
+
+def test_nobody_waits_for_a_line_that_another_thread_is_writing(stuck: StuckStream) -> None:
+    lines = Lines(stuck)
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(lines.write, "first")
+        assert stuck.is_asked.wait(PATIENCE_S)
+        lines.write("second")
+        assert not first.done()
+        stuck.is_free.set()
+    assert stuck.getvalue() == "first\nsecond\n"
+
+
+def test_log_that_is_stuck_keeps_the_latest_lines(
+    stuck: StuckStream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logging, "MOST_WAITING_LINES", 3)
+    lines = Lines(stuck)
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(lines.write, "first")
+        assert stuck.is_asked.wait(PATIENCE_S)
+        for number in range(10):
+            lines.write(str(number))
+        stuck.is_free.set()
+    assert stuck.getvalue().split() == ["first", "7", "8", "9"]
 
 
 def test_console_lines_are_for_people_and_hide_the_same() -> None:
