@@ -1,5 +1,6 @@
 """The WSGI application for any server: `granian --interface wsgi api.wsgi:app`, gunicorn …."""
 
+import gc
 import sys
 
 from flask import Flask
@@ -21,7 +22,11 @@ def make_app() -> Flask:
     note_build("api")
     if settings.otel_exporter_otlp_endpoint is not None:
         start_tracing("api")
-    return create_app(settings)
+    app = create_app(settings)
+    # What is loaded by now stays. To look for garbage in it would hold up every request, for a
+    # tenth of a second.
+    gc.freeze()
+    return app
 
 
 app = make_app()

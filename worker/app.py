@@ -1,5 +1,6 @@
 """The Celery application as its standard commands find it: worker, beat and Flower."""
 
+import gc
 import os
 import sys
 from collections.abc import Callable
@@ -77,6 +78,7 @@ def _start_sweeping(**_: Any) -> None:
     _at_end.append(sweep.stop)
     if _settings.metrics_port is not None:
         _at_end.append(serve_metrics(_settings.metrics_port))
+    gc.freeze()  # what is loaded by now stays; to look for garbage in it would hold up every turn
     log.info("worker_started")
 
 
