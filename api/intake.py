@@ -18,12 +18,6 @@ def accept_call(call: EndedCall) -> StoredCall:
     annotate({"callsync.log_id": stored.log_id, "callsync.connection_id": stored.connection_id})
     if stored.connection_id is not None:
         services().waker.wake(stored.connection_id)
-    log.info(
-        "call_accepted",
-        log_id=stored.log_id,
-        connection_id=stored.connection_id,
-        is_duplicate=stored.is_duplicate,
-    )
     return stored
 
 

@@ -10,20 +10,23 @@ from typing import Final
 
 from faults.proxy import Link
 
-COMMITTED: Final = b"C\x00\x00\x00\x0bCOMMIT\x00"
+# Ready for the next query, outside any transaction: a commit has been carried out.
+COMMITTED: Final = b"Z\x00\x00\x00\x05I"
 _LENGTH_BYTES: Final = 4
 
 
 class Conversation:
     """What one client has said: its prepared statements, and the transaction it is in.
 
-    `commits` is true while the piece that was heard last asks for a commit.
+    `commits` is true while the piece that was heard last asks for a commit, be it by a statement
+    outside a transaction, which commits itself.
     """
 
     def __init__(self) -> None:
         self.commits = False
         self._heard = b""
         self._is_started = False
+        self._is_in_transaction = False
         self._prepared: dict[bytes, bytes] = {}
         self._transaction: list[bytes] = []
 
@@ -65,12 +68,18 @@ class Conversation:
                 self._run(content.rstrip(b"\0"))
 
     def _run(self, sql: bytes) -> None:
-        if sql.upper() == b"COMMIT":
-            self.commits = True
-        elif sql.upper() == b"ROLLBACK":
-            self._transaction.clear()
-        else:
-            self._transaction.append(sql)
+        match sql.upper():
+            case b"BEGIN":
+                self._is_in_transaction = True
+            case b"ROLLBACK":
+                self._transaction.clear()
+                self._is_in_transaction = False
+            case b"COMMIT":
+                self.commits = True
+                self._is_in_transaction = False
+            case _:
+                self._transaction.append(sql)
+                self.commits = not self._is_in_transaction
 
 
 class Conversations:

@@ -72,7 +72,7 @@ class RequestTrap(StepTrap):
 
 
 class CommitTrap(StepTrap):
-    """Springs on the COMMIT of a transaction in which a statement contained `sql`.
+    """Springs on the commit of a transaction in which a statement contained `sql`.
 
     Before: the server never hears of it. After: it has committed, and nobody is told.
     """

@@ -95,7 +95,8 @@ def store_calls(
     """Store calls as pending, or find the copies that came first; in two statements at most.
 
     Args:
-        session: An open transaction; the calls count as accepted once it has committed.
+        session: An open transaction; the calls count as accepted once it has committed. Or a
+            connection on which each statement commits itself: all calls are stored by one.
         calls: In any order. Of several with the same identity the first is stored.
         lane: `LIVE_LANE`, or `BACKFILL_LANE` for calls that may wait.
 

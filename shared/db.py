@@ -66,6 +66,8 @@ class Database:
                 "tcp_user_timeout": 10_000,
             },
         )
+        # Each statement is a transaction of its own, in one round trip instead of three.
+        self.autocommit: Engine = self.engine.execution_options(isolation_level="AUTOCOMMIT")
         self._silence_s = silence_s
         event.listen(self.engine, "do_connect", self._connect)
         event.listen(self.engine, "handle_error", _leave_out_values)

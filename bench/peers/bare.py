@@ -8,7 +8,9 @@ from sqlalchemy import create_engine, text
 
 app = Flask(__name__)
 _engine = create_engine(
-    os.environ["DATABASE_URL"].replace("postgresql:", "postgresql+psycopg:", 1), pool_size=10
+    os.environ["DATABASE_URL"].replace("postgresql:", "postgresql+psycopg:", 1),
+    pool_size=16,
+    max_overflow=0,
 )
 _INSERT = text("INSERT INTO bare_calls (body) VALUES (:body)")
 

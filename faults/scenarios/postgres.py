@@ -91,7 +91,7 @@ def silent_for_workers(world: World) -> float:
 
 @scenario()
 def commit_of_intake_unanswered(world: World) -> None:
-    """The connection breaks between the COMMIT of a webhook's call and its answer.
+    """The connection breaks between the commit of a webhook's call and its answer.
 
     The webhook gets 503; sent again, it is known as a duplicate and there is one row.
     """
@@ -106,7 +106,7 @@ def commit_of_intake_unanswered(world: World) -> None:
 
 @scenario()
 def commit_of_intake_unheard(world: World) -> None:
-    """The connection breaks before the COMMIT of a webhook's call arrives.
+    """The connection breaks before the statement that commits a webhook's call arrives.
 
     The webhook gets 503; sent again, it is accepted as new.
     """

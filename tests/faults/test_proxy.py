@@ -153,6 +153,7 @@ def message(kind: bytes, content: bytes) -> bytes:
 STARTUP = message(b"", b"\0\x03\0\0user\0me\0\0")
 PREPARE = message(b"P", b"one\0UPDATE calls SET x = 1\0\0\0")
 BIND = message(b"B", b"\0one\0\0\0\0\0\0\0")
+BEGIN = message(b"Q", b"BEGIN\0")
 COMMIT = message(b"Q", b"COMMIT\0")
 
 
@@ -163,12 +164,28 @@ def test_commit_is_caught_only_after_the_statement_it_is_about() -> None:
     assert conversation.commits
     assert not conversation.has_run("UPDATE calls")  # prepared, not run
 
+    conversation.hear(BEGIN)
     conversation.hear(BIND[:5])
     conversation.hear(BIND[5:])
+    assert not conversation.commits
     conversation.hear(COMMIT)
 
     assert conversation.commits
     assert conversation.has_run("UPDATE calls")
+
+
+def test_statement_outside_a_transaction_commits_itself() -> None:
+    conversation = Conversation()
+    conversation.hear(STARTUP + PREPARE)
+    assert not conversation.commits
+
+    conversation.hear(BIND)
+    assert conversation.commits
+    assert conversation.has_run("UPDATE calls")
+
+    conversation.hear(BEGIN)
+    assert not conversation.commits
+    assert not conversation.has_run("UPDATE calls")
 
 
 def test_commit_whose_answer_is_kept_from_the_client(
@@ -176,7 +193,8 @@ def test_commit_whose_answer_is_kept_from_the_client(
 ) -> None:
     trap = CommitTrap(conversations, "UPDATE calls", is_after=True)
     proxy.traps.append(trap)
-    ask(client, STARTUP + PREPARE + BIND)
+    ask(client, STARTUP + PREPARE + BEGIN)
+    ask(client, BIND)
     ask(client, COMMIT)  # the echo is no answer to a commit
     client.sendall(COMMITTED)
 
