@@ -29,7 +29,7 @@ def accept_calls(calls: Sequence[NewCall]) -> list[StoredCall]:
     for connection_id in connection_ids:
         services().waker.wake(connection_id)
     log.info(
-        "calls_accepted",
+        "array_accepted",
         calls=len(stored),
         duplicates=sum(each.is_duplicate for each in stored),
         connections=len(connection_ids),

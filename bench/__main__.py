@@ -6,7 +6,7 @@ from typing import Final
 
 import click
 
-from bench import big_log, draining, intake, limits, memory, neighbours
+from bench import big_log, costs, draining, intake, limits, memory, neighbours
 from bench.report import cells, keep, print_table, write_page
 from bench.results import Result
 from local.consoles import open_console
@@ -17,6 +17,7 @@ BENCHMARKS: Final[dict[str, Callable[[int], Iterator[Result]]]] = {
     "accounts": neighbours.measure_many,
     "draining": draining.measure,
     "intake": intake.measure,
+    "costs": costs.measure,
     "latency": intake.measure_latency,
     "neighbour": neighbours.measure,
     "log": big_log.measure,

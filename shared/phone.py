@@ -20,6 +20,7 @@ SUPPORTED_REGIONS = frozenset(phonenumbers.SUPPORTED_REGIONS)
 
 # What libphonenumber reads; longer text would only keep the expressions below busy.
 MAX_TEXT = 250
+_E164 = re.compile(r"\+[1-9]\d{6,14}", re.ASCII)
 _MAX_E164 = 16  # a plus sign and 15 digits (ITU-T E.164); libphonenumber lets Germany have more
 # Below this a number that libphonenumber does not know is a short code or a fragment.
 _MIN_UNKNOWN_DIGITS = 7
@@ -86,6 +87,10 @@ def parse_phone(raw: str | None, region: str) -> PhoneNumber:
     """
     if raw is not None and len(raw) > MAX_TEXT:
         raise InvalidNumberError("The phone number is too long to be one.")
+    if raw is not None and _E164.fullmatch(raw):  # as most producers send it
+        number = _parse(raw, region)
+        if number is not None and phonenumbers.is_valid_number(number):
+            return _phone_number(number)
     text, is_address = _unwrap_uri(_tidy(raw or ""))
     _refuse_withheld(text)
     if is_address and not re.fullmatch(r"[+\d\s().-]+", text):

@@ -1,10 +1,12 @@
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from shared.phone import (
     SUPPORTED_REGIONS,
     InvalidNumberError,
+    PhoneError,
+    PhoneNumber,
     WithheldNumberError,
     parse_phone,
 )
@@ -200,3 +202,22 @@ def test_reading_a_number_again_changes_nothing(digits: int, written: str) -> No
     except InvalidNumberError:
         return
     assert parse_phone(number.e164, "DE") == number
+
+
+@given(
+    text=st.from_regex(r"\+[1-9][0-9]{6,14}", fullmatch=True),
+    region=st.sampled_from(["US", "DE", "IT"]),
+)
+@example(text="+266696687", region="US")
+@example(text="+86282452253", region="US")
+@example(text="+7378742833", region="US")
+@example(text="+112025550123", region="US")
+@example(text="+4402079460123", region="US")
+def test_a_number_in_e164_is_read_as_any_other_spelling(text: str, region: str) -> None:
+    def read(raw: str) -> PhoneNumber | type[PhoneError]:
+        try:
+            return parse_phone(raw, region)
+        except PhoneError as error:
+            return type(error)
+
+    assert read(text) == read(f" {text}")  # with a space it is looked at like anything else
