@@ -56,12 +56,14 @@ def measure_growth(_runs: int) -> Iterator[Result]:
         "calls/s",
         list(by_accounts.values()),
         facts={"by accounts": by_accounts},
+        is_series=True,
     )
     yield Result(
         "calls/s with 1, 2 and 4 worker processes, 100 accounts",
         "calls/s",
         list(by_workers.values()),
         facts={"by workers": by_workers, "processor seconds per 1,000 calls": spent},
+        is_series=True,
     )
 
 

@@ -12,13 +12,13 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.plots import draw
-from bench.results import Result, spread
+from bench.results import Result, shorten, spread
 
 DOCS: Final = Path(__file__).resolve().parents[1] / "docs"
 JSON: Final = DOCS / "benchmarks.json"
 PAGE: Final = DOCS / "benchmarks.md"
 COLUMNS: Final = ("what", "unit", "ours", "peer", "ratio", "goal")
-INTRODUCTION: Final = Path(__file__).with_name("page.md")
+TEMPLATE: Final = Path(__file__).with_name("page.md")
 
 Kept = dict[str, list[dict[str, Any]]]
 
@@ -35,7 +35,9 @@ def cells(result: Result) -> tuple[str, ...]:
     """A line of the table, medians with their spread."""
     peer = f"{spread(result.peer)} ({result.peer_name})" if result.peer else "–"
     goal = "–" if result.goal is None else f"{result.goal} {'✓' if result.is_met else '✗'}"
-    return (result.name, result.unit, spread(result.ours), peer, spread(result.ratios), goal)
+    series = ", ".join(map(shorten, result.ours))
+    ours = series if result.is_series else spread(result.ours)
+    return (result.name, result.unit, ours, peer, spread(result.ratios), goal)
 
 
 def keep(benchmark: str, results: Sequence[Result], *, folder: Path = DOCS) -> None:
@@ -55,11 +57,10 @@ def write_page(*, folder: Path = DOCS) -> None:
     """Write the page and its plots from all that was kept."""
     kept: Mapping[str, Any] = json.loads((folder / JSON.name).read_text())
     lines = [
-        INTRODUCTION.read_text(),
         f"| {' | '.join(COLUMNS)} |",
         f"|{' --- |' * len(COLUMNS)}",
         *(f"| {' | '.join(row)} |" for each in kept.values() for row in each["table"]),
-        "",
     ]
-    (folder / PAGE.name).write_text("\n".join(lines))
+    page = TEMPLATE.read_text().replace("{table}", "\n".join(lines))
+    (folder / PAGE.name).write_text(page)
     draw(kept, folder)

@@ -34,6 +34,7 @@ class Result:
         peer_name: who that is.
         goal: what should be reached, None for what is only reported.
         facts: further figures, by what they are.
+        is_series: `ours` are figures of different things, in the order of the name.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Result:
     peer_name: str = ""
     goal: Goal | None = None
     facts: Mapping[str, Any] = field(default_factory=dict)
+    is_series: bool = False
 
     @property
     def ratios(self) -> list[float]:

@@ -157,34 +157,38 @@ BEGIN = message(b"Q", b"BEGIN\0")
 COMMIT = message(b"Q", b"COMMIT\0")
 
 
+def commits(conversation: Conversation) -> bool:
+    return conversation.commits
+
+
 def test_commit_is_caught_only_after_the_statement_it_is_about() -> None:
     conversation = Conversation()
     conversation.hear(STARTUP + PREPARE)
     conversation.hear(COMMIT)
-    assert conversation.commits
+    assert commits(conversation)
     assert not conversation.has_run("UPDATE calls")  # prepared, not run
 
     conversation.hear(BEGIN)
     conversation.hear(BIND[:5])
     conversation.hear(BIND[5:])
-    assert not conversation.commits
+    assert not commits(conversation)
     conversation.hear(COMMIT)
 
-    assert conversation.commits
+    assert commits(conversation)
     assert conversation.has_run("UPDATE calls")
 
 
 def test_statement_outside_a_transaction_commits_itself() -> None:
     conversation = Conversation()
     conversation.hear(STARTUP + PREPARE)
-    assert not conversation.commits
+    assert not commits(conversation)
 
     conversation.hear(BIND)
-    assert conversation.commits
+    assert commits(conversation)
     assert conversation.has_run("UPDATE calls")
 
     conversation.hear(BEGIN)
-    assert not conversation.commits
+    assert not commits(conversation)
     assert not conversation.has_run("UPDATE calls")
 
 
