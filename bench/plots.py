@@ -21,7 +21,7 @@ def draw(kept: Mapping[str, Any], folder: Path) -> None:
     if "limits" in kept:
         _draw_limits(kept["limits"]["results"], folder / "throughput.svg")
     if "growth" in kept:
-        _draw_growth(kept["growth"]["results"], folder / "growth.svg")
+        _save(plot_growth(kept["growth"]["results"]), folder / "growth.svg")
 
 
 def _draw_limits(results: list[dict[str, Any]], path: Path) -> None:
@@ -38,7 +38,8 @@ def _draw_limits(results: list[dict[str, Any]], path: Path) -> None:
     _save(figure, path)
 
 
-def _draw_growth(results: list[dict[str, Any]], path: Path) -> None:
+def plot_growth(results: list[dict[str, Any]]) -> Figure:
+    """Calls a second by accounts and by workers; JSON has made texts of their numbers."""
     figure = Figure(figsize=SIZE, layout="constrained")
     left, right = figure.subplots(1, 2, sharey=True)
     for axes, key, title in (
@@ -46,14 +47,15 @@ def _draw_growth(results: list[dict[str, Any]], path: Path) -> None:
         (right, "by workers", "worker processes, 100 accounts"),
     ):
         (rates,) = (each["facts"][key] for each in results if key in each["facts"])
-        axes.plot(list(rates), list(rates.values()), marker="o", color=OURS)
+        numbers = [float(each) for each in rates]
+        axes.plot(numbers, list(rates.values()), marker="o", color=OURS)
         axes.set_xscale("log", base=10 if key == "by accounts" else 2)
-        axes.set_xticks([float(each) for each in rates], list(rates))
+        axes.set_xticks(numbers, [f"{each:,.0f}" for each in numbers])
         axes.set_xlabel(title)
-        axes.set_ylim(bottom=0)
     left.set_ylabel("calls/s")
+    left.set_ylim(0, 1.1 * left.dataLim.union([left.dataLim, right.dataLim]).ymax)
     figure.suptitle("Draining stored calls without HubSpot's limits")
-    _save(figure, path)
+    return figure
 
 
 def _save(figure: Figure, path: Path) -> None:

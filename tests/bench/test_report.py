@@ -1,9 +1,12 @@
 """The page of results says what was measured, and which goals are missed."""
 
+import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from bench.plots import plot_growth
 from bench.report import keep, write_page
 from bench.results import Goal, Result
 
@@ -43,6 +46,15 @@ def test_page_has_every_row_and_its_plots(tmp_path: Path) -> None:
     for plot in ("throughput.svg", "growth.svg"):
         assert f"({plot})" in page
         assert "<svg" in (tmp_path / plot).read_text()
+
+
+def test_curves_stand_at_their_numbers() -> None:
+    kept = json.loads(json.dumps([each.to_json() for each in GROWTH]))
+    by_accounts, by_workers = plot_growth(kept).axes
+    for axes, points in ((by_accounts, [[1, 1], [10, 9]]), (by_workers, [[1, 5], [2, 9]])):
+        (line,) = axes.lines
+        assert np.asarray(line.get_xydata()).tolist() == points
+        assert axes.get_ylim() == pytest.approx((0, 9.9))
 
 
 def test_benchmark_that_is_measured_again_replaces_its_rows(tmp_path: Path) -> None:
