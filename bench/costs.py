@@ -10,7 +10,7 @@ from shared.queue import connect_redis
 
 ACCOUNTS: Final = 200
 BURST: Final = 100  # calls of each account
-ALONE_PER_SECOND: Final = 50.0
+ALONE_PER_SECOND: Final = 25.0
 ALONE: Final = 3000
 MS: Final = 1000
 KB: Final = 1000

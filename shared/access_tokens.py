@@ -84,7 +84,7 @@ class TokenSource:
             ConfigurationError: Our own credentials or keys are wrong.
             RetryLaterError: HubSpot could not be asked.
         """
-        with self._database.begin() as session:
+        with self._database.read() as session:
             stored = read_token(session, connection_id)
         if stored is None:
             raise ConnectionEndedError

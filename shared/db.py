@@ -1,5 +1,6 @@
 """The door to Postgres: one engine per process, made after any fork, and short transactions."""
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final, ParamSpec, TypeVar
@@ -8,8 +9,11 @@ import psycopg
 from psycopg.abc import RV, PQGen
 from sqlalchemy import URL, Engine, create_engine, event, text
 from sqlalchemy.engine import Dialect, ExceptionContext
-from sqlalchemy.exc import InternalError, OperationalError
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import InternalError, InvalidatePoolError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import Session, sessionmaker
+from sqlalchemy.pool import ConnectionPoolEntry
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_exponential_jitter
 
 P = ParamSpec("P")
@@ -25,6 +29,10 @@ SILENCE_S: Final = STATEMENT_TIMEOUT_MS / 1000 + 2
 IDLE_TRANSACTION_TIMEOUT_MS: Final = 20_000
 # What HubSpot said is worth waiting for Postgres, but not beyond the lease.
 STORE_FOR_S: Final = 15
+# Whether a connection lives that has lain idle for longer is asked first, so that a restart of
+# Postgres costs no errors. To ask every time would be a fifth of all round trips.
+PING_AFTER_S: Final = 1.0
+_USED_AT: Final = "used_at"
 
 
 class Database:
@@ -50,7 +58,7 @@ class Database:
             pool_size=pool_size,
             max_overflow=pool_size if overflow is None else overflow,
             pool_timeout=5,
-            pool_pre_ping=True,  # a Postgres restart then costs no errors
+            pool_use_lifo=True,  # opens no more than are needed at once, and keeps those warm
             hide_parameters=True,  # otherwise payloads leak into error messages
             connect_args={
                 "connect_timeout": CONNECT_TIMEOUT_S,
@@ -70,13 +78,22 @@ class Database:
         self.autocommit: Engine = self.engine.execution_options(isolation_level="AUTOCOMMIT")
         self._silence_s = silence_s
         event.listen(self.engine, "do_connect", self._connect)
+        event.listen(self.engine, "checkin", _note_use)
+        event.listen(self.engine, "checkout", self._ping_if_idle)
         event.listen(self.engine, "handle_error", _leave_out_values)
         self._sessions = sessionmaker(self.engine, expire_on_commit=False)
+        self._readers = sessionmaker(self.autocommit, expire_on_commit=False)
 
     @contextmanager
     def begin(self) -> Iterator[Session]:
         """Open a transaction: commits when the block ends, rolls back when it raises."""
         with self._sessions.begin() as session:
+            yield session
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """Read outside of a transaction, each statement for itself: a third of the round trips."""
+        with self._readers() as session:
             yield session
 
     def _connect(
@@ -85,6 +102,18 @@ class Database:
         connection = _BoundedConnection.connect(*arguments, **options)
         connection.silence_s = self._silence_s
         return connection
+
+    def _ping_if_idle(
+        self, connection: DBAPIConnection, record: ConnectionPoolEntry, _proxy: object
+    ) -> None:
+        used_at = record.info.get(_USED_AT)
+        if used_at is None or time.monotonic() - used_at < PING_AFTER_S:
+            return
+        try:
+            self.engine.dialect.do_ping(connection)
+        except psycopg.Error as error:
+            # The pool opens a new one, and does so in place of each that is as old.
+            raise InvalidatePoolError from error
 
     def dispose(self) -> None:
         """Close every pooled connection."""
@@ -100,14 +129,18 @@ def allow_idling(session: Session, *, seconds: float) -> None:
 
 
 def patiently(store: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Call a function that stores something, again while Postgres is away or takes no writes."""
+    """Call a function that stores something, again while Postgres is away, busy or read-only."""
     patience = Retrying(
-        retry=retry_if_exception_type((OperationalError, InternalError)),
+        retry=retry_if_exception_type((OperationalError, InternalError, PoolTimeoutError)),
         stop=stop_after_delay(STORE_FOR_S),
         wait=wait_exponential_jitter(multiplier=0.2, max=2),
         reraise=True,
     )
     return patience(store, *args, **kwargs)
+
+
+def _note_use(_connection: DBAPIConnection | None, record: ConnectionPoolEntry) -> None:
+    record.info[_USED_AT] = time.monotonic()
 
 
 class _BoundedConnection(psycopg.Connection[Any]):

@@ -52,7 +52,7 @@ def make_celery(broker_url: str) -> Celery:
         task_send_sent_event=False,
         worker_send_task_events=True,
         worker_pool="threads",
-        worker_concurrency=16,
+        worker_concurrency=32,
         worker_prefetch_multiplier=1,
         worker_hijack_root_logger=False,
         worker_cancel_long_running_tasks_on_connection_loss=False,

@@ -20,7 +20,8 @@ from worker.leases import Leases
 
 # Above any sensible Celery concurrency of one process.
 HTTP_POOL_SIZE = 64
-DATABASE_POOL_SIZE = 16
+# One for each thread; whoever refreshes a token needs another beside it, which overflows.
+DATABASE_POOL_SIZE = 32
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ keeps others off, the mark says what may have been written, and the fence decide
 """
 
 import time
-from typing import Final
+from typing import Final, NamedTuple
 from uuid import uuid4
 
 import structlog
@@ -59,13 +59,10 @@ def _take_turn(resources: Resources, connection_id: str, report: TurnReport) -> 
     resources.wake_ups.heard(connection_id)
     if resources.stopping.is_set():
         return TurnEnd.STOPPING
-    with resources.database.begin() as session:
-        connection = session.get(Connection, connection_id)
-        if connection is None or connection.state != CONNECTED or connection.hub_id is None:
-            return TurnEnd.NOT_CONNECTED
-        account = accounts.load_account(session, connection.hub_id)
-    if account.paused_for > 0:
-        return TurnEnd.PAUSED
+    due = _look_for_calls(resources, connection_id)
+    if isinstance(due, TurnEnd):
+        return due
+    account = due.account
     turn_id = uuid4().hex
     try:
         if not resources.limits.enter_turn(account.hub_id, turn_id, width=account.turn_width):
@@ -76,34 +73,42 @@ def _take_turn(resources: Resources, connection_id: str, report: TurnReport) -> 
             ),
             resources.leases.hold(turn_id, account.hub_id),
         ):
-            return _run(resources, connection, account, turn_id, report)
+            return _run(resources, due, turn_id, report)
     finally:
         resources.limits.leave_turn(account.hub_id, turn_id)
 
 
-def _run(
-    resources: Resources,
-    connection: Connection,
-    account: accounts.AccountState,
-    turn_id: str,
-    report: TurnReport,
-) -> TurnEnd:
+class _Due(NamedTuple):
+    connection: Connection
+    account: accounts.AccountState
+    calls: int  # or more
+
+
+def _look_for_calls(resources: Resources, connection_id: str) -> _Due | TurnEnd:
+    with resources.database.read() as session:
+        connection = session.get(Connection, connection_id)
+        if connection is None or connection.state != CONNECTED or connection.hub_id is None:
+            return TurnEnd.NOT_CONNECTED
+        account = accounts.load_account(session, connection.hub_id)
+        if account.paused_for > 0:
+            return TurnEnd.PAUSED
+        calls = count_due_calls(session, **_tenant(connection), most=2 * MOST_CALLS)
+    return _Due(connection, account, calls) if calls else TurnEnd.NOTHING_DUE
+
+
+def _run(resources: Resources, due: _Due, turn_id: str, report: TurnReport) -> TurnEnd:
+    connection, account, waiting = due
     hubspot = PacedHubSpot(
         resources,
         connection_id=connection.id,
         hub_id=account.hub_id,
         deadline=time.monotonic() + TURN_S,
     )
-    tenant = {"user_id": connection.user_id, "workspace_id": connection.workspace_id}
-    with resources.database.begin() as session:
-        due = count_due_calls(session, **tenant, most=2 * MOST_CALLS)
-    if not due:
-        return TurnEnd.NOTHING_DUE
     with resources.limits.gathering(connection.id) as seconds:
         # Whoever is gathering takes a batch; what is beyond it is worth a turn beside that.
-        if seconds is None and due < 2 * MOST_CALLS:
+        if seconds is None and waiting < 2 * MOST_CALLS:
             return TurnEnd.PUT_OFF
-        if seconds and due < MOST_CALLS and resources.stopping.wait(seconds):
+        if seconds and waiting < MOST_CALLS and resources.stopping.wait(seconds):
             return TurnEnd.PUT_OFF
         # The slot comes before the claim: while it is awaited, more calls gather for one search.
         if not hubspot.may_search():
@@ -129,8 +134,8 @@ def _run(
         links=links_to(call.payload for call in calls),
     ):
         _work(turn, account)
-    with resources.database.begin() as session:
-        is_more_due = count_due_calls(session, **tenant, most=1) > 0
+    with resources.database.read() as session:
+        is_more_due = count_due_calls(session, **_tenant(connection), most=1) > 0
         # Suspects wait for each other; whoever was turned away meanwhile may come again.
         others = (
             find_connections_with_suspects(session, most=MOST_TO_WAKE)
@@ -143,15 +148,15 @@ def _run(
     return TurnEnd.WORKED
 
 
+def _tenant(connection: Connection) -> dict[str, str]:
+    return {"user_id": connection.user_id, "workspace_id": connection.workspace_id}
+
+
 def _claim(resources: Resources, connection: Connection, turn_id: str) -> list[ClaimedCall]:
     try:
         with resources.database.begin() as session:
             return claim_due_calls(
-                session,
-                user_id=connection.user_id,
-                workspace_id=connection.workspace_id,
-                claim_id=turn_id,
-                most=MOST_CALLS,
+                session, **_tenant(connection), claim_id=turn_id, most=MOST_CALLS
             )
     except (OperationalError, InterfaceError):
         # It may have been committed: then these calls would wait for the end of a lease that nobody

@@ -90,7 +90,8 @@ class Turn:
                 hub_id=self.hub_id,
             )
             lost = [mark.call for mark in marks if mark.call.id not in marked]
-            release_calls(session, lost)
+            if lost:
+                release_calls(session, lost)
         for call in lost:
             del self.open[call.id]
         if lost:
@@ -229,10 +230,11 @@ class Turn:
 
     def note_standing(self, account: accounts.AccountState) -> None:
         """After the turn: narrow and pause an account that fails, widen one that recovered."""
+        if not self.account_failed and not (self.hubspot.answered and account.is_recovering):
+            return
         with self.resources.database.begin() as session:
             if not self.account_failed:
-                if self.hubspot.answered and account.is_recovering:
-                    accounts.note_good_turn(session, self.hub_id)
+                accounts.note_good_turn(session, self.hub_id)
                 return
             failing_turns = accounts.note_failed_turn(session, self.hub_id)
         if failing_turns >= FAILED_TURNS_BEFORE_PAUSE:

@@ -1,6 +1,7 @@
 """Access tokens are renewed in time, and once."""
 
 from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 
 import pytest
 from sqlalchemy import text
@@ -9,6 +10,7 @@ from sqlalchemy.exc import DBAPIError
 from shared.access_tokens import LONGEST_MARGIN_S, TokenSource
 from shared.hubspot_app import open_oauth
 from shared.limits import TOKENS_BURST
+from shared.queue import make_celery
 from shared.tokens import lock_token
 from tests.pipeline.conftest import Interrupted
 from tests.pipeline.workspaces import Workspace
@@ -178,3 +180,21 @@ def test_token_refused_although_it_is_new_is_retried_later(
     workspace.sandbox.clear_faults()
     workspace.work_after(10)
     assert workspace.outcomes() == [("success", None)]
+
+
+def test_every_thread_of_a_worker_may_store_a_token_inside_of_the_refresh(
+    workspace: Workspace,
+) -> None:
+    threads = make_celery("redis://").conf.worker_concurrency
+    database = workspace.worker.database
+    all_refresh = Barrier(threads)
+
+    def refresh(_: int) -> int:
+        with database.begin() as asking:
+            asking.execute(text("SELECT 1"))
+            all_refresh.wait(timeout=30)
+            with database.begin() as storing:
+                return int(storing.execute(text("SELECT 1")).scalar_one())
+
+    with ThreadPoolExecutor(threads) as pool:
+        assert sum(pool.map(refresh, range(threads))) == threads

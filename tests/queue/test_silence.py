@@ -4,8 +4,8 @@ import threading
 from collections.abc import Iterator
 
 import pytest
-from sqlalchemy import event, make_url, text
-from sqlalchemy.engine import ExceptionContext
+from sqlalchemy import make_url, text
+from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import OperationalError
 
 from faults.proxy import Link, Proxy
@@ -81,16 +81,23 @@ def test_commit_that_is_never_answered_ends(distant: Database, silence: Silence)
 
 
 def test_pooled_connections_that_fell_silent_are_replaced(
-    distant: Database, silence: Silence
+    distant: Database, silence: Silence, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    unanswered: list[ExceptionContext] = []
-    event.listen(distant.engine, "handle_error", unanswered.append)
+    asked: list[object] = []
+    ping = distant.engine.dialect.do_ping
+
+    def do_ping(connection: DBAPIConnection) -> bool:
+        asked.append(connection)
+        return ping(connection)
+
+    monkeypatch.setattr(distant.engine.dialect, "do_ping", do_ping)
+    monkeypatch.setattr("shared.db.PING_AFTER_S", 0)
     for _ in range(2):
         with distant.begin() as one, distant.begin() as other:
             assert one.execute(text("SELECT 1")).scalar_one() == 1
             assert other.execute(text("SELECT 1")).scalar_one() == 1
         silence.fall()
-    assert len(unanswered) == 1, "one look is enough to give up all of them"
+    assert len(asked) == 1, "one look is enough to give up all of them"
 
 
 def test_postgres_speaks_before_it_is_given_up() -> None:

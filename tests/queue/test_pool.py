@@ -1,0 +1,109 @@
+"""What a pooled connection to Postgres costs, and what becomes of one that Postgres ended."""
+
+from collections.abc import Iterator
+
+import pytest
+from sqlalchemy import event, text
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from shared.db import Database, patiently
+from shared.setting_values import sqlalchemy_url
+
+
+@pytest.fixture
+def pool(postgres_url: str) -> Iterator[Database]:
+    """A database whose pool nobody else uses."""
+    database = Database(sqlalchemy_url(postgres_url))
+    yield database
+    database.dispose()
+
+
+@pytest.fixture
+def opened(pool: Database) -> list[ConnectionPoolEntry]:
+    """Grows with each connection that the pool opens."""
+    opened: list[ConnectionPoolEntry] = []
+    event.listen(pool.engine, "connect", lambda _, entry: opened.append(entry))
+    return opened
+
+
+def _pid(database: Database) -> int:
+    with database.begin() as session:
+        return int(session.execute(text("SELECT pg_backend_pid()")).scalar_one())
+
+
+def _end(database: Database, pid: int) -> None:
+    with database.begin() as session:
+        session.execute(text("SELECT pg_terminate_backend(:pid, 5000)"), {"pid": pid})
+
+
+def test_connection_that_was_ended_while_idle_costs_no_error(
+    database: Database, pool: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shared.db.PING_AFTER_S", 0)
+    pid = _pid(pool)
+    _end(database, pid)
+    assert _pid(pool) != pid
+
+
+def test_connection_that_was_ended_while_in_use_costs_one_error(
+    database: Database, pool: Database
+) -> None:
+    pid = _pid(pool)
+    _end(database, pid)
+    with pytest.raises(OperationalError):
+        _pid(pool)
+    assert _pid(pool) != pid
+
+
+def test_connection_in_use_is_not_asked_whether_it_lives(
+    pool: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[object] = []
+    ping = pool.engine.dialect.do_ping
+
+    def do_ping(connection: DBAPIConnection) -> bool:
+        asked.append(connection)
+        return ping(connection)
+
+    monkeypatch.setattr(pool.engine.dialect, "do_ping", do_ping)
+    for _ in range(3):
+        _pid(pool)
+    assert not asked
+    monkeypatch.setattr("shared.db.PING_AFTER_S", 0)
+    for _ in range(3):
+        _pid(pool)
+    assert len(asked) == 3
+
+
+def test_one_connection_after_the_other_is_one_connection(
+    pool: Database, opened: list[ConnectionPoolEntry]
+) -> None:
+    with pool.begin() as one, pool.begin() as other:
+        one.execute(text("SELECT 1"))
+        other.execute(text("SELECT 1"))
+    assert len(opened) == 2
+    assert len({_pid(pool) for _ in range(4)}) == 1
+
+
+def test_what_is_to_be_stored_waits_for_a_connection_to_be_free() -> None:
+    answers = iter([PoolTimeoutError("all in use"), None])
+
+    def store() -> str:
+        if (error := next(answers)) is not None:
+            raise error
+        return "stored"
+
+    assert patiently(store) == "stored"
+
+
+def test_reading_opens_no_transaction(pool: Database) -> None:
+    with pool.read() as session:
+        began = text("SELECT transaction_timestamp()")
+        first = session.execute(began).scalar_one()
+        assert session.execute(began).scalar_one() > first
+    with pool.begin() as session:
+        first = session.execute(began).scalar_one()
+        assert session.execute(began).scalar_one() == first, "what comes after it has one again"
