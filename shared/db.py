@@ -29,9 +29,6 @@ SILENCE_S: Final = STATEMENT_TIMEOUT_MS / 1000 + 2
 IDLE_TRANSACTION_TIMEOUT_MS: Final = 20_000
 # What HubSpot said is worth waiting for Postgres, but not beyond the lease.
 STORE_FOR_S: Final = 15
-# Whether a connection lives that has lain idle for longer is asked first, so that a restart of
-# Postgres costs no errors. To ask every time would be a fifth of all round trips.
-PING_AFTER_S: Final = 1.0
 _USED_AT: Final = "used_at"
 
 
@@ -43,6 +40,8 @@ class Database:
         pool_size: Connections kept.
         overflow: How many more may open under pressure, each for one use; as many if left out.
         silence_s: Seconds without an answer after which a connection is given up.
+        ping_after_s: Seconds after which an idle connection is asked whether it lives: that costs a
+            round trip, and then a restart of Postgres costs no errors.
     """
 
     def __init__(
@@ -52,6 +51,7 @@ class Database:
         pool_size: int = 5,
         overflow: int | None = None,
         silence_s: float = SILENCE_S,
+        ping_after_s: float = 0,
     ) -> None:
         self.engine: Engine = create_engine(
             url,
@@ -77,6 +77,7 @@ class Database:
         # Each statement is a transaction of its own, in one round trip instead of three.
         self.autocommit: Engine = self.engine.execution_options(isolation_level="AUTOCOMMIT")
         self._silence_s = silence_s
+        self._ping_after_s = ping_after_s
         event.listen(self.engine, "do_connect", self._connect)
         event.listen(self.engine, "checkin", _note_use)
         event.listen(self.engine, "checkout", self._ping_if_idle)
@@ -107,7 +108,7 @@ class Database:
         self, connection: DBAPIConnection, record: ConnectionPoolEntry, _proxy: object
     ) -> None:
         used_at = record.info.get(_USED_AT)
-        if used_at is None or time.monotonic() - used_at < PING_AFTER_S:
+        if used_at is None or time.monotonic() - used_at < self._ping_after_s:
             return
         try:
             self.engine.dialect.do_ping(connection)

@@ -22,6 +22,9 @@ from worker.leases import Leases
 HTTP_POOL_SIZE = 64
 # One for each thread; whoever refreshes a token needs another beside it, which overflows.
 DATABASE_POOL_SIZE = 32
+# To ask each time would be a fifth of a turn's round trips, and a turn that loses its connection
+# only tries again, where a request would have to be refused.
+DATABASE_PING_AFTER_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +53,11 @@ class Resources:
 
 def open_resources(settings: WorkerSettings) -> Resources:
     """Make everything that a worker process needs; connects lazily."""
-    database = Database(settings.sqlalchemy_url, pool_size=DATABASE_POOL_SIZE)
+    database = Database(
+        settings.sqlalchemy_url,
+        pool_size=DATABASE_POOL_SIZE,
+        ping_after_s=DATABASE_PING_AFTER_S,
+    )
     redis_url = settings.redis_url.get_secret_value()
     redis = connect_redis(redis_url)
     limits = Limits(redis)

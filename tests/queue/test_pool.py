@@ -15,7 +15,15 @@ from shared.setting_values import sqlalchemy_url
 
 @pytest.fixture
 def pool(postgres_url: str) -> Iterator[Database]:
-    """A database whose pool nobody else uses."""
+    """A database whose pool nobody else uses; it trusts connections for a minute."""
+    database = Database(sqlalchemy_url(postgres_url), ping_after_s=60)
+    yield database
+    database.dispose()
+
+
+@pytest.fixture
+def careful(postgres_url: str) -> Iterator[Database]:
+    """The same, and trusts none."""
     database = Database(sqlalchemy_url(postgres_url))
     yield database
     database.dispose()
@@ -40,15 +48,14 @@ def _end(database: Database, pid: int) -> None:
 
 
 def test_connection_that_was_ended_while_idle_costs_no_error(
-    database: Database, pool: Database, monkeypatch: pytest.MonkeyPatch
+    database: Database, careful: Database
 ) -> None:
-    monkeypatch.setattr("shared.db.PING_AFTER_S", 0)
-    pid = _pid(pool)
+    pid = _pid(careful)
     _end(database, pid)
-    assert _pid(pool) != pid
+    assert _pid(careful) != pid
 
 
-def test_connection_that_was_ended_while_in_use_costs_one_error(
+def test_trusted_connection_that_was_ended_costs_one_error(
     database: Database, pool: Database
 ) -> None:
     pid = _pid(pool)
@@ -58,24 +65,23 @@ def test_connection_that_was_ended_while_in_use_costs_one_error(
     assert _pid(pool) != pid
 
 
-def test_connection_in_use_is_not_asked_whether_it_lives(
-    pool: Database, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("seconds", "pings"), [(0, 3), (60, 0)])
+def test_connection_is_asked_whether_it_lives_after_it_has_lain_idle(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch, seconds: float, pings: int
 ) -> None:
+    database = Database(sqlalchemy_url(postgres_url), ping_after_s=seconds)
     asked: list[object] = []
-    ping = pool.engine.dialect.do_ping
+    ping = database.engine.dialect.do_ping
 
     def do_ping(connection: DBAPIConnection) -> bool:
         asked.append(connection)
         return ping(connection)
 
-    monkeypatch.setattr(pool.engine.dialect, "do_ping", do_ping)
-    for _ in range(3):
-        _pid(pool)
-    assert not asked
-    monkeypatch.setattr("shared.db.PING_AFTER_S", 0)
-    for _ in range(3):
-        _pid(pool)
-    assert len(asked) == 3
+    monkeypatch.setattr(database.engine.dialect, "do_ping", do_ping)
+    for _ in range(1 + 3):  # a new connection lives
+        _pid(database)
+    database.dispose()
+    assert len(asked) == pings
 
 
 def test_one_connection_after_the_other_is_one_connection(

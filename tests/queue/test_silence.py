@@ -91,7 +91,6 @@ def test_pooled_connections_that_fell_silent_are_replaced(
         return ping(connection)
 
     monkeypatch.setattr(distant.engine.dialect, "do_ping", do_ping)
-    monkeypatch.setattr("shared.db.PING_AFTER_S", 0)
     for _ in range(2):
         with distant.begin() as one, distant.begin() as other:
             assert one.execute(text("SELECT 1")).scalar_one() == 1
