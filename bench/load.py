@@ -6,6 +6,7 @@ Requests are bytes that were made before, so that the generator costs the machin
 import asyncio
 import random
 import time
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from statistics import quantiles
@@ -86,11 +87,12 @@ async def _send_at_rate(
 ) -> Load:
     load = Load()
     free = asyncio.Semaphore(MOST_CONNECTIONS)
-    idle: list[_Connection] = []
+    # The one that lay idle longest first: the server closes what it does not hear of.
+    idle: deque[_Connection] = deque()
 
     async def send(request: bytes, arrival: float) -> None:
         async with free:
-            connection = idle.pop() if idle else await _connect(url)
+            connection = idle.popleft() if idle else await _connect(url)
             _note(load, await _ask(connection, request), arrival)
             idle.append(connection)
 
