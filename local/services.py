@@ -10,12 +10,11 @@ from urllib.parse import urlsplit
 import requests
 from kombu.exceptions import OperationalError
 
-from shared.queue import make_celery
+from shared.queue import WORKER_THREADS, make_celery
 from shared.settings import CALLBACK_PATH
 
 # Each body is read by a thread, however slowly it comes: slow senders must not use up all.
 API_THREADS = 256
-WORKER_THREADS = 32
 ANSWER_TIMEOUT_SECONDS = 2.0
 PING_TIMEOUT_SECONDS = 0.5
 

@@ -22,6 +22,8 @@ log = structlog.get_logger(__name__)
 
 SYNC_TASK: Final = "callsync.sync_connection"
 SYNC_QUEUE: Final = "callsync"
+# In each worker process; a turn waits for HubSpot most of its time.
+WORKER_THREADS: Final = 32
 # A burst leaves about one message per connection; a turn clears the key first thing.
 COALESCE_S: Final = 2
 SOCKET_TIMEOUT_S: Final = 2.0
@@ -52,7 +54,7 @@ def make_celery(broker_url: str) -> Celery:
         task_send_sent_event=False,
         worker_send_task_events=True,
         worker_pool="threads",
-        worker_concurrency=32,
+        worker_concurrency=WORKER_THREADS,
         worker_prefetch_multiplier=1,
         worker_hijack_root_logger=False,
         worker_cancel_long_running_tasks_on_connection_loss=False,

@@ -14,14 +14,12 @@ from shared.hubspot.oauth import HubSpotOAuth
 from shared.hubspot.transport import build_session
 from shared.hubspot_app import open_oauth
 from shared.limits import Limits
-from shared.queue import WakeUps, connect_redis
+from shared.queue import WORKER_THREADS, WakeUps, connect_redis
 from shared.settings import WorkerSettings
 from worker.leases import Leases
 
 # Above any sensible Celery concurrency of one process.
 HTTP_POOL_SIZE = 64
-# One for each thread; whoever refreshes a token needs another beside it, which overflows.
-DATABASE_POOL_SIZE = 32
 # To ask each time would be a fifth of a turn's round trips, and a turn that loses its connection
 # only tries again, where a request would have to be refused.
 DATABASE_PING_AFTER_S = 1.0
@@ -55,7 +53,8 @@ def open_resources(settings: WorkerSettings) -> Resources:
     """Make everything that a worker process needs; connects lazily."""
     database = Database(
         settings.sqlalchemy_url,
-        pool_size=DATABASE_POOL_SIZE,
+        # One for each thread; whoever refreshes a token needs another beside it, which overflows.
+        pool_size=WORKER_THREADS,
         ping_after_s=DATABASE_PING_AFTER_S,
     )
     redis_url = settings.redis_url.get_secret_value()

@@ -198,8 +198,8 @@ def _work(turn: Turn, account: accounts.AccountState) -> None:
         turn.give_back(delay=PUT_OFF_S)
         raise
     except Exception:
-        # Like a crash, and raised on: the calls come back in smaller batches until the one at
-        # fault is alone.
+        # A defect of ours, or a call that brings one out; Celery logs what is raised on. As after a
+        # crash the calls come back in smaller batches, until the one at fault is alone.
         turn.abandon()
         raise
     turn.give_back()

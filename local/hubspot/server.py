@@ -71,7 +71,7 @@ class _Handler(BaseHTTPRequestHandler):
             if error.is_reset:
                 _reset(self.connection)
             return
-        except Exception:  # noqa: BLE001 -- unanswered, a defect would pass for a scenario's fault
+        except Exception:  # noqa: BLE001 - a defect of ours must not look like an injected lost answer
             traceback.print_exc()
             status, headers, content = "500 INTERNAL SERVER ERROR", [], b""
         code, _, reason = status.partition(" ")

@@ -23,6 +23,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 @pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
+    """A Chromium. On a developer's machine these tests are skipped without one, in CI they fail."""
     path = find_chromium()
     if path is None:
         if os.environ.get("CI") == "true":

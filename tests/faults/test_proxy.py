@@ -158,6 +158,7 @@ COMMIT = message(b"Q", b"COMMIT\0")
 
 
 def commits(conversation: Conversation) -> bool:
+    """A function, or mypy takes what was asserted first for what holds from then on."""
     return conversation.commits
 
 

@@ -10,7 +10,7 @@ from sqlalchemy.exc import DBAPIError
 from shared.access_tokens import LONGEST_MARGIN_S, TokenSource
 from shared.hubspot_app import open_oauth
 from shared.limits import TOKENS_BURST
-from shared.queue import make_celery
+from shared.queue import WORKER_THREADS
 from shared.tokens import lock_token
 from tests.pipeline.conftest import Interrupted
 from tests.pipeline.workspaces import Workspace
@@ -185,9 +185,8 @@ def test_token_refused_although_it_is_new_is_retried_later(
 def test_every_thread_of_a_worker_may_store_a_token_inside_of_the_refresh(
     workspace: Workspace,
 ) -> None:
-    threads = make_celery("redis://").conf.worker_concurrency
     database = workspace.worker.database
-    all_refresh = Barrier(threads)
+    all_refresh = Barrier(WORKER_THREADS)
 
     def refresh(_: int) -> int:
         with database.begin() as asking:
@@ -196,5 +195,5 @@ def test_every_thread_of_a_worker_may_store_a_token_inside_of_the_refresh(
             with database.begin() as storing:
                 return int(storing.execute(text("SELECT 1")).scalar_one())
 
-    with ThreadPoolExecutor(threads) as pool:
-        assert sum(pool.map(refresh, range(threads))) == threads
+    with ThreadPoolExecutor(WORKER_THREADS) as pool:
+        assert sum(pool.map(refresh, range(WORKER_THREADS))) == WORKER_THREADS

@@ -4,13 +4,13 @@ from collections.abc import Iterator
 
 import pytest
 from sqlalchemy import event, text
-from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from shared.db import Database, patiently
 from shared.setting_values import sqlalchemy_url
+from tests.queue.pings import list_pings
 
 
 @pytest.fixture
@@ -70,14 +70,7 @@ def test_connection_is_asked_whether_it_lives_after_it_has_lain_idle(
     postgres_url: str, monkeypatch: pytest.MonkeyPatch, seconds: float, pings: int
 ) -> None:
     database = Database(sqlalchemy_url(postgres_url), ping_after_s=seconds)
-    asked: list[object] = []
-    ping = database.engine.dialect.do_ping
-
-    def do_ping(connection: DBAPIConnection) -> bool:
-        asked.append(connection)
-        return ping(connection)
-
-    monkeypatch.setattr(database.engine.dialect, "do_ping", do_ping)
+    asked = list_pings(database, monkeypatch)
     for _ in range(1 + 3):  # a new connection lives
         _pid(database)
     database.dispose()

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 
 import pytest
 from sqlalchemy import make_url, text
-from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import OperationalError
 
 from faults.proxy import Link, Proxy
@@ -13,6 +12,7 @@ from shared.claims import LEASE_S
 from shared.db import SILENCE_S, STATEMENT_TIMEOUT_MS, Database
 from shared.hubspot.transport import DEFAULT_TIMEOUT
 from shared.setting_values import sqlalchemy_url
+from tests.queue.pings import list_pings
 
 # Many times what an answer takes here.
 QUIET_S = 2.0
@@ -83,14 +83,7 @@ def test_commit_that_is_never_answered_ends(distant: Database, silence: Silence)
 def test_pooled_connections_that_fell_silent_are_replaced(
     distant: Database, silence: Silence, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked: list[object] = []
-    ping = distant.engine.dialect.do_ping
-
-    def do_ping(connection: DBAPIConnection) -> bool:
-        asked.append(connection)
-        return ping(connection)
-
-    monkeypatch.setattr(distant.engine.dialect, "do_ping", do_ping)
+    asked = list_pings(distant, monkeypatch)
     for _ in range(2):
         with distant.begin() as one, distant.begin() as other:
             assert one.execute(text("SELECT 1")).scalar_one() == 1
