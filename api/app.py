@@ -2,7 +2,9 @@
 
 from typing import Final
 
-from flask import Flask
+from flask import Flask, Request
+from werkzeug.routing import MapAdapter
+from werkzeug.wsgi import get_path_info
 
 from api import (
     calls,
@@ -31,6 +33,18 @@ NOUNS: Final = (
 )
 
 
+class _App(Flask):
+    def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
+        """Find the route by the path alone: whatever host a request names, the answer is one."""
+        if request is None:
+            return super().create_url_adapter(None)
+        return self.url_map.bind(
+            "localhost",
+            path_info=get_path_info(request.environ),
+            default_method=request.method,
+        )
+
+
 def create_app(
     settings: ApiSettings, *, database: Database | None = None, waker: Waker | None = None
 ) -> Flask:
@@ -41,9 +55,9 @@ def create_app(
         database: Instead of one made from `settings`.
         waker: Instead of wake-ups over Redis.
     """
-    app = Flask(__name__, static_folder=None)
+    app = _App(__name__, static_folder=None)
     app.json.sort_keys = False  # type: ignore[attr-defined]
-    # Otherwise `//` is redirected to `/` on the host that the request names, whoever that is.
+    # `//` is no other spelling of `/`: nothing here is redirected to.
     app.url_map.merge_slashes = False
     # One more, because a body without Content-Length is silently cut off here.
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES + 1

@@ -43,12 +43,21 @@ def read_body(most: int = MAX_BODY_BYTES) -> bytes:
     announced = request.content_length
     if announced is not None and announced > most:
         raise RequestEntityTooLarge
-    body = request.get_data(cache=False)
+    body = request.get_data(cache=False) if announced is None else _read_announced(announced)
     if len(body) > most:
         raise RequestEntityTooLarge
     if announced not in {None, len(body)}:
         raise InvalidRequestError.of("body", "ends before its Content-Length")
     return body
+
+
+def _read_announced(length: int) -> bytes:
+    # Werkzeug's own way reads on for what is not there, 64 KiB at a time: a 15th of a webhook.
+    parts = []
+    while length > 0 and (part := request.stream.read(length)):
+        parts.append(part)
+        length -= len(part)
+    return b"".join(parts)
 
 
 def read_model(model: type[ModelT]) -> ModelT:

@@ -6,7 +6,6 @@ everybody else who does.
 """
 
 from collections.abc import Sequence
-from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import asdict
 from queue import Empty, SimpleQueue
@@ -14,6 +13,7 @@ from threading import Lock, Thread
 from typing import Final
 
 import structlog
+from sqlalchemy import Connection
 from sqlalchemy.exc import InterfaceError, InternalError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
@@ -26,14 +26,44 @@ log = structlog.get_logger(__name__)
 MOST_IN_ONE: Final = 100
 # One after the other is cheapest. What takes longer than this may hang: another goes beside it.
 PATIENCE_S: Final = 0.25
-THREADS: Final = 2
-# As long as a request would wait for a connection.
+# From then on, as long as a request would wait for a connection.
 WAIT_S: Final = 5.0
 
 # Postgres is away or takes no writes, which is no fault of any call.
 _AWAY: Final = (OperationalError, InterfaceError, InternalError, PoolTimeoutError)
 
-_Waiting = tuple[NewCall, Future[StoredCall]]
+
+class _Waiting:
+    """A call whose sender waits for the result; a Future would cost several times as much."""
+
+    __slots__ = ("_claimed", "_result", "_told", "call")
+
+    def __init__(self, call: NewCall) -> None:
+        self.call = call
+        self._claimed = Lock()
+        self._told = Lock()
+        self._told.acquire()
+        self._result: StoredCall | Exception
+
+    def claim(self) -> bool:
+        """Whoever does so first, to store the call or to withdraw it, has it."""
+        return self._claimed.acquire(blocking=False)
+
+    def tell(self, result: StoredCall | Exception) -> None:
+        self._result = result
+        self._told.release()
+
+    def is_told_within(self, seconds: float) -> bool:
+        if is_told := self._told.acquire(timeout=seconds):
+            self._told.release()
+        return is_told
+
+    def result(self) -> StoredCall:
+        """What was told, however long that takes."""
+        with self._told:
+            if isinstance(self._result, Exception):
+                raise self._result
+            return self._result
 
 
 class GroupCommit:
@@ -45,8 +75,8 @@ class GroupCommit:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._waiting: SimpleQueue[_Waiting] = SimpleQueue()
-        self._turn = Lock()
-        self._threads: list[Thread] = []
+        self._impatient: SimpleQueue[None] = SimpleQueue()
+        self._has_threads = False
         self._starting = Lock()
 
     def store(self, call: NewCall) -> StoredCall:
@@ -56,63 +86,79 @@ class GroupCommit:
             TryLaterError: Its turn did not come; it is not stored.
             DBAPIError: As from a transaction of its own; whether it is stored may not be known.
         """
-        if len(self._threads) < THREADS:
+        if not self._has_threads:
             self._start_threads()
-        result: Future[StoredCall] = Future()
-        self._waiting.put((call, result))
-        try:
-            return result.result(WAIT_S)
-        except TimeoutError:
-            if result.cancel():
-                raise TryLaterError("The database is slow to answer. Send it again.") from None
-            return result.result()  # under way, which no statement is for ever
+        waiting = _Waiting(call)
+        self._waiting.put(waiting)
+        if not waiting.is_told_within(PATIENCE_S):
+            self._wait_longer(waiting)
+        return waiting.result()
+
+    def _wait_longer(self, waiting: _Waiting) -> None:
+        self._impatient.put(None)
+        # What is under way is waited for, and no statement takes for ever.
+        if not waiting.is_told_within(WAIT_S) and waiting.claim():
+            raise TryLaterError("The database is slow to answer. Send it again.")
 
     def _start_threads(self) -> None:
         with self._starting:
-            while len(self._threads) < THREADS:
-                thread = Thread(target=self._run, name="group-commit", daemon=True)
-                thread.start()
-                self._threads.append(thread)
+            if not self._has_threads:
+                for run in (self._store_whatever_comes, self._store_beside):
+                    Thread(target=run, name="group-commit", daemon=True).start()
+                self._has_threads = True
 
-    def _run(self) -> None:
+    def _store_whatever_comes(self) -> None:
         while True:
-            first = self._waiting.get()
-            is_alone = self._turn.acquire(timeout=PATIENCE_S)
-            try:
-                if batch := self._take(first):
-                    self._commit(batch)
-            finally:
-                if is_alone:
-                    self._turn.release()
+            self._store(self._take(self._waiting.get()))
 
-    def _take(self, first: _Waiting) -> list[_Waiting]:
+    def _store_beside(self) -> None:
+        while True:
+            self._impatient.get()
+            self._store(self._take())
+
+    def _take(self, *first: _Waiting) -> list[_Waiting]:
         """A call and whatever waits with it, without those that have been withdrawn."""
-        taken = [first]
+        taken = list(first)
         with suppress(Empty):
             while len(taken) < MOST_IN_ONE:
                 taken.append(self._waiting.get_nowait())
-        return [each for each in taken if each[1].set_running_or_notify_cancel()]
+        return [each for each in taken if each.claim()]
 
-    def _commit(self, batch: list[_Waiting]) -> None:
+    def _store(self, batch: list[_Waiting]) -> None:
+        """Store a batch and, over the same connection, those that have come meanwhile."""
+        if not batch:
+            return
         try:
             # No session, which costs a fifth more: nothing here is mapped.
             with self._database.autocommit.connect() as connection:
-                stored = store_calls(connection, [call for call, _ in batch], lane=LIVE_LANE)
-            _tell(stored)
+                while batch:
+                    _commit(connection, batch)
+                    batch = self._take()
         except Exception as error:  # noqa: BLE001 -- whatever it is, somebody waits for it
             if len(batch) > 1 and not isinstance(error, _AWAY):
                 # One of them is at fault, and the others must not be refused with it.
                 for waiting in batch:
-                    self._commit([waiting])
+                    self._store_alone(waiting)
                 return
-            for _, result in batch:
-                result.set_exception(error)
-        else:
-            for (_, result), each in zip(batch, stored, strict=True):
-                result.set_result(each)
+            for waiting in batch:
+                waiting.tell(error)
+
+    def _store_alone(self, waiting: _Waiting) -> None:
+        try:
+            with self._database.autocommit.connect() as connection:
+                _commit(connection, [waiting])
+        except Exception as error:  # noqa: BLE001 -- as above
+            waiting.tell(error)
 
 
-def _tell(stored: Sequence[StoredCall]) -> None:
+def _commit(connection: Connection, batch: list[_Waiting]) -> None:
+    stored = store_calls(connection, [each.call for each in batch], lane=LIVE_LANE)
+    _note(stored)
+    for waiting, result in zip(batch, stored, strict=True):
+        waiting.tell(result)
+
+
+def _note(stored: Sequence[StoredCall]) -> None:
     # A line for each call would cost more than to check its signature.
     if len(stored) == 1:
         log.info("call_accepted", **asdict(stored[0]))

@@ -22,22 +22,25 @@ def add_headers(app: Flask, settings: ApiSettings) -> None:
     """
     allowed = frozenset(settings.trusted_origins)
     usual = {
-        "X-Content-Type-Options": "nosniff",
-        "Content-Security-Policy": NO_CONTENT_POLICY,
-        "Referrer-Policy": "no-referrer",
+        "x-content-type-options": "nosniff",
+        "content-security-policy": NO_CONTENT_POLICY,
+        "referrer-policy": "no-referrer",
     }
     if settings.public_url.startswith("https://"):
-        usual["Strict-Transport-Security"] = "max-age=31536000"
+        usual["strict-transport-security"] = "max-age=31536000"
 
     @app.after_request
     def secure(response: Response) -> Response:
         headers = response.headers
+        # Looked up once for all: one by one costs three times as much.
+        given = {name.lower() for name in headers.keys()}  # noqa: SIM118 -- alone, it yields pairs
         for name, value in usual.items():
-            if name not in headers:
-                headers.add(name, value)  # half the price of `setdefault`
-        if request.path.startswith(PRIVATE_PATHS):
+            if name not in given:
+                headers.add(name, value)
+        path = request.path
+        if path.startswith(PRIVATE_PATHS):
             headers.setdefault("Cache-Control", "no-store")
-        if request.path.startswith(CORS_PATHS):
+        if path.startswith(CORS_PATHS):
             _allow_origin(response, allowed)
         return response
 

@@ -80,7 +80,9 @@ class Failure(Answer):
 
 def answer(body: Answer, status: int = 200) -> Response:
     """Send an answer as JSON."""
-    return Response(body.model_dump_json(), status, mimetype="application/json")
+    content = [body.model_dump_json().encode()]
+    # Passed through, it is one piece to the server too; an iterator is sent by the chunk.
+    return Response(content, status, content_type="application/json", direct_passthrough=True)
 
 
 def answer_if_changed(body: Answer) -> Response:
