@@ -4,12 +4,12 @@ A page costs the same wherever it begins when it is asked for by cursor.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Self
 
-from sqlalchemy import ColumnElement, Select, func, select, tuple_
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, UnaryExpression, func, select, tuple_, union_all
+from sqlalchemy.orm import Session, aliased
 
 from shared.call_details import CallDetails
 from shared.models import Attempt, Call, SyncLog
@@ -42,6 +42,14 @@ class LogFilter:
     phone_numbers: tuple[str, ...] | None = None
     since: datetime | None = None
     until: datetime | None = None
+
+    def alternatives(self) -> list[Self]:
+        """The same as filters for one status and one spelling each: none of them meet."""
+        return [
+            replace(self, statuses=statuses, phone_numbers=phone_numbers)
+            for statuses in _one_by_one(self.statuses)
+            for phone_numbers in _one_by_one(self.phone_numbers)
+        ]
 
     def conditions(self) -> list[ColumnElement[bool]]:
         """The filter as conditions on `SyncLog`."""
@@ -80,15 +88,14 @@ def find_logs(
     after: Position | None = None,
 ) -> LogSlice:
     """Read up to `limit` entries, `offset` from the newest or after a position."""
-    query: Select[SyncLog] = (
-        select(SyncLog)
-        .where(*wanted.conditions())
-        .order_by(SyncLog.created_at.desc(), SyncLog.id.desc())
-        .limit(limit + 1)
-        .offset(offset)
-    )
-    if after is not None:
-        query = query.where(tuple_(SyncLog.created_at, SyncLog.id) < tuple_(*after))
+    arms = []
+    for each in wanted.alternatives():
+        arm = select(SyncLog).where(*each.conditions()).order_by(*_newest_first(SyncLog))
+        if after is not None:
+            arm = arm.where(tuple_(SyncLog.created_at, SyncLog.id) < tuple_(*after))
+        arms.append(arm.limit(offset + limit + 1))
+    entry = aliased(SyncLog, union_all(*arms).subquery())
+    query = select(entry).order_by(*_newest_first(entry)).limit(limit + 1).offset(offset)
     logs = session.scalars(query).all()
     if len(logs) <= limit:
         return LogSlice(logs, None)
@@ -98,8 +105,16 @@ def find_logs(
 
 def count_logs(session: Session, wanted: LogFilter, *, most: int = MOST_COUNTED) -> int:
     """Count entries, but no further than one more than `most`."""
-    some = select(SyncLog.id).where(*wanted.conditions()).limit(most + 1).subquery()
-    return session.scalars(select(func.count()).select_from(some)).one()
+    arms = [
+        # In the order of an index, or Postgres may read the log from its first row, whosever it is.
+        select(SyncLog.id)
+        .where(*each.conditions())
+        .order_by(*_newest_first(SyncLog))
+        .limit(most + 1)
+        for each in wanted.alternatives()
+    ]
+    found = select(func.count()).select_from(union_all(*arms).subquery())
+    return min(session.scalars(found).one(), most + 1)
 
 
 def find_log(session: Session, log_id: str, *, user_id: str, workspace_id: str) -> SyncLog | None:
@@ -120,3 +135,11 @@ def find_attempts(session: Session, log_id: str) -> Sequence[Attempt]:
     return session.scalars(
         select(Attempt).filter_by(log_id=log_id).order_by(Attempt.id.desc()).limit(MOST_ATTEMPTS)
     ).all()
+
+
+def _newest_first(entry: type[SyncLog]) -> tuple[UnaryExpression[datetime], UnaryExpression[str]]:
+    return entry.created_at.desc(), entry.id.desc()
+
+
+def _one_by_one(values: tuple[str, ...] | None) -> list[tuple[str, ...] | None]:
+    return [None] if values is None else [(each,) for each in values]

@@ -9,6 +9,7 @@ from sqlalchemy import TextClause, text
 from sqlalchemy.orm import Session
 
 from shared.calls import BACKFILL_LANE
+from shared.models.sync_logs import FAILURE
 from shared.tenants import WaitingTenant, find_waiting_tenants
 
 # Due for longer than this, a live call is stuck; backfill may wait behind live calls.
@@ -160,15 +161,15 @@ _IN_DOUBT = text("""
 # Without its content a call cannot be replayed. The first condition spares looking at the errors
 # of all time, whose contents are long deleted; OFFSET keeps the planner from reading all of `calls`
 # where it expects many errors.
-_FAILED = text("""
+_FAILED = text(f"""
     SELECT error_code, count(*) AS calls, min(created_at) AS since
     FROM (SELECT l.error_code, l.created_at FROM hubspot_sync_logs l
           WHERE l.created_at >= (SELECT min(received_at) FROM calls)
-            AND (l.status = 'error' OR l.error_code = 'configuration_error')
+            AND {FAILURE}
             AND EXISTS (SELECT FROM calls WHERE calls.log_id = l.id OFFSET 0)
           LIMIT :most) AS failed
     GROUP BY error_code ORDER BY calls DESC, error_code
-""")
+""")  # noqa: S608 -- a constant
 _SURPLUS = text("""
     SELECT count(*), min(created_at) FROM hubspot_surplus_notes
     WHERE created_at < now() - make_interval(secs => :lasts)
