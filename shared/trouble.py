@@ -9,7 +9,6 @@ from sqlalchemy import TextClause, text
 from sqlalchemy.orm import Session
 
 from shared.calls import BACKFILL_LANE
-from shared.models.sync_logs import FAILURE
 from shared.tenants import WaitingTenant, find_waiting_tenants
 
 # Due for longer than this, a live call is stuck; backfill may wait behind live calls.
@@ -158,18 +157,28 @@ _IN_DOUBT = text("""
             AND last_write_at < now() - make_interval(secs => :lasts)
           LIMIT :most) AS doubts
 """)
-# Without its content a call cannot be replayed. The first condition spares looking at the errors
-# of all time, whose contents are long deleted; OFFSET keeps the planner from reading all of `calls`
-# where it expects many errors.
-_FAILED = text(f"""
+# Without its content a call cannot be replayed. The first condition of each part, in the words of
+# its index, spares looking at the errors of all time, whose contents are long deleted; OFFSET keeps
+# the planner from reading all of `calls` where it expects many errors.
+_FAILED = text("""
     SELECT error_code, count(*) AS calls, min(created_at) AS since
-    FROM (SELECT l.error_code, l.created_at FROM hubspot_sync_logs l
-          WHERE l.created_at >= (SELECT min(received_at) FROM calls)
-            AND {FAILURE}
-            AND EXISTS (SELECT FROM calls WHERE calls.log_id = l.id OFFSET 0)
-          LIMIT :most) AS failed
+    FROM (
+        (SELECT l.error_code, l.created_at FROM hubspot_sync_logs l
+         WHERE l.created_at AT TIME ZONE 'UTC'
+               >= (SELECT min(received_at) AT TIME ZONE 'UTC' FROM calls)
+           AND l.status = 'error'
+           AND EXISTS (SELECT FROM calls WHERE calls.log_id = l.id OFFSET 0)
+         LIMIT :most)
+        UNION ALL
+        (SELECT l.error_code, l.created_at FROM hubspot_sync_logs l
+         WHERE l.created_at AT TIME ZONE 'UTC'
+               >= (SELECT min(received_at) AT TIME ZONE 'UTC' FROM calls)
+           AND l.error_code = 'configuration_error' AND l.status <> 'error'
+           AND EXISTS (SELECT FROM calls WHERE calls.log_id = l.id OFFSET 0)
+         LIMIT :most)
+    ) AS failed
     GROUP BY error_code ORDER BY calls DESC, error_code
-""")  # noqa: S608 -- a constant
+""")
 _SURPLUS = text("""
     SELECT count(*), min(created_at) FROM hubspot_surplus_notes
     WHERE created_at < now() - make_interval(secs => :lasts)

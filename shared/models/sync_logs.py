@@ -21,10 +21,6 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.models.base import Base, Id, Moment
 
-# Operators' failures. Said so that Postgres does not see that a user's filter by status implies it:
-# it would look for one user's failures among everybody's.
-FAILURE = "CASE status WHEN 'error' THEN true ELSE error_code = 'configuration_error' END"
-
 
 class SyncLog(Base):
     """What became of a call, and the queue: a row is due when `next_attempt_at` has come."""
@@ -128,12 +124,17 @@ class SyncLog(Base):
             "id",
             postgresql_where=text("error_code IS NOT NULL"),
         ),
-        # For operators: rows that are well are in none of these.
+        # For operators: rows that are well are in none of these. Not by the column itself, by which
+        # users' pages are sorted: Postgres would look for one user's failures among everybody's.
         Index(
             "ix_hubspot_sync_logs_failures",
-            "created_at",
-            "error_code",
-            postgresql_where=text(FAILURE),
+            text("(created_at AT TIME ZONE 'UTC')"),
+            postgresql_where=text("status = 'error'"),
+        ),
+        Index(
+            "ix_hubspot_sync_logs_misconfigured",
+            text("(created_at AT TIME ZONE 'UTC')"),
+            postgresql_where=text("error_code = 'configuration_error'"),
         ),
         Index(
             "ix_hubspot_sync_logs_in_doubt",

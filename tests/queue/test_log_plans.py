@@ -1,4 +1,4 @@
-"""What a page of the sync log and its total read, whatever else the log holds."""
+"""What is read for a page of the sync log, its total and the operators, whatever the log holds."""
 
 from collections.abc import Iterator
 
@@ -10,9 +10,11 @@ from sqlalchemy.orm import Session
 from local.databases import fresh_database
 from shared.db import Database
 from shared.sync_logs import LogFilter, count_logs, find_logs
+from shared.trouble import read_trouble
 
 CALLS = 20_000
 PAGE = 50
+KEPT = 100
 ENOUGH = 12  # for Postgres to settle for a plan that does not depend on the values
 OTHER, CROWDED, SMALL = "user_other", "user_crowded", "user_small"
 NUMBERS = {OTHER: "+12025550101", CROWDED: "+12025550102", SMALL: "+12025550103"}
@@ -47,7 +49,16 @@ def log(postgres_server_url: str, template_url: str) -> Iterator[Database]:
             ):
                 given = {"user": user, "code": code, "calls": calls, "number": NUMBERS[user]}
                 connection.execute(FILL, given)
-            connection.execute("VACUUM ANALYZE hubspot_sync_logs")
+            # The newest calls have not lost their contents yet.
+            connection.execute(
+                """
+                INSERT INTO calls (log_id, payload, received_at)
+                SELECT id, '{}', created_at FROM hubspot_sync_logs
+                ORDER BY created_at DESC LIMIT %s
+            """,
+                [KEPT],
+            )
+            connection.execute("VACUUM ANALYZE")
         database = Database(url.replace("postgresql:", "postgresql+psycopg:", 1))
         yield database
         database.dispose()
@@ -88,3 +99,12 @@ def test_filter_by_status_and_code_reads_what_it_shows(
 @pytest.mark.parametrize("user_id", [OTHER, CROWDED, SMALL])
 def test_filter_by_number_reads_what_it_shows(log: Database, user_id: str, number: str) -> None:
     require_little(log, LogFilter(user_id, "ws_1", phone_numbers=("(202) 555", number)))
+
+
+def test_operators_view_reads_nothing_whose_contents_are_deleted(log: Database) -> None:
+    with log.begin() as session:
+        before = count_rows_read(session)
+        trouble = read_trouble(session)
+        rows_read = count_rows_read(session) - before
+    assert {each.error_code for each in trouble.failed_calls} == set(CODES[:2])
+    assert rows_read <= KEPT
