@@ -93,10 +93,13 @@ def find_logs(
         arm = select(SyncLog).where(*each.conditions()).order_by(*_newest_first(SyncLog))
         if after is not None:
             arm = arm.where(tuple_(SyncLog.created_at, SyncLog.id) < tuple_(*after))
-        arms.append(arm.limit(offset + limit + 1))
-    entry = aliased(SyncLog, union_all(*arms).subquery())
-    query = select(entry).order_by(*_newest_first(entry)).limit(limit + 1).offset(offset)
-    logs = session.scalars(query).all()
+        arms.append(arm)
+    query = arms[0]
+    if len(arms) > 1:  # hardly ever, and it takes a millisecond to put together
+        union = union_all(*(arm.limit(offset + limit + 1) for arm in arms))
+        entry = aliased(SyncLog, union.subquery())
+        query = select(entry).order_by(*_newest_first(entry))
+    logs = session.scalars(query.limit(limit + 1).offset(offset)).all()
     if len(logs) <= limit:
         return LogSlice(logs, None)
     last = logs[limit - 1]

@@ -101,6 +101,19 @@ def test_filter_by_number_reads_what_it_shows(log: Database, user_id: str, numbe
     require_little(log, LogFilter(user_id, "ws_1", phone_numbers=("(202) 555", number)))
 
 
+def test_pages_of_several_states_follow_one_another(log: Database) -> None:
+    wanted = LogFilter(OTHER, "ws_1", statuses=("error", "skipped"))
+    with log.begin() as session:
+        whole = find_logs(session, wanted, limit=3 * PAGE)
+        first = find_logs(session, wanted, limit=PAGE)
+        by_cursor = find_logs(session, wanted, limit=PAGE, after=first.next_position)
+        by_offset = find_logs(session, wanted, limit=PAGE, offset=2 * PAGE)
+    ids = [each.id for page in (first, by_cursor, by_offset) for each in page.logs]
+    assert ids == [each.id for each in whole.logs]
+    assert {each.status for each in whole.logs} == {"error", "skipped"}
+    assert whole.logs == sorted(whole.logs, key=lambda each: each.created_at, reverse=True)
+
+
 def test_operators_view_reads_nothing_whose_contents_are_deleted(log: Database) -> None:
     with log.begin() as session:
         before = count_rows_read(session)
