@@ -125,7 +125,7 @@ def schema_upgraded_between_two_deployments(world: World) -> None:
 
 @scenario()
 def schema_upgraded_too_late(world: World) -> None:
-    """The schema is one revision older than this build for some seconds, and upgraded under load.
+    """The schema is older than this build takes for some seconds, and upgraded under load.
 
     Webhooks are accepted or get 503 meanwhile; what was accepted is synced in the end.
     """
@@ -133,7 +133,7 @@ def schema_upgraded_too_late(world: World) -> None:
 
     def upgrade_late() -> None:
         try:
-            _run(world, "alembic", "downgrade", "-1")
+            _run(world, "alembic", "downgrade", f"{REQUIRED_REVISION}-1")
             time.sleep(world.draws.uniform(0, 2))
         finally:
             _run(world, "alembic", "upgrade", "head")
