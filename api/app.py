@@ -40,7 +40,7 @@ class _App(Flask):
             return super().create_url_adapter(None)
         return self.url_map.bind(
             "localhost",
-            path_info=get_path_info(request.environ),
+            path_info=get_path_info(request.environ) or "/",
             default_method=request.method,
         )
 
@@ -57,7 +57,7 @@ def create_app(
     """
     app = _App(__name__, static_folder=None)
     app.json.sort_keys = False  # type: ignore[attr-defined]
-    # `//` is no other spelling of `/`: nothing here is redirected to.
+    # Within a path `//` is no other spelling of `/`: nothing here is redirected to.
     app.url_map.merge_slashes = False
     # One more, because a body without Content-Length is silently cut off here.
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES + 1

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from queue import Empty, SimpleQueue
-from threading import Lock, Thread
+from threading import Event, Lock, Thread
 from typing import Final
 
 import structlog
@@ -75,7 +75,7 @@ class GroupCommit:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._waiting: SimpleQueue[_Waiting] = SimpleQueue()
-        self._impatient: SimpleQueue[None] = SimpleQueue()
+        self._impatience = Event()
         self._has_threads = False
         self._starting = Lock()
 
@@ -95,7 +95,7 @@ class GroupCommit:
         return waiting.result()
 
     def _wait_longer(self, waiting: _Waiting) -> None:
-        self._impatient.put(None)
+        self._impatience.set()
         # What is under way is waited for, and no statement takes for ever.
         if not waiting.is_told_within(WAIT_S) and waiting.claim():
             raise TryLaterError("The database is slow to answer. Send it again.")
@@ -113,7 +113,8 @@ class GroupCommit:
 
     def _store_beside(self) -> None:
         while True:
-            self._impatient.get()
+            self._impatience.wait()
+            self._impatience.clear()
             self._store(self._take())
 
     def _take(self, *first: _Waiting) -> list[_Waiting]:

@@ -1,5 +1,8 @@
 """Indexes that answer a filter by status and code, whatever Postgres expects of the two."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import sqlalchemy as sa
 
 from alembic import op
@@ -42,12 +45,21 @@ def downgrade() -> None:
 def make(name: str, columns: list[str | sa.TextClause], *, where: str) -> None:
     """Make an index while calls are stored: seconds in a log of ten million."""
     drop(name)  # what an earlier try left half made
-    with op.get_context().autocommit_block():
+    with beside_others():
         op.create_index(
             name, LOG, columns, postgresql_where=sa.text(where), postgresql_concurrently=True
         )
 
 
 def drop(name: str) -> None:
-    with op.get_context().autocommit_block():
+    with beside_others():
         op.drop_index(name, LOG, if_exists=True, postgresql_concurrently=True)
+
+
+@contextmanager
+def beside_others() -> Iterator[None]:
+    """For statements that wait as long as others' transactions, as a backup, and hold up nobody."""
+    with op.get_context().autocommit_block():
+        op.execute("SET lock_timeout = 0")
+        yield
+        op.execute("RESET lock_timeout")

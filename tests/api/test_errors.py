@@ -37,6 +37,12 @@ def test_wrong_address_or_method(
     assert ("Allow" in answer.headers) is (status == 405)
 
 
+@pytest.mark.parametrize("path", ["", "//", "//evil.example", "/docs/", "/docs//"])
+def test_odd_path_is_redirected_nowhere(client: FlaskClient, path: str) -> None:
+    answer = client.get("/", environ_overrides={"PATH_INFO": path})
+    assert answer.status_code in {200, 404}
+
+
 @pytest.fixture
 def client_without_postgres(make_client: ClientFactory) -> FlaskClient:
     return make_client(database=NO_POSTGRES)

@@ -1,6 +1,7 @@
 """Migrations: from nothing to the schema the models describe, back, and there again."""
 
 import os
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -13,11 +14,20 @@ from sqlalchemy.exc import OperationalError
 from alembic import command
 from local.databases import PROJECT, fresh_database, migrate
 
+LOCK_TIMEOUT_S = 3.0  # alembic/env.py
 
-@pytest.fixture(scope="module")
-def url(postgres_server_url: str) -> Iterator[str]:
+
+@pytest.fixture
+def url(postgres_server_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """An empty database, which Alembic is told of."""
     with fresh_database(postgres_server_url) as url:
+        monkeypatch.setenv("DATABASE_URL", url)
         yield url
+
+
+@pytest.fixture
+def config() -> Config:
+    return Config(PROJECT / "alembic.ini")
 
 
 def things(url: str) -> set[str]:
@@ -31,12 +41,7 @@ def things(url: str) -> set[str]:
     return {name for (name,) in rows if not name.startswith("alembic_version")}
 
 
-def test_schema_can_be_made_unmade_and_made_again(
-    url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("DATABASE_URL", url)
-    config = Config(PROJECT / "alembic.ini")
-
+def test_schema_can_be_made_unmade_and_made_again(url: str, config: Config) -> None:
     command.upgrade(config, "head")
     made = things(url)
     assert {"hubspot_oauth_tokens", "hubspot_sync_logs", "calls", "tally_sync_logs"} <= made
@@ -50,46 +55,77 @@ def test_schema_can_be_made_unmade_and_made_again(
     command.check(config)
 
 
-def test_migrations_that_start_at_once_take_turns(postgres_server_url: str) -> None:
-    with fresh_database(postgres_server_url) as url, ThreadPoolExecutor() as pool:
+def test_migrations_that_start_at_once_take_turns(url: str) -> None:
+    with ThreadPoolExecutor() as pool:
         environment = {**os.environ, "DATABASE_URL": url}
         assert list(pool.map(migrate, [environment, environment])) == [None, None]
         assert "hubspot_late_writes" in things(url)
 
 
-def test_latencies_of_calls_that_were_there_before_are_counted(
-    postgres_server_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with fresh_database(postgres_server_url) as url:
-        monkeypatch.setenv("DATABASE_URL", url)
-        config = Config(PROJECT / "alembic.ini")
-        command.upgrade(config, "0005")
-        with psycopg.connect(url, autocommit=True) as connection:
-            connection.execute("""
-                INSERT INTO hubspot_sync_logs (id, user_id, workspace_id, call_id, status,
-                    engagement_id, contact_id, hub_id, phone_number, next_attempt_at,
-                    created_at, updated_at)
-                SELECT 'hs_' || n, 'user', 'ws', n::text, 'success', n::text, '7', 1,
-                       CASE WHEN n <= 5 THEN '+12025550123' END,  -- else erased
-                       NULL, '2026-11-22T10:30Z', '2026-11-22T10:30:02Z'
-                FROM generate_series(1, 9) AS n
-            """)
-            command.upgrade(config, "head")
-            rows = connection.execute("SELECT hour, bin, calls FROM hubspot_sync_latencies")
-            # 2,000 ms are between 2^(43/4) and 2^(44/4).
-            assert rows.fetchall() == [(datetime(2026, 11, 22, 10, tzinfo=UTC), 43, 5)]
+def test_latencies_of_calls_that_were_there_before_are_counted(url: str, config: Config) -> None:
+    command.upgrade(config, "0005")
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("""
+            INSERT INTO hubspot_sync_logs (id, user_id, workspace_id, call_id, status,
+                engagement_id, contact_id, hub_id, phone_number, next_attempt_at,
+                created_at, updated_at)
+            SELECT 'hs_' || n, 'user', 'ws', n::text, 'success', n::text, '7', 1,
+                   CASE WHEN n <= 5 THEN '+12025550123' END,  -- else erased
+                   NULL, '2026-11-22T10:30Z', '2026-11-22T10:30:02Z'
+            FROM generate_series(1, 9) AS n
+        """)
+        command.upgrade(config, "head")
+        rows = connection.execute("SELECT hour, bin, calls FROM hubspot_sync_latencies")
+        # 2,000 ms are between 2^(43/4) and 2^(44/4).
+        assert rows.fetchall() == [(datetime(2026, 11, 22, 10, tzinfo=UTC), 43, 5)]
 
 
 def test_migration_that_would_make_webhooks_wait_gives_up_and_may_be_run_again(
-    postgres_server_url: str, monkeypatch: pytest.MonkeyPatch
+    url: str, config: Config
 ) -> None:
-    with fresh_database(postgres_server_url) as url:
-        monkeypatch.setenv("DATABASE_URL", url)
-        config = Config(PROJECT / "alembic.ini")
-        command.upgrade(config, "0004")
-        with psycopg.connect(url, options="-c idle_in_transaction_session_timeout=30s") as backup:
-            backup.execute("LOCK TABLE hubspot_sync_logs IN ACCESS SHARE MODE")
-            with pytest.raises(OperationalError, match="lock timeout"):
-                command.upgrade(config, "head")
-        command.upgrade(config, "head")
-        command.check(config)
+    command.upgrade(config, "0004")
+    with psycopg.connect(url, options="-c idle_in_transaction_session_timeout=30s") as backup:
+        backup.execute("LOCK TABLE hubspot_sync_logs IN ACCESS SHARE MODE")
+        with pytest.raises(OperationalError, match="lock timeout"):
+            command.upgrade(config, "head")
+    command.upgrade(config, "head")
+    command.check(config)
+
+
+def test_indexes_of_the_log_wait_for_a_backup_and_hold_up_no_webhook(
+    url: str, config: Config
+) -> None:
+    command.upgrade(config, "0006")
+    with ThreadPoolExecutor(1) as pool, psycopg.connect(url, autocommit=True) as webhook:
+        with psycopg.connect(url) as backup:
+            backup.execute("SELECT FROM hubspot_sync_logs")
+            upgrade = pool.submit(command.upgrade, config, "head")
+            while not is_waiting(webhook) and not upgrade.done():
+                time.sleep(0.01)
+            time.sleep(LOCK_TIMEOUT_S + 0.5)
+            assert not upgrade.done()
+            webhook.execute("SET lock_timeout = '1s'")
+            webhook.execute("""
+                INSERT INTO hubspot_sync_logs (id, user_id, workspace_id, call_id, status)
+                VALUES ('l_1', 'user_1', 'ws_1', 'call_1', 'pending')
+            """)
+        upgrade.result()
+    command.check(config)
+
+
+def test_index_that_was_left_half_made_is_made_anew(url: str, config: Config) -> None:
+    command.upgrade(config, "0006")
+    with psycopg.connect(url) as connection:
+        connection.execute("""
+            CREATE INDEX ix_hubspot_sync_logs_status_error_code ON hubspot_sync_logs (id)
+        """)
+    command.upgrade(config, "head")
+    command.check(config)
+
+
+def is_waiting(connection: psycopg.Connection) -> bool:
+    """Whether anybody waits for a lock in this database."""
+    waiting = connection.execute("""
+        SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'
+    """)
+    return bool(waiting.rowcount)
