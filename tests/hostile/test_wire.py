@@ -195,7 +195,7 @@ def test_origin_is_never_echoed_unless_it_is_allowed(server_url: str, origin: st
         (b"GET /healthz HTTP/9.9\r\nHost: x\r\n\r\n", 400),
         (b"GET /healthz\r\n\r\n", 400),
         (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 400),
-        (request("CONNECT evil.example:443 HTTP/1.1", "Host: x", CLOSE), 404),
+        (request("CONNECT evil.example:443 HTTP/1.1", "Host: x", CLOSE), 405),
         (request("OPTIONS * HTTP/1.1", "Host: x", CLOSE), 404),
         (request("TRACE /healthz HTTP/1.1", "Host: x", CLOSE, "Cookie: private"), 405),
     ],
