@@ -146,12 +146,16 @@ def _retry_after(seconds: float) -> dict[str, str]:
     return {"Retry-After": str(max(1, math.ceil(seconds)))}
 
 
+# What pydantic would say by the name of a Python class.
+_WORDS: Mapping[str, str] = {"model_type": "must be an object"}
+
+
 def name_fields(error: ValidationError) -> list[FieldError]:
     """Turn pydantic's findings into fields and messages; the values themselves are left out."""
     return [
         FieldError(
             ".".join(map(str, found["loc"])) or "body",
-            found["msg"].removeprefix("Value error, "),
+            _WORDS.get(found["type"]) or found["msg"].removeprefix("Value error, "),
         )
         for found in error.errors(include_url=False, include_context=False, include_input=False)
     ]

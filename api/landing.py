@@ -10,8 +10,9 @@ from api.errors import InvalidRequestError
 from shared.setting_values import DEFAULT_PORTS, origin
 
 MAX_URL: Final = 2048
-# Browsers drop some of these and read a backslash as a slash, so what they open would be another.
-_TREACHEROUS: Final = re.compile(r"[\x00-\x20\x7f\\]")
+# Browsers drop some of these and read a backslash as a slash, so what they open would be another;
+# halves of surrogate pairs no URL can hold.
+_TREACHEROUS: Final = re.compile(r"[\x00-\x20\x7f\\\ud800-\udfff]")
 OWN_PARAMETERS: Final = frozenset({"hubspot", "code", "message"})
 
 

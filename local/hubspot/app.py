@@ -9,7 +9,7 @@ from local.hubspot import account, associations, contacts, notes, oauth, search
 from local.hubspot.config import SandboxConfig
 from local.hubspot.consent import consent_pages
 from local.hubspot.control.plane import control_plane
-from local.hubspot.exchange import ApiRequest, Endpoint
+from local.hubspot.exchange import ApiRequest, ConnectionDroppedError, Endpoint
 from local.hubspot.gateway import serve
 from local.hubspot.pages import timeline_pages
 from local.hubspot.world import Sandbox
@@ -25,14 +25,20 @@ _ENDPOINTS = (
 )
 
 
+class _Application(flask.Flask):
+    def handle_exception(self, e: Exception) -> flask.Response:
+        """Leave what a fault drops to the server; a defect of ours is logged and a 500."""
+        if isinstance(e, ConnectionDroppedError):
+            raise e
+        return super().handle_exception(e)
+
+
 def create_app(
     config: SandboxConfig | None = None, *, now: Callable[[], float] = time.time
 ) -> flask.Flask:
     """Build a sandbox with a state of its own; `now` is its clock, in seconds."""
     sandbox = Sandbox(config or SandboxConfig(), now)
-    app = flask.Flask(__name__)
-    # What an endpoint does not foresee is a defect of the sandbox: let the server show it.
-    app.config["PROPAGATE_EXCEPTIONS"] = True
+    app = _Application(__name__)
     for endpoint in _ENDPOINTS:
         for number, rule in enumerate(endpoint.rules):
             app.add_url_rule(

@@ -131,6 +131,20 @@ def test_wrong_field_is_named(client: FlaskClient, data: dict[str, Any], field: 
     assert [each["field"] for each in read(answer)["error"]["fields"]] == [field]
 
 
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"type": "call.ended", "data": [{"call_id": "call_1"}]}, "data"),
+        (call_ended(transcript=["Hello"]), "data.transcript.0"),
+    ],
+)
+def test_what_must_be_an_object_is_told_so_without_the_name_of_a_class(
+    client: FlaskClient, body: dict[str, Any], field: str
+) -> None:
+    told = read(post_webhook(client, body))["error"]["fields"]
+    assert told == [{"field": field, "message": "must be an object"}]
+
+
 def test_every_wrong_field_is_named_at_once(client: FlaskClient) -> None:
     answer = post_webhook(client, {"type": "call.ended", "data": {"call_id": 1, "direction": 2}})
     named = {each["field"] for each in read(answer)["error"]["fields"]}

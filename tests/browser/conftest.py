@@ -1,4 +1,3 @@
-import os
 import secrets
 from collections.abc import Iterator
 from typing import Any
@@ -11,6 +10,7 @@ from tests.browser.chromium import MISSING, find_chromium, running_chromium
 from tests.browser.deployments import Deployments, running_deployments
 from tests.browser.watching import Watch
 from tests.browser.workspaces import Workspace
+from tests.programs import stop_without
 
 TIMEOUT_MS = 10_000
 
@@ -23,12 +23,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 @pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
-    """A Chromium. On a developer's machine these tests are skipped without one, in CI they fail."""
     path = find_chromium()
     if path is None:
-        if os.environ.get("CI") == "true":
-            pytest.fail(MISSING)
-        pytest.skip(MISSING)
+        stop_without(MISSING)
     expect.set_options(timeout=TIMEOUT_MS)
     with running_chromium(path) as browser:
         yield browser

@@ -1,7 +1,7 @@
 """Setting up a new workspace, trying a number, and the settings."""
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import BrowserContext, Page, Route, expect
 
 from tests.browser.test_connecting import allow, open_consent
 from tests.browser.workspaces import Workspace, open_dashboard
@@ -58,6 +58,32 @@ def test_used_workspace_sees_the_picture_instead(page: Page, connected: Workspac
     picture.get_by_label("7 days").check()
     expect(picture.get_by_role("row")).to_have_count(8)
     expect(page.get_by_role("region", name="Set up in three steps")).to_have_count(0)
+
+
+def test_more_calls_than_are_counted_are_not_told_as_exact(
+    page: Page, connected: Workspace
+) -> None:
+    def enlarge(route: Route) -> None:
+        answer = route.fetch()
+        told = answer.json()
+        told["points"][-1] |= {"pending": 10_000, "success": 190_000}
+        route.fulfill(response=answer, json=told)
+
+    connected.end_call(NUMBER)
+    connected.wait_until_settled()
+    page.route("**/api/hubspot/statistics?*", enlarge)
+    open_dashboard(page, connected)
+    picture = page.get_by_role("region", name="Outcomes over time")
+    expect(picture.get_by_role("list", name="Legend")).to_contain_text("Synced 190,000")
+    expect(picture.get_by_role("list", name="Legend")).to_contain_text("Waiting 10,000+")
+    labels = picture.locator("svg .tick")
+    expect(labels.first).to_be_visible()
+    left = picture.get_by_role("img").evaluate("element => element.getBoundingClientRect().left")
+    for label in labels.all():
+        assert label.evaluate("element => element.getBoundingClientRect().left") >= left
+
+    picture.get_by_role("button", name="Show as table").click()
+    expect(picture.get_by_role("cell", name="10,000+", exact=True)).to_be_visible()
 
 
 def test_preview_writes_nothing(page: Page, connected: Workspace) -> None:

@@ -55,6 +55,12 @@ def test_any_text_is_refused_or_an_allowed_origin(url: str) -> None:
         check_return_to(url, ALLOWED)
 
 
+@pytest.mark.parametrize("place", ["/{}", "/?{}tab=1", "/#{}"])
+def test_half_a_character_is_refused_before_it_cannot_be_sent(place: str) -> None:
+    with pytest.raises(InvalidRequestError):
+        check_return_to(ALLOWED[0] + place.format("\ud800"), ALLOWED)
+
+
 @pytest.mark.parametrize("url", [f"{ALLOWED[0]}//evil.example/..", f"{ALLOWED[0]}/?x=//evil#//y"])
 def test_odd_paths_stay_where_they_are(url: str) -> None:
     parts = urlsplit(landing_url(check_return_to(url, ALLOWED)))

@@ -3,7 +3,9 @@ from collections.abc import Callable
 import pytest
 import requests
 
+from local.hubspot.app import create_app
 from local.hubspot.client import SandboxControl
+from local.hubspot.server import run_in_thread
 from tests.sandbox.driving import Caller, eventually, install, note, request_token
 
 DETAILS = "/account-info/2026-09/details"
@@ -124,6 +126,13 @@ def test_garbage_is_a_success_that_cannot_be_read(
     with pytest.raises(requests.exceptions.JSONDecodeError):
         answer.json()
     assert bodies(control, caller) == ["first", "second"]
+
+
+def test_defect_of_the_sandbox_is_answered_unlike_a_dropped_connection() -> None:
+    app = create_app()
+    app.add_url_rule("/defect", view_func=lambda: str(1 // 0))
+    with run_in_thread(app) as server:
+        assert requests.get(f"{server.url}/defect", timeout=10).status_code == 500
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-// The numbers of the statistics in words: one bucket for the tip, all of them as a table.
+// Counted calls in words; of the statistics one bucket for the tip, all of them as a table.
 
 import { el } from "./dom.js";
 import {
@@ -10,6 +10,17 @@ import {
   formatTime,
 } from "./format.js";
 import { STATUSES } from "./words.js";
+
+// The API counts waiting calls so far and no further, in all and in each bucket.
+const MOST_PENDING = 10_000;
+
+const isCut = ({ pending }) => pending >= MOST_PENDING;
+
+/** "10,000+": the calls of one status in one or more counts, with a plus if there may be more. */
+export function formatCalls(status, counts) {
+  const total = counts.reduce((sum, each) => sum + each[status], 0);
+  return formatNumber(total) + (status === "pending" && counts.some(isCut) ? "+" : "");
+}
 
 /** All calls of a bucket. */
 export function totalOf(point) {
@@ -26,11 +37,13 @@ export function describeBucket(point, bucket) {
         "p",
         {},
         el("span", { class: `swatch ${status}` }),
-        `${label} ${formatNumber(point[status])}`,
+        `${label} ${formatCalls(status, [point])}`,
       ),
     );
+  const total = totalOf(point);
+  const amount = isCut(point) ? `More than ${formatNumber(total)} calls` : count(total, "call");
   return [
-    el("strong", {}, `${nameBucket(point.at, bucket)}: ${count(totalOf(point), "call")}`),
+    el("strong", {}, `${nameBucket(point.at, bucket)}: ${amount}`),
     ...outcomes,
     ...(point.latency_p50_ms === null ? [] : [el("p", {}, describeLatency(point))]),
   ];
@@ -45,7 +58,7 @@ export function statisticsTable({ points, bucket }) {
       "tr",
       {},
       el("th", { scope: "row" }, nameBucket(point.at, bucket)),
-      Object.keys(STATUSES).map((status) => el("td", {}, formatNumber(point[status]))),
+      Object.keys(STATUSES).map((status) => el("td", {}, formatCalls(status, [point]))),
       [point.latency_p50_ms, point.latency_p95_ms].map((ms) => el("td", {}, tellLatency(ms))),
     ),
   );

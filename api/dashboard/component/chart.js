@@ -2,7 +2,7 @@
 
 import { totalOf } from "./buckets.js";
 import { svg } from "./dom.js";
-import { formatClock, formatDay, formatNumber } from "./format.js";
+import { formatClock, formatDay, formatNumber, formatShort } from "./format.js";
 import { STATUSES } from "./words.js";
 
 const HEIGHTS = { outcomes: 168, latency: 84, axis: 24 };
@@ -75,7 +75,7 @@ function drawOutcomes(slots, step, right) {
       });
     });
   });
-  return [drawGrid(ticks, bottom, scale, right, formatNumber), bars.filter(Boolean)];
+  return [drawGrid(ticks, bottom, scale, right, formatShort), bars.filter(Boolean)];
 }
 
 function drawLatency(slots, step, top, right) {

@@ -1,5 +1,6 @@
 // The card that says how things stand: the connection, and the counts of the last 24 hours.
 
+import { formatCalls } from "./buckets.js";
 import { el, newId, setChildren, setText } from "./dom.js";
 import { formatAgo, formatDate, formatNumber, formatPercent, timeElement } from "./format.js";
 import { icon } from "./icons.js";
@@ -11,8 +12,6 @@ const STATES = {
   reconnect_required: { label: "Reconnect required", kind: "error", sign: "error" },
   paused: { label: "Paused by HubSpot", kind: "skipped", sign: "pending" },
 };
-// The API counts waiting calls no further.
-const MOST_PENDING = 10_000;
 const TILES = { pending: "now", success: "last 24 h", skipped: "last 24 h", error: "last 24 h" };
 
 /** `actions`: connect, cancel, disconnect, openSettings, openTrial, filter(status). */
@@ -118,9 +117,7 @@ export class ConnectionCard {
 
   #showCounts(counts) {
     for (const [status, value] of Object.entries(this.tiles)) {
-      const isCapped = status === "pending" && counts.pending >= MOST_PENDING;
-      const text = formatNumber(counts[status]) + (isCapped ? "+" : "");
-      setText(value, text);
+      setText(value, formatCalls(status, [counts]));
       value.classList.remove("skeleton");
     }
     const finished = counts.success + counts.skipped + counts.error;

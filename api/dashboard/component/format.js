@@ -15,6 +15,10 @@ const CLOCK = {
 const DAY_MS = 86_400_000;
 
 const number = new Intl.NumberFormat(LOCALE);
+const short = new Intl.NumberFormat(LOCALE, {
+  notation: "compact",
+  maximumSignificantDigits: 3,
+});
 const percent = new Intl.NumberFormat(LOCALE, { style: "percent", maximumFractionDigits: 1 });
 const clock = new Intl.DateTimeFormat(LOCALE, CLOCK);
 const dayAndClock = new Intl.DateTimeFormat(LOCALE, { day: "numeric", month: "short", ...CLOCK });
@@ -35,6 +39,8 @@ const relative = new Intl.RelativeTimeFormat(LOCALE, { numeric: "auto" });
 export const TIME_ZONE = Intl.DateTimeFormat().resolvedOptions().timeZone;
 
 export const formatNumber = (value) => number.format(value);
+/** "2.5K": a round number where there is little room. */
+export const formatShort = (value) => short.format(value);
 export const formatPercent = (share) => percent.format(share);
 export const formatDay = (ms) => day.format(ms);
 export const formatDate = (ms) => date.format(ms);

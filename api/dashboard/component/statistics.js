@@ -1,10 +1,10 @@
 // The card with the picture: outcomes and latency over a period, and the same as a table.
 
-import { describeBucket, statisticsTable, totalOf } from "./buckets.js";
+import { describeBucket, formatCalls, statisticsTable, totalOf } from "./buckets.js";
 import { CHART_HEIGHT, drawChart } from "./chart.js";
 import { el, newId, setText } from "./dom.js";
 import { describeError } from "./failures.js";
-import { formatNumber, formatPercent, TIME_ZONE } from "./format.js";
+import { formatPercent, TIME_ZONE } from "./format.js";
 import { radios } from "./inputs.js";
 import { STATUSES } from "./words.js";
 
@@ -128,14 +128,13 @@ export class Statistics {
     const width = this.frame.clientWidth;
     if (!this.#answer || width < 100) return;
     const { points, bucket } = this.#answer;
-    const sums = sumUp(points);
     const { picture, indexAt } = drawChart({
       points,
       bucket,
       width,
       title: `Outcomes of ${PERIODS[this.#period].label}, by ${bucket}`,
       description: Object.entries(STATUSES)
-        .map(([status, label]) => `${label}: ${formatNumber(sums[status])}`)
+        .map(([status, label]) => `${label}: ${formatCalls(status, points)}`)
         .join(", "),
     });
     this.#indexAt = indexAt;
@@ -152,7 +151,7 @@ export class Statistics {
           {},
           el("span", { class: `swatch ${status}` }),
           `${label} `,
-          el("b", {}, formatNumber(sums[status])),
+          el("b", {}, formatCalls(status, points)),
         ),
       ),
       el(
@@ -190,14 +189,6 @@ export class Statistics {
     this.toggle.setAttribute("aria-pressed", String(isTable));
     setText(this.toggle, isTable ? "Show as picture" : "Show as table");
   }
-}
-
-function sumUp(points) {
-  const sums = {};
-  for (const status of Object.keys(STATUSES)) {
-    sums[status] = points.reduce((sum, point) => sum + point[status], 0);
-  }
-  return sums;
 }
 
 /** Midnight of the reader's day so many days ago, in epoch milliseconds. */
