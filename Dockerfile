@@ -19,7 +19,15 @@ COPY . .
 RUN tools/bin/pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist . \
     && tools/bin/pip --python /opt/callsync/bin/python install --quiet --no-deps dist/*.whl
 
-FROM python:3.13.15-slim-trixie
+# The proxy in front of the API, of the same base so that there is one to update.
+FROM python:3.13.15-slim-trixie AS proxy
+RUN apt-get update -q && apt-get install -qy --no-install-recommends nginx-light \
+    && rm -rf /var/lib/apt/lists/*
+COPY deploy/proxy/nginx.conf /etc/nginx/nginx.conf
+USER 10001:10001
+CMD ["nginx", "-e", "/dev/stderr", "-g", "daemon off;"]
+
+FROM python:3.13.15-slim-trixie AS service
 RUN groupadd --system --gid 10001 callsync \
     && useradd --system --uid 10001 --gid callsync --no-create-home --home-dir /tmp callsync
 WORKDIR /app

@@ -3,6 +3,7 @@
 
 STAMP := .venv/installed
 CHARTS := .venv/charts-installed
+TOOLS := .venv/tools-installed
 
 # The stamp holds the checkout's path: a checkout that was moved or copied, or whose Python was
 # removed, is installed again.
@@ -52,16 +53,16 @@ lock: $(STAMP) ## Pin the dependencies of pyproject.toml, for us and for the ima
 		--output-file deploy/requirements.lock
 	@$(UV_LOCK) --constraint requirements.lock --group charts \
 		--output-file deploy/charts-requirements.lock
+	@$(UV_LOCK) --group tools --output-file deploy/tools-requirements.lock
 	@echo 'hatchling' | $(UV_LOCK) --constraint requirements.lock - \
 		--output-file deploy/build-requirements.lock
 
 env: $(STAMP) ## Write .env for Docker Compose, with new secrets; SANDBOX=yes to try it without HubSpot
 	@.venv/bin/callsync init $(if $(SANDBOX),--sandbox)
 
-sbom: $(STAMP) ## Write a bill of materials, dist/sbom.json (CycloneDX)
+sbom: $(TOOLS) ## Write a bill of materials, dist/sbom.json (CycloneDX)
 	@mkdir -p dist
-	@.venv/bin/python -m uv tool run --quiet --from 'cyclonedx-bom~=7.2' cyclonedx-py environment \
-		.venv --pyproject pyproject.toml --mc-type application --output-reproducible \
+	@.venv/tools/bin/cyclonedx-py environment .venv --pyproject pyproject.toml --mc-type application --output-reproducible \
 		--output-format JSON --output-file dist/sbom.json
 
 clean: ## Remove the environment and all caches
@@ -75,3 +76,10 @@ $(CHARTS): deploy/charts-requirements.lock $(STAMP)
 	@.venv/bin/python -m pip --quiet --quiet --disable-pip-version-check --no-input install \
 		--require-hashes --requirement deploy/charts-requirements.lock
 	@touch $(CHARTS)
+
+# In an environment of their own: what audits and describes the dependencies is none of them.
+$(TOOLS): deploy/tools-requirements.lock $(STAMP)
+	@.venv/bin/python -m venv --clear .venv/tools
+	@.venv/tools/bin/python -m pip --quiet --quiet --disable-pip-version-check --no-input install \
+		--require-hashes --requirement deploy/tools-requirements.lock
+	@touch $(TOOLS)

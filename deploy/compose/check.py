@@ -33,7 +33,7 @@ CALLERS: Final = 100
 CALL_ID: Final = re.compile(r"Call ID: (check-[0-9a-z-]+)")
 USER_ID, WORKSPACE_ID = "check-user", "check-workspace"
 TIMEOUT_S: Final = 300
-OUR_OWN: Final = ("api", "worker", "beat", "flower", "sandbox")
+OUR_OWN: Final = ("proxy", "api", "worker", "beat", "flower", "sandbox")
 # What a process may do at most, as its kernel sees it: nothing, and never more.
 UNPRIVILEGED: Final = ("CapEff:\t0000000000000000", "CapBnd:\t0000000000000000", "NoNewPrivs:\t1")
 
@@ -99,7 +99,7 @@ def check_confinement(service: str) -> None:
     found = execute(
         service,
         "id -u; cat /proc/self/status; touch /tmp/x && echo temporary;"
-        " touch /app/x /opt/callsync/x 2>/dev/null || echo read-only",
+        " touch /usr/x /opt/x 2>/dev/null || echo read-only",
     )
     for fact in ("10001", *UNPRIVILEGED, "temporary", "read-only"):
         if fact not in found:

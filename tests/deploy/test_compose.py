@@ -18,7 +18,7 @@ from worker.leases import TURN_S
 TEXT = (PROJECT / "docker-compose.yml").read_text()
 COMPOSE: dict[str, Any] = yaml.safe_load(TEXT)
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
-OUR_OWN = {name: each for name, each in SERVICES.items() if "callsync" in each["image"]}
+OUR_OWN = {name: each for name, each in SERVICES.items() if "callsync:" in each["image"]}
 GROUPS: dict[str, type[DatabaseSettings]] = {
     "migrate": DatabaseSettings,
     "api": ApiSettings,
@@ -92,6 +92,7 @@ def test_image_is_built_as_the_version_that_it_contains() -> None:
     assert {service["image"] for service in OUR_OWN.values()} == {
         f"${{CALLSYNC_IMAGE:-callsync:{version}}}"
     }
+    assert SERVICES["proxy"]["image"] == f"${{CALLSYNC_PROXY_IMAGE:-callsync-proxy:{version}}}"
 
 
 def test_what_holds_data_is_reached_by_nobody_outside() -> None:
@@ -99,6 +100,13 @@ def test_what_holds_data_is_reached_by_nobody_outside() -> None:
     for name in ("postgres", "redis"):
         assert SERVICES[name]["networks"] == ["data"]
         assert "ports" not in SERVICES[name]
+
+
+def test_api_is_reached_through_the_proxy_only() -> None:
+    assert "ports" not in SERVICES["api"]
+    assert SERVICES["proxy"]["ports"] == ["127.0.0.1:${API_PORT:-8000}:8080"]
+    assert "data" not in SERVICES["proxy"]["networks"]
+    assert "environment" not in SERVICES["proxy"]
 
 
 def test_ports_are_open_to_this_machine_only() -> None:
@@ -132,6 +140,7 @@ def test_optional_services_run_only_when_asked_for() -> None:
 
     assert {name for name, each in profiles.items() if each is None} == {
         *GROUPS,
+        "proxy",
         "postgres",
         "redis",
     }
@@ -146,8 +155,11 @@ def test_mounted_files_exist() -> None:
             assert source in COMPOSE["volumes"] or (PROJECT / source).is_dir()
 
 
-def test_image_runs_as_a_user_by_number() -> None:
-    assert re.findall(r"^USER (.+)$", DOCKERFILE, re.MULTILINE) == ["10001:10001"]
+def test_images_run_as_a_user_by_number() -> None:
+    stages = re.split(r"^FROM \S+ AS ", DOCKERFILE, flags=re.MULTILINE)[1:]
+    users = {stage.split()[0]: re.findall(r"^USER (.+)$", stage, re.MULTILINE) for stage in stages}
+
+    assert users == {"build": [], "proxy": ["10001:10001"], "service": ["10001:10001"]}
 
 
 def test_image_holds_the_tested_versions_and_nothing_of_development() -> None:

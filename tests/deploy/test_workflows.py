@@ -50,14 +50,59 @@ def test_nothing_is_released_that_was_not_tested() -> None:
 
     assert jobs["test"]["uses"] == "./.github/workflows/ci.yml"
     assert jobs["packages"]["needs"] == "test"
-    assert set(jobs["publish"]["needs"]) == {"packages", "image"}
+    assert set(jobs["attest"]["needs"]) == {"packages", "images"}
+    assert set(jobs["publish"]["needs"]) == {"packages", "attest"}
+
+
+def test_what_may_sign_runs_neither_our_code_nor_what_it_depends_on() -> None:
+    signing = [
+        job
+        for job in read("release.yml")["jobs"].values()
+        if job.get("permissions", {}).get("id-token") == "write"
+    ]
+
+    assert len(signing) == 1
+    for step in signing[0]["steps"]:
+        assert "run" not in step
+        assert step["uses"].split("@")[0] in {
+            "actions/download-artifact",
+            "docker/login-action",
+            "actions/attest-build-provenance",
+        }
+
+
+def test_somebody_has_to_agree_before_anything_is_published() -> None:
+    jobs = read("release.yml")["jobs"]
+    writing = {
+        name for name, job in jobs.items() if "write" in (job.get("permissions") or {}).values()
+    }
+
+    assert writing == {"images", "attest", "publish"}
+    assert all(jobs[name]["environment"] == "release" for name in writing)
+
+
+def test_tools_of_a_release_are_pinned_with_hashes() -> None:
+    lock = (PROJECT / "deploy" / "tools-requirements.lock").read_text()
+
+    for tool in ("cyclonedx-bom", "pip-audit"):
+        assert re.search(rf"^{tool}==\S+ \\\n +--hash=sha256:", lock, re.MULTILINE)
+    for script in ("Makefile", ".ci/audit", ".github/workflows/release.yml"):
+        assert "tool run" not in (PROJECT / script).read_text()
+
+
+def test_dependencies_are_audited_every_week_and_silence_is_a_failure() -> None:
+    workflow = read("audit.yml")
+
+    # YAML takes the word on for true.
+    assert workflow[True]["schedule"]  # type: ignore[index]
+    assert workflow["jobs"]["audit"]["steps"][-1] == {"run": ".ci/audit --must-answer"}
 
 
 def test_no_image_is_pushed_under_a_version_that_the_project_does_not_have() -> None:
     jobs = read("release.yml")["jobs"]
     scripts = " ".join(step.get("run", "") for step in jobs["packages"]["steps"])
 
-    assert jobs["image"]["needs"] == "packages"
+    assert jobs["images"]["needs"] == "packages"
     assert 'test "$GITHUB_REF_NAME" = "v$version"' in scripts
 
 
