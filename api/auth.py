@@ -7,11 +7,11 @@ import jwt
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from api.bodies import Identifier
-from api.errors import TryLaterError, UnauthorizedError
+from api.errors import UnauthorizedError
+from api.identity_provider import PublishedKeys
 from shared.settings import ApiSettings
 
 LEEWAY_S: Final = 10
-KEYS_TIMEOUT_S: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,32 +40,6 @@ class SharedSecret:
     def find(self, token: str) -> str:
         del token
         return self._secret
-
-
-class PublishedKeys:
-    """The keys of tokens that an identity provider signs and whose public half it publishes."""
-
-    algorithms = (
-        *(f"{kind}{size}" for kind in ("RS", "PS", "ES") for size in (256, 384, 512)),
-        "EdDSA",
-    )
-
-    def __init__(self, url: str) -> None:
-        self._client = jwt.PyJWKClient(url, timeout=KEYS_TIMEOUT_S)
-
-    def find(self, token: str) -> jwt.PyJWK:
-        """Return the key that the token names.
-
-        Raises:
-            TryLaterError: The provider's keys cannot be fetched.
-            jwt.PyJWTError: It has no such key.
-        """
-        key_id = str(jwt.get_unverified_header(token).get("kid"))
-        try:
-            return self._client.get_signing_key(key_id)
-        # ValueError: the provider's answer is not JSON
-        except (jwt.PyJWKClientConnectionError, jwt.PyJWKSetError, ValueError) as error:
-            raise TryLaterError("The keys that tokens are checked with cannot be read.") from error
 
 
 class Authenticator:

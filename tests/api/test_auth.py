@@ -112,10 +112,12 @@ class Provider:
         self.rsa = rsa.generate_private_key(public_exponent=65537, key_size=2048)
         self.ec = ec.generate_private_key(ec.SECP256R1())
         self.answer: tuple[str, int] | None = None
+        self.asked = 0
         self.app = flask.Flask("provider")
         self.app.add_url_rule("/keys", view_func=self.show_keys)
 
     def show_keys(self) -> tuple[str, int]:
+        self.asked += 1
         if self.answer is not None:
             return self.answer
         keys = [
