@@ -34,30 +34,67 @@ function findToken() {
   }
 }
 
-/** Keeps a token of the address for this tab, out of the address bar and of the history. */
+/** Takes a token out of the address bar and of the history; null when there is none. */
 function takeToken() {
   const fragment = readFragment();
   const token = fragment.get("token");
-  if (token === null) return;
-  keepToken(token);
   fragment.delete("token");
-  writeFragment(fragment.toString());
+  if (token !== null) writeFragment(fragment.toString());
+  return token;
 }
 
 /** Who is signed in, as the token says; only the API can tell whether it is true. */
-function describeTenant(token) {
+function readTenant(token) {
   try {
     const payload = token.split(".")[1].replaceAll("-", "+").replaceAll("_", "/");
     const bytes = Uint8Array.from(atob(payload), (character) => character.charCodeAt(0));
     const claims = JSON.parse(new TextDecoder().decode(bytes));
-    return `${claims.workspace_id} · ${claims.sub}`;
+    return { user: String(claims.sub), workspace: String(claims.workspace_id) };
   } catch {
-    return "";
+    return { user: "", workspace: "" };
   }
 }
 
-function showAddress() {
-  takeToken();
+function describeTenant(token) {
+  const { user, workspace } = readTenant(token);
+  return user || workspace ? `${workspace} · ${user}` : "";
+}
+
+function isSameTenant(one, other) {
+  const [a, b] = [readTenant(one), readTenant(other)];
+  return a.user === b.user && a.workspace === b.workspace;
+}
+
+const question = document.getElementById("sign-in");
+
+/**
+ * Whether to sign in as somebody else, which a link must not decide: whoever connects HubSpot here
+ * connects it to the workspace that is signed in.
+ */
+function askWhetherToBecome(token) {
+  if (question.open) question.close("stay"); // a second link: the first is forgotten
+  document.getElementById("sign-in-now").textContent = describeTenant(findToken());
+  document.getElementById("sign-in-as").textContent = describeTenant(token) || "nobody known";
+  question.returnValue = "";
+  question.showModal();
+  return new Promise((resolve) => {
+    question.addEventListener("close", () => resolve(question.returnValue === "change"), {
+      once: true,
+    });
+  });
+}
+
+async function signIn() {
+  const token = takeToken();
+  if (token === null) return;
+  const known = findToken();
+  if (known === null || isSameTenant(known, token) || (await askWhetherToBecome(token))) {
+    keepToken(token);
+  }
+}
+
+async function showAddress() {
+  await signIn();
   const token = findToken() ?? "";
   document.getElementById("tenant").textContent = describeTenant(token);
   component.tokenProvider = () => token;
@@ -67,5 +104,8 @@ function showAddress() {
 component.addEventListener("hubspot-call-sync:filters", ({ detail }) =>
   writeFragment(detail.filters),
 );
+for (const button of question.querySelectorAll("button")) {
+  button.addEventListener("click", () => question.close(button.value));
+}
 window.addEventListener("hashchange", showAddress);
 showAddress();
