@@ -1,5 +1,6 @@
 """The tables, as typed SQLAlchemy models; what each column is for, and what Postgres refuses."""
 
+from shared.models.audit import AuditEntry
 from shared.models.base import Base
 from shared.models.connections import Account, Connection, Quota
 from shared.models.doubts import LateWrite, SurplusNote
@@ -10,6 +11,7 @@ from shared.models.tallies import Latency, Tally
 __all__ = [
     "Account",
     "Attempt",
+    "AuditEntry",
     "Base",
     "Call",
     "Connection",
