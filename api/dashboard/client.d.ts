@@ -464,7 +464,7 @@ export interface GetStatisticsQuery {
   to?: number | string | null | undefined;
   /** By hour or by day; at most 400 of them. */
   bucket?: Step | null | undefined;
-  /** Whose days are meant, by its IANA name: `Europe/Berlin`, say. */
+  /** Whose hours and days are meant, by its IANA name: `Europe/Berlin`, say. */
   time_zone?: string | null | undefined;
 }
 

@@ -114,8 +114,8 @@ READING = (
         summary="How calls ended over time, and how long they took",
         description=(
             "By the time at which calls came in: the last 24 hours by hour, or 30 days by day, or"
-            " the period that is asked for, widened to whole steps. A day begins at midnight in"
-            " the time zone; where that is not a full hour of UTC, at the next one."
+            " the period that is asked for, widened to whole steps. Hours and days are those that a"
+            " clock of the time zone shows; where it is changed, they are longer or shorter."
         ),
         answer=Statistics,
         answered={

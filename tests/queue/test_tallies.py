@@ -59,7 +59,8 @@ _KEPT = text("""
     WHERE calls <> 0 ORDER BY 1, 2, 3
 """)
 _COUNTED = text("""
-    SELECT user_id, status, date_trunc('hour', created_at, 'UTC'), count(*)
+    SELECT user_id, status, created_at - make_interval(
+               secs => (extract(epoch FROM created_at) % 900)::float8), count(*)
     FROM hubspot_sync_logs WHERE status <> 'pending' GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
 """)
 
