@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Connection, text
 from sqlalchemy.orm import Session
@@ -56,10 +56,21 @@ class StoredCall:
 _IDENTITY = ("user_id", "workspace_id", "call_id")
 _FIELDS = (*_IDENTITY, "phone_number", "payload")
 
-# The log row decides whether a call is new; only then is the payload stored. One document is one
+# What is known of a call whose log row has been pruned; NULL before anything has been. In Postgres,
+# so that whoever stores calls knows it, whatever becomes of the keys of tokens.
+IDENTITY_HASH: Final = """
+    substring(sha256((SELECT key FROM hubspot_pruning_keys)
+                     || convert_to({0}.user_id, 'UTF8') || decode('00', 'hex')
+                     || convert_to({0}.workspace_id, 'UTF8') || decode('00', 'hex')
+                     || convert_to({0}.call_id, 'UTF8')) FROM 1 FOR 16)
+"""
+
+# The log row decides whether a call is new, or what is left of it once it has been pruned; only
+# then is the payload stored. OFFSET keeps Postgres from reading all pruned calls instead of looking
+# up each, should it have planned that while they were few. One document is one
 # parameter, whatever the number of calls. They are inserted in the order of their identities, or
 # two transactions with the same calls would wait for each other.
-_STORE = text("""
+_STORE = text(f"""
     WITH given AS (
         SELECT * FROM json_to_recordset(CAST(:calls AS json)) AS given (
             place int, id text, user_id text, workspace_id text, call_id text,
@@ -67,6 +78,8 @@ _STORE = text("""
     ), new_log AS (
         INSERT INTO hubspot_sync_logs (id, user_id, workspace_id, call_id, phone_number, lane)
         SELECT id, user_id, workspace_id, call_id, phone_number, :lane FROM given
+        WHERE NOT EXISTS (SELECT FROM hubspot_pruned_calls pruned
+                          WHERE pruned.identity_hash = {IDENTITY_HASH.format("given")} OFFSET 0)
         ORDER BY user_id, workspace_id, call_id, place
         ON CONFLICT (user_id, workspace_id, call_id) DO NOTHING
         RETURNING id, user_id, workspace_id
@@ -78,15 +91,19 @@ _STORE = text("""
              WHERE c.user_id = new_log.user_id AND c.workspace_id = new_log.workspace_id
                AND c.state = 'connected') AS connection_id
     FROM new_log
-""")
+""")  # noqa: S608 - a constant of ours
 
 # A statement of its own: inside the first one a concurrent copy would be invisible.
-_FIND = text("""
-    SELECT user_id, workspace_id, call_id, log.id
-    FROM json_to_recordset(CAST(:calls AS json))
-        AS given (user_id text, workspace_id text, call_id text)
-    JOIN hubspot_sync_logs log USING (user_id, workspace_id, call_id)
-""")
+_FIND = text(f"""
+    SELECT found.* FROM (
+        SELECT given.*, coalesce(log.id, (
+            SELECT pruned.log_id FROM hubspot_pruned_calls pruned
+            WHERE pruned.identity_hash = {IDENTITY_HASH.format("given")})) AS id
+        FROM json_to_recordset(CAST(:calls AS json))
+            AS given (user_id text, workspace_id text, call_id text)
+        LEFT JOIN hubspot_sync_logs log USING (user_id, workspace_id, call_id)) AS found
+    WHERE id IS NOT NULL
+""")  # noqa: S608 - a constant of ours
 
 
 def store_calls(
@@ -123,7 +140,7 @@ def store_calls(
 def find_stored(
     session: Session | Connection, calls: Sequence[NewCall]
 ) -> dict[tuple[str, str, str], str]:
-    """The log ids of those calls that are stored, by their identity."""
+    """The log ids of those calls that are stored, or were until pruned, by their identity."""
     if not calls:
         return {}
     identities = [dict(zip(_IDENTITY, call.identity, strict=True)) for call in calls]

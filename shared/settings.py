@@ -168,6 +168,13 @@ class ServiceSettings(DatabaseSettings):
             values.whole_number(1, 3650), "give the days to keep a call's contents", default="30"
         ),
     ]
+    log_retention_days: Annotated[
+        int | None,
+        Setting(
+            values.whole_number(1, 3650),
+            "give the days to keep entries of the sync log, or leave it out to keep them for ever",
+        ),
+    ]
     log_level: Annotated[
         LogLevel,
         Setting(values.one_of("debug", "info", "warning", "error"), "choose one", default="info"),

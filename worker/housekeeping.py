@@ -1,15 +1,18 @@
 """What nobody waits for: revoking grants, late and surplus notes, deleting old content."""
 
 import time
+from collections.abc import Callable
 from typing import Final
 
 import structlog
+from sqlalchemy.orm import Session
 
 from shared import retention
 from shared.access_tokens import ConnectionEndedError, TokenBusyError
 from shared.hubspot.errors import HubSpotError
 from shared.metrics import HOUSEKEEPING_SECONDS, LAST_HOUSEKEEPING, NOTES
 from shared.surplus import forget_surplus_note, take_surplus_notes
+from shared.tallies import roll_up_tallies
 from worker.late_writes import look_for_late_writes
 from worker.pacing import OutOfBudgetError, PacedHubSpot
 from worker.resources import Resources
@@ -60,16 +63,31 @@ def _archive_surplus_notes(resources: Resources) -> int:
 
 
 def _delete_what_is_old(resources: Resources) -> dict[str, int]:
-    payloads = 0
-    while True:
-        with resources.database.begin() as session:
-            deleted = retention.delete_old_payloads(
-                session, days=resources.settings.payload_retention_days
-            )
-        payloads += deleted
-        if deleted < retention.MOST_AT_ONCE:
-            break
+    settings, deadline = resources.settings, time.monotonic() + TIME_S
+    payload_days, log_days = settings.payload_retention_days, settings.log_retention_days
+    chores: dict[str, Callable[[Session], int]] = {
+        "payloads_deleted": lambda session: retention.delete_old_payloads(
+            session, days=payload_days
+        ),
+        "tallies_rolled_up": roll_up_tallies,
+        "attempts_pruned": retention.prune_attempts,
+        "pruned_calls_forgotten": retention.forget_pruned_calls,
+    }
+    if log_days is not None:
+        chores["logs_pruned"] = lambda session: retention.prune_logs(session, days=log_days)
+    done = {name: _repeat(resources, chore, deadline=deadline) for name, chore in chores.items()}
     with resources.database.begin() as session:
         states = retention.delete_expired_states(session)
         grants = retention.give_up_pending_grants(session)
-    return {"payloads_deleted": payloads, "states_expired": states, "grants_given_up": grants}
+    return {**done, "states_expired": states, "grants_given_up": grants}
+
+
+def _repeat(resources: Resources, chore: Callable[[Session], int], *, deadline: float) -> int:
+    """Do it a batch at a time until nothing is left, once at least; returns how many there were."""
+    total = 0
+    while True:
+        with resources.database.begin() as session:
+            dealt_with = chore(session)
+        total += dealt_with
+        if dealt_with < retention.MOST_AT_ONCE or time.monotonic() > deadline:
+            return total
