@@ -15,8 +15,8 @@ from sqlalchemy.orm import Session
 MOST_PENDING: Final = 10_000
 # A retry makes an older call the one that was synced last; this far back that is noticed.
 SUCCESSES_LOOKED_AT: Final = 100
-# Beyond all that the dashboard draws, so that an API of the release before misses nothing of it.
-ROLL_UP_AFTER_DAYS: Final = 60
+# Beyond all that the dashboard draws: the release before, to which one may go back, reads no days.
+ROLL_UP_AFTER_DAYS: Final = 32
 MOST_AT_ONCE: Final = 10_000
 
 
@@ -58,14 +58,20 @@ _LAST_SYNC = text("""
         LIMIT :looked_at) AS newest
 """)
 
-# Calls whose entries have been pruned are tallied still.
+# Calls whose entries have been pruned are tallied still. Ordered as an index is, or Postgres may
+# read a table from its first row until it meets the tenant.
 _HAS_ANY = text("""
-    SELECT EXISTS (SELECT FROM hubspot_sync_logs
-                   WHERE user_id = :user_id AND workspace_id = :workspace_id)
-        OR EXISTS (SELECT FROM hubspot_sync_tallies
-                   WHERE user_id = :user_id AND workspace_id = :workspace_id)
-        OR EXISTS (SELECT FROM hubspot_daily_tallies
-                   WHERE user_id = :user_id AND workspace_id = :workspace_id)
+    SELECT coalesce(
+        (SELECT true FROM hubspot_sync_logs
+         WHERE user_id = :user_id AND workspace_id = :workspace_id
+         ORDER BY user_id, workspace_id, created_at LIMIT 1),
+        (SELECT true FROM hubspot_sync_tallies
+         WHERE user_id = :user_id AND workspace_id = :workspace_id
+         ORDER BY user_id, workspace_id, hour LIMIT 1),
+        (SELECT true FROM hubspot_daily_tallies
+         WHERE user_id = :user_id AND workspace_id = :workspace_id
+         ORDER BY user_id, workspace_id, day LIMIT 1),
+        false)
 """)
 
 

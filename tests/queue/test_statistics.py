@@ -117,9 +117,9 @@ def test_no_step_is_no_point(tenant: Tenant) -> None:
 
 PLACES = ("UTC", "Asia/Kolkata", "Asia/Kathmandu", "Pacific/Chatham", "Australia/Lord_Howe")
 STATUSES = ("success", "error", "skipped")
-# Around the day on which tallies are rolled up; two changes of the clock are within.
+# Around the day on which tallies are rolled up.
 NOW = datetime.now(UTC)
-CAME_IN = st.integers(0, 2 * ROLL_UP_AFTER_DAYS * 24 * 60).map(
+CAME_IN = st.integers(0, 3 * ROLL_UP_AFTER_DAYS * 24 * 60).map(
     lambda minutes: NOW - timedelta(minutes=minutes)
 )
 _FINAL: dict[str, dict[str, Any]] = {
@@ -243,17 +243,21 @@ def test_tallies_of_many_tenants_are_rolled_up_a_batch_at_a_time(
             text("""
                 INSERT INTO hubspot_sync_tallies (user_id, workspace_id, hour, status, calls)
                 SELECT 'user_' || u, :workspace_id,
-                       date_trunc('day', now(), 'UTC') - interval '61 days'
+                       date_trunc('day', now(), 'UTC') - make_interval(days => :days)
                            - q * interval '15 minutes',
                        'error', q
                 FROM generate_series(0, 4) u, generate_series(1, 5) q
-            """).bindparams(bindparam("workspace_id", "ws_1"))
+            """).bindparams(
+                bindparam("workspace_id", "ws_1"), bindparam("days", ROLL_UP_AFTER_DAYS + 1)
+            )
         )
     moved: list[int] = []
     while not moved or moved[-1] == 7:
         moved.append(roll_up(tenant))
     assert moved == [7, 7, 7, 4]
-    until = NOW.replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=61)
+    until = NOW.replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(
+        days=ROLL_UP_AFTER_DAYS + 1
+    )
     for number in range(5):
         other = Tenant(tenant.database, f"user_{number}")
         (point,) = read(other, [until - 2 * HOUR, until])

@@ -48,6 +48,8 @@ from tests.settings.environment import KEY, SIGNING_KEY, make_environ
         ("PAYLOAD_RETENTION_DAYS", "1.5"),
         ("PAYLOAD_RETENTION_DAYS", "²"),
         ("PAYLOAD_RETENTION_DAYS", "9" * 5000),
+        ("LOG_RETENTION_DAYS", "0"),
+        ("LOG_RETENTION_DAYS", "never"),
         ("FLOWER_BASIC_AUTH", "user"),
         ("FLOWER_BASIC_AUTH", ":password"),
         ("METRICS_PORT", "http"),
@@ -78,6 +80,7 @@ def test_a_value_that_cannot_work_is_refused_at_start(name: str, text: str) -> N
         ("DEFAULT_REGION", "gb", "GB"),
         ("MATCH_POLICY", "SKIP", "skip"),
         ("PAYLOAD_RETENTION_DAYS", "7", 7),
+        ("LOG_RETENTION_DAYS", "400", 400),
         ("JWT_AUDIENCE", "callsync", "callsync"),
         (
             "ALLOWED_ORIGINS",
