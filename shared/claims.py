@@ -9,7 +9,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from shared.reasons import POISON_MESSAGE
-from shared.suspects import largest_suspect_size, may_claim_suspects
+from shared.suspects import ALONE, largest_suspect_size, may_claim_suspects
 
 # Calls of a killed worker go on within 30 s: this, a sweep, and the turns of all its connections.
 LEASE_S: Final = 20.0
@@ -107,13 +107,14 @@ def claim_due_calls(
     """Take up to `most` due calls of one connection for `LEASE_S` seconds.
 
     A call whose last claim ended without any result is claimed apart from the others, in a batch
-    half the size of the one it was lost in: a crash must not convict its neighbours.
+    half the size of the one it was lost in, and in the end alone in the whole system: a crash must
+    not convict its neighbours.
     """
     tenant = {"user_id": user_id, "workspace_id": workspace_id}
     suspect_size = largest_suspect_size(session, **tenant)
     wanted = {**tenant, "claim_id": claim_id, "lease": LEASE_S, "most": most}
     if suspect_size is not None and may_claim_suspects(session, suspect_size):
-        suspects = {"suspect_size": suspect_size, "most": min(most, suspect_size)}
+        suspects = {"suspect_size": suspect_size, "most": min(most, max(suspect_size, 1))}
         rows = session.execute(_CLAIM_SUSPECTS, wanted | suspects)
     else:
         rows = session.execute(_CLAIM_TRUSTED, wanted)
@@ -196,11 +197,13 @@ def abandon_calls(session: Session, calls: Collection[ClaimedCall]) -> None:
     )
 
 
-# Poison is judged here: only a suspect that was held alone counts towards it. A call with a mark
-# may have its note and is read back before anything else: it is judged if that crashes as often.
+# Poison is judged here: only a suspect that was held alone counts towards it. Who is suspected for
+# the first time is not yet: a host may have died with hundreds of calls, each in a claim of its own.
+# A call with a mark may have its note and is read back before anything else: it is judged if that
+# crashes as often.
 _RETURN_EXPIRED = text("""
     WITH lost AS (
-        SELECT id, (suspect_size = 1)::int AS was_alone FROM hubspot_sync_logs
+        SELECT id, (suspect_size = :alone)::int AS was_alone FROM hubspot_sync_logs
         WHERE claimed_by IS NOT NULL AND claimed_until <= now()
         LIMIT 5000
         FOR UPDATE SKIP LOCKED
@@ -208,7 +211,8 @@ _RETURN_EXPIRED = text("""
         UPDATE hubspot_sync_logs l
         SET claimed_by = NULL, claimed_until = NULL, claim_size = NULL,
             solo_crashes = l.solo_crashes + coalesce(lost.was_alone, 0),
-            suspect_size = greatest(l.claim_size / 2, 1),
+            suspect_size = CASE WHEN l.suspect_size IS NULL THEN greatest(l.claim_size / 2, 1)
+                                ELSE l.claim_size / 2 END,
             next_attempt_at = coalesce(l.next_attempt_at, now())
         FROM lost WHERE l.id = lost.id
         RETURNING l.id, l.solo_crashes, l.last_write_at IS NOT NULL AS is_marked
@@ -229,7 +233,7 @@ _POISON = text("""
 def return_expired_claims(session: Session) -> tuple[int, list[str]]:
     """Free the calls of workers that died; returns how many, and the ids set aside as poison."""
     count, poisonous = session.execute(
-        _RETURN_EXPIRED, {"poison": CRASHES_ALONE_MAKING_POISON}
+        _RETURN_EXPIRED, {"poison": CRASHES_ALONE_MAKING_POISON, "alone": ALONE}
     ).one()
     if poisonous:
         session.execute(_POISON, {"ids": poisonous, "message": POISON_MESSAGE})
