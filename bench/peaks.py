@@ -19,6 +19,7 @@ ROUNDS: Final = 32
 CALLS_A_ROUND: Final = 12
 WEBHOOKS: Final = 384
 AT_ONCE: Final = 128
+ACCEPTED: Final = 202
 PROCESSES: Final = ("api", "worker-1")
 
 # As a version that cut no transcript stored them: what waits in the queue at an upgrade.
@@ -43,14 +44,16 @@ def measure(_runs: int) -> Iterator[Result]:
         workspaces = rig.connect_workspaces(ROUNDS)
         for workspace in workspaces:
             rig.add_contacts(workspace, phone_numbers(CALLS))
+        refused: list[int] = []
         loads: dict[str, Callable[[], None]] = {
             f"{CALLS} calls of 1 MiB, one tenant": lambda: _sync(rig, workspaces[:1], CALLS),
             f"{ROUNDS} rounds at once, of calls of 1 MiB": lambda: _sync(
                 rig, workspaces, CALLS_A_ROUND
             ),
-            f"{AT_ONCE} webhooks of 1 MiB at once": lambda: _send(rig, workspaces),
+            f"{AT_ONCE} webhooks of 1 MiB at once": lambda: refused.append(_send(rig, workspaces)),
         }
         for name, load in loads.items():
+            refused.clear()
             pids = {each: rig.stack.processes[each].pid for each in PROCESSES}
             for pid in pids.values():
                 _forget_peak(pid)
@@ -61,6 +64,7 @@ def measure(_runs: int) -> Iterator[Result]:
                     "MiB",
                     [_peak(pid)],
                     goal=Goal(LIMIT_MIB, is_least=False, of="ours"),
+                    facts={"webhooks told to come again": sum(refused)} if refused else {},
                 )
 
 
@@ -89,7 +93,8 @@ def _sync(rig: Rig, workspaces: Sequence[Workspace], calls: int) -> None:
         raise RuntimeError(f"only {rig.count('success')} calls have been synced")
 
 
-def _send(rig: Rig, workspaces: Sequence[Workspace]) -> None:
+def _send(rig: Rig, workspaces: Sequence[Workspace]) -> int:
+    """Send large webhooks; returns how many were not accepted."""
     rig.postgres.execute("DELETE FROM hubspot_sync_logs")
     numbers = phone_numbers(WEBHOOKS // len(workspaces))
     calls: list[dict[str, Any]] = [
@@ -99,8 +104,8 @@ def _send(rig: Rig, workspaces: Sequence[Workspace]) -> None:
         for number in numbers
     ]
     load = send_in_turn(rig.stack.api_url, rig.webhooks(calls), connections=AT_ONCE)
-    load.require(202)
     rig.wait_until_settled()
+    return sum(count for status, count in load.statuses.items() if status != ACCEPTED)
 
 
 def _family(pid: int) -> list[int]:

@@ -199,6 +199,8 @@ class Call(Base):
         Id, ForeignKey("hubspot_sync_logs.id", ondelete="CASCADE"), primary_key=True
     )
     payload: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    # As text, which may be a thousand times what is on the disk; unknown before version 0011.
+    payload_bytes: Mapped[int | None] = mapped_column(Integer)
     received_at: Mapped[datetime] = mapped_column(Moment, server_default=func.now(), index=True)
 
 
