@@ -8,7 +8,8 @@ from sqlalchemy.orm import Session
 from shared.metrics import OUTCOMES
 from shared.reasons import Reason, Status
 
-MOST_AT_ONCE: Final = 10_000
+# Rows in one transaction: each deletes its content too, of up to hundreds of pieces.
+MOST_AT_ONCE: Final = 1_000
 
 # A call in a worker's hands keeps its content until the next round. When HubSpot refuses a note it
 # may quote what the note says, so its words go with the content.
@@ -67,20 +68,31 @@ def delete_old_payloads(session: Session, *, days: int) -> int:
 
 
 _DELETE_STATES = text("""
-    WITH gone AS (DELETE FROM hubspot_oauth_states WHERE expires_at < now() RETURNING 1)
+    WITH old AS (
+        SELECT state_hash FROM hubspot_oauth_states WHERE expires_at < now()
+        LIMIT :most
+        FOR UPDATE SKIP LOCKED
+    ), gone AS (
+        DELETE FROM hubspot_oauth_states s USING old WHERE s.state_hash = old.state_hash RETURNING 1
+    )
     SELECT count(*) FROM gone
 """)
 
 
 def delete_expired_states(session: Session) -> int:
-    """Delete authorizations that nobody finished."""
-    return int(session.execute(_DELETE_STATES).scalar_one())
+    """Delete authorizations that nobody finished, a batch at a time."""
+    return int(session.execute(_DELETE_STATES, {"most": MOST_AT_ONCE}).scalar_one())
 
 
 # HubSpot considers the app installed, though nobody confirmed it here.
 _GIVE_UP_GRANTS = text("""
-    WITH gone AS (
-        DELETE FROM hubspot_pending_grants WHERE expires_at < now() RETURNING *
+    WITH old AS (
+        SELECT grant_hash FROM hubspot_pending_grants WHERE expires_at < now()
+        LIMIT :most
+        FOR UPDATE SKIP LOCKED
+    ), gone AS (
+        DELETE FROM hubspot_pending_grants g USING old WHERE g.grant_hash = old.grant_hash
+        RETURNING g.*
     ), revoked AS (
         INSERT INTO hubspot_revocations
             (id, bound_to, hub_id, access_token, refresh_token, token_expires_at)
@@ -94,5 +106,5 @@ _GIVE_UP_GRANTS = text("""
 
 
 def give_up_pending_grants(session: Session) -> int:
-    """Hand grants that were never confirmed to the revocation list."""
-    return int(session.execute(_GIVE_UP_GRANTS).scalar_one())
+    """Hand grants that were never confirmed to the revocation list, a batch at a time."""
+    return int(session.execute(_GIVE_UP_GRANTS, {"most": MOST_AT_ONCE}).scalar_one())
