@@ -45,7 +45,7 @@ def _receive() -> Response:
     if size > MAX_ARRAY_BYTES:
         raise TooLargeError("The array is larger than 16 MiB. Send it in several.")
     if size > MAX_BODY_BYTES:
-        with services().array_slots.held():
+        with services().array_slots.held(), services().room.taken(size):
             return _record(_read_large_array)
     with services().room.taken(size):
         return _record(read_body)

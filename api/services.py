@@ -37,7 +37,8 @@ PREVIEWS_AT_ONCE = 8
 EXPORTS_AT_ONCE = 4
 # One takes the processor for two seconds, which live webhooks need.
 LARGE_ARRAYS_AT_ONCE = 1
-LARGE_BODIES_BYTES = 64 * 1024 * 1024
+# Three times as much in memory, with what the server and the parser keep of them.
+LARGE_BODIES_BYTES = 32 * 1024 * 1024
 
 
 class Waker(Protocol):

@@ -9,8 +9,8 @@ from api.errors import TryLaterError
 
 # Bodies up to here are read without asking: 256 threads hold 16 MiB of them.
 SMALL_BYTES: Final = 64 * 1024
-# Most senders wait for their answer at least as long.
-WAIT_FOR_ROOM_S: Final = 10.0
+# Whoever is refused may never send it again.
+WAIT_FOR_ROOM_S: Final = 30.0
 
 
 class Slot:

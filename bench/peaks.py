@@ -20,6 +20,9 @@ CALLS_A_ROUND: Final = 12
 WEBHOOKS: Final = 384
 AT_ONCE: Final = 128
 ACCEPTED: Final = 202
+# Single words take most room when parsed; to parse 128 MiB of them takes minutes.
+WORDS: Final = "yes yes"
+SENTENCE: Final = "I would like to know what it costs, and how long it takes until it is here."
 PROCESSES: Final = ("api", "worker-1")
 
 # As a version that cut no transcript stored them: what waits in the queue at an upgrade.
@@ -62,21 +65,21 @@ def measure(_runs: int) -> Iterator[Result]:
                 yield Result(
                     f"peak memory of {process}: {name}",
                     "MiB",
-                    [_peak(pid)],
+                    [peak_mib(pid)],
                     goal=Goal(LIMIT_MIB, is_least=False, of="ours"),
                     facts={"webhooks told to come again": sum(refused)} if refused else {},
                 )
 
 
-def make_transcript(size: int = CONTENT_BYTES) -> list[dict[str, str]]:
-    """A conversation of about `size` bytes in single words: what takes most room when parsed."""
-    turn = {"role": "user", "text": "yes yes"}
+def make_transcript(text: str, size: int = CONTENT_BYTES) -> list[dict[str, str]]:
+    """A conversation of about `size` bytes in which each turn says the same."""
+    turn = {"role": "user", "text": text}
     return [turn] * (size // len(json.dumps(turn) + ", "))
 
 
 def _sync(rig: Rig, workspaces: Sequence[Workspace], calls: int) -> None:
     rig.postgres.execute("DELETE FROM hubspot_sync_logs")
-    transcript = json.dumps(make_transcript())
+    transcript = json.dumps(make_transcript(WORDS))
     with rig.postgres.transaction():  # all become due at once
         for workspace in workspaces:
             rig.postgres.execute(
@@ -99,7 +102,7 @@ def _send(rig: Rig, workspaces: Sequence[Workspace]) -> int:
     numbers = phone_numbers(WEBHOOKS // len(workspaces))
     calls: list[dict[str, Any]] = [
         workspace.call(number)
-        | {"transcript": make_transcript(), "call_id": f"call_{secrets.token_hex(8)}"}
+        | {"transcript": make_transcript(SENTENCE), "call_id": f"call_{secrets.token_hex(8)}"}
         for workspace in workspaces
         for number in numbers
     ]
@@ -117,7 +120,7 @@ def _forget_peak(pid: int) -> None:
         Path(f"/proc/{each}/clear_refs").write_text("5")
 
 
-def _peak(pid: int) -> float:
+def peak_mib(pid: int) -> float:
     """MiB that a process and its children had at most, each at its own time."""
     return sum(_high_water_mark(each) for each in _family(pid)) / 1024
 

@@ -8,6 +8,7 @@ from typing import Any, Final
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from shared.contents import read_contents
 from shared.reasons import POISON_MESSAGE
 from shared.suspects import ALONE, largest_suspect_size, may_claim_suspects
 
@@ -146,16 +147,12 @@ def claim_due_calls(
     return [ClaimedCall(**row) for row in rows.mappings()]
 
 
-_LOAD_CONTENTS = text("SELECT log_id, payload FROM calls WHERE log_id = ANY(:ids)")
-
-
 def load_contents(session: Session, calls: Collection[ClaimedCall]) -> dict[str, Mapping[str, Any]]:
     """What the notes of claimed calls are written from, by log id; without those that are gone.
 
     The caller sees to it that `payload_bytes` of all of them fit into memory.
     """
-    rows = session.execute(_LOAD_CONTENTS, {"ids": [call.id for call in calls]})
-    return {row.log_id: row.payload for row in rows}
+    return read_contents(session, [call.id for call in calls])
 
 
 _RENEW = text("""
