@@ -31,13 +31,21 @@ _ALL_REFUSED: Final = Problem(
 )
 
 
-def receive_calls(body: bytes, signers: Signers) -> Response:
-    """Store the calls of a signed array as backfill, and answer what became of each.
+class CheckedArray(list["NewCall | RefusedResult | IgnoredResult"]):
+    """What is to be done with each element of an array."""
+
+
+def check_array(body: bytes, signers: Signers) -> CheckedArray:
+    """Check the elements of a signed array, each for itself.
 
     An element is a whole webhook, or only its `data`: who exports calls from a database has nothing
     else to say of them.
     """
-    checked = [_check(element, signers) for element in split_array(body, most=MAX_CALLS)]
+    return CheckedArray(_check(element, signers) for element in split_array(body, most=MAX_CALLS))
+
+
+def store_array(checked: CheckedArray) -> Response:
+    """Store the calls of an array as backfill, and answer what became of each element."""
     refused = [each for each in checked if isinstance(each, RefusedResult)]
     if len(refused) == len(checked):
         return _refuse_all(refused)

@@ -16,7 +16,7 @@ from api.gauges import Gauges
 from api.group_commit import GroupCommit
 from api.probes import Probes
 from api.signatures import WebhookVerifier
-from api.slots import Slots
+from api.slots import Room, Slots
 from shared.access_tokens import TokenSource
 from shared.crypto import TokenCipher
 from shared.db import Database
@@ -35,8 +35,10 @@ HUBSPOT_POOL_SIZE = 8
 REDIS_TIMEOUT_S = 0.3
 PREVIEWS_AT_ONCE = 8
 EXPORTS_AT_ONCE = 4
-# One takes up to 250 MB, and for two seconds CPU that live webhooks need.
+# One takes the processor for two seconds, which live webhooks need.
 LARGE_ARRAYS_AT_ONCE = 1
+# Three times as much in memory, with what the server and the parser keep of them.
+LARGE_BODIES_BYTES = 32 * 1024 * 1024
 
 
 class Waker(Protocol):
@@ -61,6 +63,7 @@ class Services:
     preview_slots: Slots
     export_slots: Slots
     array_slots: Slots
+    room: Room
 
     def encrypt(self, plaintext: str, row_id: str, field: str) -> str:
         """Encrypt a token for one field of one row."""
@@ -97,6 +100,7 @@ def build_services(
         preview_slots=Slots(PREVIEWS_AT_ONCE),
         export_slots=Slots(EXPORTS_AT_ONCE),
         array_slots=Slots(LARGE_ARRAYS_AT_ONCE),
+        room=Room(LARGE_BODIES_BYTES),
     )
 
 

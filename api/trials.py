@@ -16,6 +16,7 @@ from api.rationing import ration
 from api.tenants import current_tenant, guard
 from shared.phone import MAX_TEXT
 from shared.quotas import Action
+from shared.tracing import carried
 
 blueprint = Blueprint("trials", __name__, url_prefix="/api/hubspot")
 guard(blueprint)
@@ -54,5 +55,5 @@ def send_test_call() -> Response:
             "summary": SUMMARY,
         },
     )
-    stored = accept_call(call)
+    stored = accept_call(call.to_store(carried()))
     return answer(SentTestCall(id=stored.log_id, call_id=call.call_id), 202)

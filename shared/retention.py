@@ -9,7 +9,10 @@ from shared.calls import IDENTITY_HASH
 from shared.metrics import OUTCOMES
 from shared.reasons import Reason, Status
 
-MOST_AT_ONCE: Final = 10_000
+# Rows in one transaction: each deletes its content too, of up to hundreds of pieces.
+MOST_AT_ONCE: Final = 1_000
+# Entries go in larger batches: what hangs on them is small, and a batch takes two rounds.
+LOGS_AT_ONCE: Final = 10_000
 # From a call's hash to the end of its row: longer than any statement lasts that began before.
 HASH_SETTLES_S: Final = 60
 # A producer that repeats a call after that, and after its entry was pruned, makes a second note.
@@ -140,7 +143,7 @@ def prune_logs(session: Session, *, days: int) -> int:
     """
     session.execute(_MAKE_KEY)
     pruned = session.execute(
-        _PRUNE_LOGS, {"days": days, "most": MOST_AT_ONCE, "settles": HASH_SETTLES_S}
+        _PRUNE_LOGS, {"days": days, "most": LOGS_AT_ONCE, "settles": HASH_SETTLES_S}
     )
     return int(pruned.scalar_one())
 
@@ -193,25 +196,36 @@ def prune_attempts(session: Session) -> int:
 
     The entry's own count of them stays.
     """
-    batch = {"first": FIRST_ATTEMPTS_KEPT, "last": LAST_ATTEMPTS_KEPT, "most": MOST_AT_ONCE}
+    batch = {"first": FIRST_ATTEMPTS_KEPT, "last": LAST_ATTEMPTS_KEPT, "most": LOGS_AT_ONCE}
     return int(session.execute(_PRUNE_ATTEMPTS, batch).scalar_one())
 
 
 _DELETE_STATES = text("""
-    WITH gone AS (DELETE FROM hubspot_oauth_states WHERE expires_at < now() RETURNING 1)
+    WITH old AS (
+        SELECT state_hash FROM hubspot_oauth_states WHERE expires_at < now()
+        LIMIT :most
+        FOR UPDATE SKIP LOCKED
+    ), gone AS (
+        DELETE FROM hubspot_oauth_states s USING old WHERE s.state_hash = old.state_hash RETURNING 1
+    )
     SELECT count(*) FROM gone
 """)
 
 
 def delete_expired_states(session: Session) -> int:
-    """Delete authorizations that nobody finished."""
-    return int(session.execute(_DELETE_STATES).scalar_one())
+    """Delete authorizations that nobody finished, a batch at a time."""
+    return int(session.execute(_DELETE_STATES, {"most": MOST_AT_ONCE}).scalar_one())
 
 
 # HubSpot considers the app installed, though nobody confirmed it here.
 _GIVE_UP_GRANTS = text("""
-    WITH gone AS (
-        DELETE FROM hubspot_pending_grants WHERE expires_at < now() RETURNING *
+    WITH old AS (
+        SELECT grant_hash FROM hubspot_pending_grants WHERE expires_at < now()
+        LIMIT :most
+        FOR UPDATE SKIP LOCKED
+    ), gone AS (
+        DELETE FROM hubspot_pending_grants g USING old WHERE g.grant_hash = old.grant_hash
+        RETURNING g.*
     ), revoked AS (
         INSERT INTO hubspot_revocations
             (id, bound_to, hub_id, access_token, refresh_token, token_expires_at)
@@ -225,5 +239,5 @@ _GIVE_UP_GRANTS = text("""
 
 
 def give_up_pending_grants(session: Session) -> int:
-    """Hand grants that were never confirmed to the revocation list."""
-    return int(session.execute(_GIVE_UP_GRANTS).scalar_one())
+    """Hand grants that were never confirmed to the revocation list, a batch at a time."""
+    return int(session.execute(_GIVE_UP_GRANTS, {"most": MOST_AT_ONCE}).scalar_one())

@@ -20,13 +20,12 @@ from shared.logging import configure_logging
 from shared.queue import SYNC_QUEUE, make_celery
 from shared.settings import SettingsError, WorkerSettings
 from shared.tracing import start_tracing
+from worker.housekeeping import EVERY_S, housekeeping
 from worker.resources import process_resources
-from worker.sweep import Sweep
+from worker.sweep import sweeping
 from worker.tasks import HOUSEKEEPING_TASK, add_tasks
 
 log = structlog.get_logger(__name__)
-
-HOUSEKEEPING_EVERY_S = 60
 
 try:
     _settings = WorkerSettings.load()
@@ -35,12 +34,13 @@ except SettingsError as error:
 
 app = make_celery(_settings.broker_url.get_secret_value())
 app.set_default()
+# Workers keep house by themselves. A beat that runs beside them asks for what is done anyway.
 app.conf.beat_schedule = {
     "housekeeping": {
         "task": HOUSEKEEPING_TASK,
-        "schedule": HOUSEKEEPING_EVERY_S,
+        "schedule": EVERY_S,
         # Two beats, or a queue that stood still, must not add up.
-        "options": {"expires": HOUSEKEEPING_EVERY_S, "queue": SYNC_QUEUE},
+        "options": {"expires": EVERY_S, "queue": SYNC_QUEUE},
     }
 }
 add_tasks(app)
@@ -73,9 +73,9 @@ def _start_watching(**_: Any) -> None:
 
 @worker_ready.connect(weak=False)
 def _start_sweeping(**_: Any) -> None:
-    sweep = Sweep(process_resources())
-    sweep.start()
-    _at_end.append(sweep.stop)
+    for duty in (sweeping(process_resources()), housekeeping(process_resources())):
+        duty.start()
+        _at_end.append(duty.stop)
     if _settings.metrics_port is not None:
         _at_end.append(serve_metrics(_settings.metrics_port))
     gc.freeze()  # what is loaded by now stays; to look for garbage in it would hold up every turn

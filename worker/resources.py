@@ -39,6 +39,8 @@ class Resources:
     oauth: HubSpotOAuth
     tokens: TokenSource
     leases: Leases
+    # Held by the one turn that has large contents in memory.
+    loading: threading.Lock
     stopping: threading.Event
 
     def close(self) -> None:
@@ -78,6 +80,7 @@ def open_resources(settings: WorkerSettings) -> Resources:
             database=database, redis=redis, limits=limits, cipher=cipher, oauth=oauth
         ),
         leases=leases,
+        loading=threading.Lock(),
         stopping=threading.Event(),
     )
 

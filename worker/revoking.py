@@ -1,5 +1,6 @@
 """After a disconnect: uninstall the app, revoke the grant, erase the tokens."""
 
+import time
 from typing import Final
 
 import structlog
@@ -32,10 +33,15 @@ TIMEOUT: Final = (2.0, 4.0)
 LONGEST_S: Final = 60.0
 
 
-def revoke_due_grants(resources: Resources) -> int:
-    """Work off the revocation list; returns how many grants HubSpot was told of."""
+def revoke_due_grants(resources: Resources, *, deadline: float) -> int:
+    """Work off the revocation list, beginning none after the deadline (`time.monotonic`).
+
+    Returns how many grants HubSpot was told of.
+    """
     told = 0
     for _ in range(MOST_AT_ONCE):
+        if time.monotonic() > deadline:
+            break
         with resources.database.begin() as session:
             due = take_revocation(session)
         if due is None:

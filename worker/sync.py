@@ -190,7 +190,11 @@ def _work(turn: Turn, account: accounts.AccountState) -> None:
     except HubSpotError as error:
         turn.fail(list(turn.open.values()), error)
     except (OutOfBudgetError, TokenBusyError):
-        turn.give_back(delay=PUT_OFF_S)
+        if turn.is_stuck:
+            # Something in these calls takes all the time there is, and will the next time too.
+            turn.abandon()
+        else:
+            turn.give_back(delay=PUT_OFF_S)
     except ConnectionEndedError:
         turn.give_back()
     except (RedisError, OperationalError, InterfaceError, ServerStateError, PoolTimeoutError):
@@ -208,6 +212,6 @@ def _work(turn: Turn, account: accounts.AccountState) -> None:
 
 def _certain(turn: Turn) -> list[ClaimedCall]:
     """The calls of which no write is in doubt; without their content there is nothing to write."""
-    gone = [call for call in turn.open.values() if call.payload is None]
+    gone = [call for call in turn.open.values() if call.is_content_gone]
     turn.record([transitions.payload_gone(call) for call in gone if call.marked_for is None])
     return [call for call in turn.open.values() if call.marked_for is None]

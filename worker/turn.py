@@ -40,6 +40,8 @@ LOCKED_WAIT_S: Final = 2.0
 FIRST_PAUSE_S: Final = 5.0
 LONGEST_PAUSE_S: Final = 300.0
 FAILED_TURNS_BEFORE_PAUSE: Final = 2
+# A hundred calls take a tenth of a second.
+MOST_PROCESSOR_S: Final = 10.0
 
 
 class Turn:
@@ -74,6 +76,7 @@ class Turn:
         # Marked in this turn, and HubSpot did certainly nothing.
         self._unwritten: set[str] = set()
         self._marked_at = 0.0
+        self._began_at = time.thread_time()
 
     def mark(self, marks: Sequence[Mark]) -> frozenset[str]:
         """Commit that these notes may be written from now on; returns the log ids of those.
@@ -162,11 +165,20 @@ class Turn:
         with self.resources.database.begin() as session:
             release_calls(session, calls, delay=delay, unwritten=self._unwritten)
 
+    @property
+    def is_stuck(self) -> bool:
+        """Whether it used the processor for long, and no call has come to an outcome.
+
+        Waiting does not count: a slow HubSpot, Postgres or machine is not the calls' fault.
+        """
+        return not self.outcomes and time.thread_time() - self._began_at > MOST_PROCESSOR_S
+
     def abandon(self) -> None:
         """Let the calls go as if this worker had died."""
         with self.resources.database.begin() as session:
             abandon_calls(session, self.open.values())
         log.error("calls_abandoned", calls=len(self.open))
+        self.open.clear()
 
     def fail(self, calls: Collection[ClaimedCall], error: HubSpotError) -> None:
         """Record what an error means for these calls, and for the whole account.

@@ -52,7 +52,8 @@ class SyncLog(Base):
     claimed_until: Mapped[datetime | None] = mapped_column(Moment)
     claim_size: Mapped[int | None] = mapped_column(SmallInteger)
     fence: Mapped[int] = mapped_column(Integer, server_default="0")
-    # Set when a claim ended without any result: the largest batch it may be claimed in next.
+    # Set when a claim ended without any result: the largest batch it may be claimed in next; 0 when
+    # it has to be the only suspect held.
     suspect_size: Mapped[int | None] = mapped_column(SmallInteger)
     solo_crashes: Mapped[int] = mapped_column(SmallInteger, server_default="0")
     # The mark: a POST may have started then. Cleared only by a definite answer.
@@ -198,6 +199,8 @@ class Call(Base):
         Id, ForeignKey("hubspot_sync_logs.id", ondelete="CASCADE"), primary_key=True
     )
     payload: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    # As text, which may be a thousand times what is on the disk; unknown before version 0011.
+    payload_bytes: Mapped[int | None] = mapped_column(Integer)
     received_at: Mapped[datetime] = mapped_column(Moment, server_default=func.now(), index=True)
 
 

@@ -9,8 +9,8 @@ import psutil
 TIMEOUT_SECONDS = 10.0
 
 
-def wait_for(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + TIMEOUT_SECONDS
+def wait_for(condition: Callable[[], bool], *, within_s: float = TIMEOUT_SECONDS) -> None:
+    deadline = time.monotonic() + within_s
     while not condition():
         assert time.monotonic() < deadline, "it did not happen in time"
         time.sleep(0.01)

@@ -241,3 +241,19 @@ def test_structured_data_is_cut_at_depth_and_count() -> None:
     )
     assert "deep › in › in › in › in: …" in note.lines
     assert sum(tag == "li" for tag, _ in note.tags) == 100
+
+
+def test_list_is_read_no_further_than_a_note_can_show() -> None:
+    read = 0
+
+    class Counted(int):
+        def __str__(self) -> str:
+            nonlocal read
+            read += 1
+            return "1" * 309
+
+    note = render_note(
+        CallDetails(call_id="call_1", structured_data={"a": [Counted()] * 10_000}), log_id=LOG_ID
+    )
+    assert note.count("1" * 309) == 6  # the seventh is cut
+    assert read < 20

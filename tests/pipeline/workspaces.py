@@ -118,6 +118,11 @@ class Workspace:
         with self.worker.database.begin() as session:
             session.execute(delete(Call).where(Call.log_id == log_id))
 
+    def contents(self) -> int:
+        """How many calls still have their content."""
+        with self.worker.database.begin() as session:
+            return session.scalars(select(func.count()).select_from(Call)).one()
+
     def make_due(self, log_id: str) -> None:
         """Bring the next attempt forward, whatever was scheduled."""
         with self.worker.database.begin() as session:

@@ -1,7 +1,8 @@
 """A user's workspace as the queue knows it: calls stored, claimed, aged and looked at."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
 from typing import Any, Final
 from uuid import uuid4
 
@@ -41,7 +42,14 @@ class Tenant:
         self.workspace_id = "ws_1"
         self.identity = {"user_id": user_id, "workspace_id": self.workspace_id}
 
-    def store(self, count: int = 1, *, lane: int = 0, **changes: Any) -> list[str]:
+    def store(
+        self,
+        count: int = 1,
+        *,
+        lane: int = 0,
+        payload: Mapping[str, Any] = MappingProxyType({}),
+        **changes: Any,
+    ) -> list[str]:
         """Store calls, with columns changed as wanted; returns their log ids."""
         with self.database.begin() as session:
             ids = [
@@ -52,7 +60,7 @@ class Tenant:
                             **self.identity,
                             call_id=f"call_{uuid4().hex}",
                             phone_number="+12025550123",
-                            payload={},
+                            payload=dict(payload),
                         )
                     ],
                     lane=lane,

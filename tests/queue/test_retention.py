@@ -341,7 +341,7 @@ def test_entry_that_begins_to_wait_again_before_its_end_is_kept(tenant: Tenant) 
 def test_entries_of_many_tenants_are_pruned_a_batch_at_a_time(
     make_tenant: MakeTenant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(retention, "MOST_AT_ONCE", 4)
+    monkeypatch.setattr(retention, "LOGS_AT_ONCE", 4)
     tenants = [make_tenant(f"user_{number}") for number in range(3)]
     for tenant in tenants:
         tenant.store(3, created_at=OLD, **ENDED)
