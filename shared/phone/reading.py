@@ -1,22 +1,21 @@
-"""Phone numbers: reading any spelling into one form, and hiding it again for logs.
-
-Everything here is pure.
-
-PhoneError
-├─ WithheldNumberError    nobody sent a number          (`no_phone_number`)
-└─ InvalidNumberError     what was sent is no number    (`invalid_phone_number`)
-"""
+"""Reading a text, in whatever spelling, as phone numbers."""
 
 import re
 import unicodedata
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from contextlib import suppress
 from urllib.parse import unquote
 
 import phonenumbers
 from phonenumbers import CountryCodeSource, PhoneNumberFormat, ValidationResult
 
-SUPPORTED_REGIONS = frozenset(phonenumbers.SUPPORTED_REGIONS)
+from shared.phone.numbers import (
+    InvalidNumberError,
+    PhoneError,
+    PhoneNumber,
+    WithheldNumberError,
+    mask_phone,
+)
 
 # What libphonenumber reads; longer text would only keep the expressions below busy.
 MAX_TEXT = 250
@@ -48,34 +47,8 @@ _EXTENSION = re.compile(
     r",{2,}|;)\s*\d{1,7}#?\s*$",
     re.IGNORECASE,
 )
+_SEPARATORS = re.compile(r"[;,|\n]|\s/\s|\s(?:or|und|and|oder|ou|o|y|e)\s", re.IGNORECASE)
 _TRAILING_TEXT = re.compile(r"(?<=\d)[\s(]\D*$")
-
-
-class PhoneError(ValueError):
-    """A number that cannot be looked up; the message is written for the customer."""
-
-
-class WithheldNumberError(PhoneError):
-    """The caller's number was not sent: empty, "anonymous", "private" and the like."""
-
-
-class InvalidNumberError(PhoneError):
-    """What was sent is no full phone number: a SIP name, a short code, masked digits, words."""
-
-
-@dataclass(frozen=True, slots=True)
-class PhoneNumber:
-    """A full phone number, without its extension.
-
-    `national_digits` are the spellings under which HubSpot's searchable properties may hold it:
-    one, or two for countries such as Italy whose numbers begin with a zero that belongs to them
-    (whether HubSpot keeps that zero is not documented). `names_country` says that the text itself
-    gave the country, by a plus sign or an international prefix; it is no part of the number.
-    """
-
-    e164: str
-    national_digits: tuple[str, ...]
-    names_country: bool = field(compare=False)
 
 
 def parse_phone(raw: str | None, region: str) -> PhoneNumber:
@@ -106,19 +79,18 @@ def parse_phone(raw: str | None, region: str) -> PhoneNumber:
     return _phone_number(number)
 
 
-def validate_region(raw: str) -> str:
-    """Return the two-letter region code in capitals; raise ValueError for an unknown one."""
-    region = raw.strip().upper()
-    if region not in SUPPORTED_REGIONS:
-        raise ValueError("must be a two-letter region code such as US, GB or DE")
-    return region
+def find_numbers(text: str | None, region: str) -> tuple[PhoneNumber, ...]:
+    """Find every full phone number in a stored field, read by the rules of `parse_phone`.
 
-
-def mask_phone(raw: str | None) -> str:
-    """Return what a log may show of a number: its last digits, at most four and at most half."""
-    digits = re.sub(r"\D", "", raw or "")
-    shown = min(4, len(digits) // 2)
-    return "***" + digits[len(digits) - shown :]
+    People keep two numbers in one field, and remarks before and behind them. What cannot be read
+    for certain is left out. Never raises.
+    """
+    found = {}
+    for piece in (text or "", *_SEPARATORS.split(text or "")):
+        with suppress(PhoneError):
+            number = parse_phone(piece, region)
+            found[number.e164] = number
+    return tuple(found.values())
 
 
 def _tidy(raw: str) -> str:
