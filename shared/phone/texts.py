@@ -15,6 +15,8 @@ from shared.phone.numbers import InvalidNumberError, WithheldNumberError
 
 # Fewer digits are never a whole number beside others: an extension, a room, part of a date.
 LEAST_DIGITS: Final = 7
+# "9,2025550123", "030,901820": what a pause or comma follows is part of the number.
+_MOST_BEFORE_PAUSE: Final = 4
 
 _WITHHELD = re.compile(
     r"anonym|anonim|unknown|unbekannt|inconnu|desconocid|restricted|privat|privad|blocked"
@@ -38,7 +40,7 @@ _EXPONENT = re.compile(
     r"[-+]?\d+(?:[.,]\d+)?\s*(?:E\s*[-+]?\s*\d{1,3}|[x×·*]\s*10\s*\^\s*\d{1,2})", re.IGNORECASE
 )
 # A number as a spreadsheet shows it: with an empty fraction, with digits in groups.
-_EMPTY_FRACTION = re.compile(r"(\+?\d{5,})[.,]0{1,3}")
+_EMPTY_FRACTION = re.compile(r"(\+?\d{4,})[.,]0{1,3}")
 _FRACTION = re.compile(r"\+?\d{7,}\.\d{1,2}")
 _GROUPED = re.compile(
     r"(\d{1,3}(?:,\d{2,3})+)(?:\.0{1,2})?"
@@ -213,7 +215,7 @@ def _split_runs(text: str) -> Iterator[Run]:
         if kind == "mask" and runs and before in {"run", "pause"}:
             runs[-1] = replace(runs[-1], is_masked=True)
         elif kind == "run":
-            if before == "pause" and len(runs[-1].digits) < LEAST_DIGITS:
+            if before == "pause" and len(runs[-1].digits) <= _MOST_BEFORE_PAUSE:
                 runs[-1] = replace(runs[-1], text=f"{runs[-1].text} {match[0]}")
             elif before != "extension":
                 is_masked, follows_word = before == "mask", before == "word"
