@@ -14,6 +14,7 @@ Blanks must fit: 9 (202) 555 0123 is no number of Pakistan, whose country code i
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Final
 
 import phonenumbers
@@ -45,14 +46,14 @@ _FROM_TEXT: Final = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Reading:
     """A number that the run may mean, as the library reads it, assigned or not."""
 
     number: phonenumbers.PhoneNumber
     names_country: bool
 
-    @property
+    @cached_property
     def assigned(self) -> PhoneNumber | None:
         number = as_assigned(self.number)
         if number is None:
