@@ -44,6 +44,8 @@ def read_direction(text: str | None) -> Direction | None:
     if text is None or len(text) > MAX_WORD:
         return None
     words = [word.casefold() for word in _WORD.findall(_HUMP.sub(" ", text))]
+    if any(word.startswith("trunk") for word in words):
+        return None  # a trunk's operators call originating what others call terminating
     found = {
         direction
         for word, after in zip_longest(words, words[1:])

@@ -79,8 +79,9 @@ def read_run(run: Run, region: str, *, may_guess: bool) -> tuple[PhoneNumber, ..
     if found := _assigned(said):
         return found  # almost always, and guesses cost as much again
     mended = [each for each in map(_drop_second_code, said) if each] if may_guess else []
-    if may_guess and (found := _assigned([*mended, *_guess(run, region)])):
-        return found
+    guessed = [*mended, *_guess(run, region)] if may_guess else []
+    if _assigned(guessed):
+        return _assigned([*guessed, *_drop_any_digit(run, region)])
     plausible = (each for each in [*said, *mended] if each.is_plausible)
     return tuple(
         PhoneNumber.of(each.number, names_country=each.names_country) for each in plausible
@@ -187,10 +188,15 @@ def _drop_outside_line(run: Run, region: str) -> Iterator[Reading]:
     groups = run.groups
     if len(groups) > 1 and len(groups[0]) <= _LONGEST_OUTSIDE_LINE:
         yield from _say_dialled(_without_first_group(run), region)
-    if run.digits[0] in _OUTSIDE_LINE and len(groups[0]) > 1:
-        rest = Run(re.sub(r"\d", "", run.text, count=1).lstrip("( "))
-        if len(groups) == 1 or _starts_number(rest, region):
-            yield from _say_dialled(rest, region)
+    rest = _without_first_digit(run)
+    if run.digits[0] in _OUTSIDE_LINE and (len(groups) == 1 or _starts_number(rest, region)):
+        yield from _say_dialled(rest, region)
+
+
+def _drop_any_digit(run: Run, region: str) -> Iterator[Reading]:
+    """What speaks against a guess, and is none itself: any first digit may be one too many."""
+    if not run.has_plus:
+        yield from _say_dialled(_without_first_digit(run), region)
 
 
 def _say_dialled(run: Run, region: str) -> Iterator[Reading]:
@@ -203,7 +209,7 @@ def _say_dialled(run: Run, region: str) -> Iterator[Reading]:
 def _needs_trunk_prefix(number: phonenumbers.PhoneNumber, region: str) -> bool:
     trunk = _trunk_prefix(region)
     # India and others: written with it, dialled without.
-    if not trunk or phonenumbers.number_type(number) == PhoneNumberType.MOBILE:
+    if trunk is None or phonenumbers.number_type(number) == PhoneNumberType.MOBILE:
         return False
     written = phonenumbers.format_number(number, PhoneNumberFormat.NATIONAL)
     return re.sub(r"\D", "", written) == trunk + phonenumbers.national_significant_number(number)
@@ -214,10 +220,18 @@ def _without_first_group(run: Run) -> Run:
     return Run(rest)
 
 
+def _without_first_digit(run: Run) -> Run:
+    return Run(re.sub(r"\d", "", run.text, count=1).lstrip(" (-./"))
+
+
 def _starts_number(run: Run, region: str) -> bool:
     """Whether the first group begins as numbers begin in the region: with a prefix, a plus."""
-    starts = (_trunk_prefix(region), *_INTERNATIONAL_PREFIXES, _own_code(region))
-    return run.has_plus or any(start and run.groups[0].startswith(start) for start in starts)
+    group, code, trunk = run.groups[0], _own_code(region), _trunk_prefix(region)
+    if run.has_plus or group.startswith(_INTERNATIONAL_PREFIXES):
+        return True
+    if group.startswith(code) and (group == code or len(group) > len(code) + 2):
+        return True
+    return trunk is not None and trunk != code and group.startswith(trunk)
 
 
 def _own_code(region: str) -> str:
