@@ -5,6 +5,7 @@ texts are read.
 """
 
 from collections.abc import Iterator
+from itertools import cycle
 
 import phonenumbers
 import pytest
@@ -30,11 +31,11 @@ AS_ITSELF_OR_NOBODY = [
 
 
 def _examples() -> Iterator[tuple[str, phonenumbers.PhoneNumber]]:
-    for region in REGIONS:
-        for kind in (PhoneNumberType.MOBILE, PhoneNumberType.FIXED_LINE):
-            example = phonenumbers.example_number_for_type(region, kind)
-            if example is not None:
-                yield region, example
+    kinds = cycle((PhoneNumberType.MOBILE, PhoneNumberType.FIXED_LINE))
+    for region, kind in zip(REGIONS, kinds, strict=False):
+        example = phonenumbers.example_number_for_type(region, kind)
+        if example is not None:
+            yield region, example
 
 
 def _write(form: str, number: phonenumbers.PhoneNumber) -> str:
