@@ -11,7 +11,8 @@ from api.bodies import BoundedObject, Identifier, StorableText, Time, parse_mode
 from api.errors import InvalidRequestError
 from shared.call_details import CallDetails, Utterance
 from shared.calls import NewCall
-from shared.phone import InvalidNumberError, WithheldNumberError, parse_phone
+from shared.directions import choose_end
+from shared.phone import NO_REGION, InvalidNumberError, WithheldNumberError, parse_phone
 
 EVENT_TYPE = "call.ended"
 # One more than the longest text that is ever read as a number, so that cutting makes none valid.
@@ -19,8 +20,7 @@ MAX_STORED_NUMBER = 251
 MAX_NAME = 1000
 MAX_CALLS = 1000
 SECONDS_PER_YEAR = 31_536_000
-# Only numbers that name their country are read here; any region does for them.
-ANY_REGION = "US"
+# Only numbers that name their country are read here: the region is not known before the worker.
 
 NO_TRACE: Final[Mapping[str, str]] = MappingProxyType({})
 
@@ -46,7 +46,7 @@ class CallFields(BaseModel):
     phone_number: StorableText | None = None
     """The customer's number in any spelling; absent or `anonymous` when withheld."""
     direction: Annotated[StorableText, Field(max_length=MAX_NAME)] | None = None
-    """`inbound` or `outbound`."""
+    """`inbound` or `outbound`, also as other platforms say it: `incoming`, `outbound-api`."""
     from_number: StorableText | None = None
     """Who called; the customer of an inbound call without `phone_number`."""
     to_number: StorableText | None = None
@@ -104,9 +104,10 @@ class EndedCall(CallFields):
     @property
     def customer_number(self) -> str | None:
         """The customer's number to store: in E.164 if it names its country; None if withheld."""
-        direction = (self.direction or "").strip().lower()
-        other = {"inbound": self.from_number, "outbound": self.to_number}.get(direction)
-        for raw in (self.phone_number, other):
+        for raw in (
+            self.phone_number,
+            choose_end(self.direction, self.from_number, self.to_number),
+        ):
             with suppress(WithheldNumberError):
                 return _storable_number(raw)
         return None
@@ -157,7 +158,7 @@ def parse_call(event: dict[str, Any]) -> EndedCall | None:
 
 def _storable_number(raw: str | None) -> str:
     try:
-        number = parse_phone(raw, ANY_REGION)
+        number = parse_phone(raw, NO_REGION)
     except InvalidNumberError:
         return (raw or "")[:MAX_STORED_NUMBER]  # the worker says why it cannot be called
     return number.e164 if number.names_country else (raw or "")[:MAX_STORED_NUMBER]
