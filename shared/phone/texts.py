@@ -40,7 +40,7 @@ _EXPONENT = re.compile(
     r"[-+]?\d+(?:[.,]\d+)?\s*(?:E\s*[-+]?\s*\d{1,3}|[x×·*]\s*10\s*\^\s*\d{1,2})", re.IGNORECASE
 )
 # A number as a spreadsheet shows it: with an empty fraction, with digits in groups.
-_EMPTY_FRACTION = re.compile(r"(\+?\d{4,})[.,]0{1,3}")
+_EMPTY_FRACTION = re.compile(r"(\+?[\d\s()-]*\d{3,})\s*[.,]0{1,3}")
 _FRACTION = re.compile(r"\+?\d{7,}\.\d{1,2}")
 _GROUPED = re.compile(
     r"(\d{1,3}(?:,\d{2,3})+)(?:\.0{1,2})?"
