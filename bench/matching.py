@@ -5,7 +5,7 @@ Run as `python -m bench.matching`; the output is the README's table.
 
 from collections.abc import Iterable
 
-from tests.matching.corpus import read_corpus
+from tests.matching.corpus import WRITTEN, read_corpus
 from tests.matching.evaluation import (
     Found,
     match_by_last_ten_digits,
@@ -18,7 +18,7 @@ from tests.matching.hubspot_accounts import serve_accounts
 
 
 def main() -> None:
-    corpus = read_corpus()
+    corpus = read_corpus(WRITTEN)
     with serve_accounts() as accounts:
         ours = match_everything(corpus, lambda account: match_by_search(accounts, account))
         on_raw = match_everything(

@@ -1,6 +1,6 @@
 import pytest
 
-from tests.matching.corpus import CorpusAccount, read_corpus
+from tests.matching.corpus import WRITTEN, CorpusAccount, read_corpus
 from tests.matching.evaluation import (
     match_by_last_ten_digits,
     match_by_search,
@@ -12,7 +12,7 @@ from tests.matching.hubspot_accounts import AccountFactory
 
 @pytest.fixture(scope="module")
 def corpus() -> list[CorpusAccount]:
-    return read_corpus()
+    return read_corpus(WRITTEN)
 
 
 def test_the_corpus_is_large_and_diverse(corpus: list[CorpusAccount]) -> None:

@@ -4,14 +4,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.hubspot.models import MAX_SEARCH_BODY, ContactSearch
+from shared.hubspot.models import MAX_SEARCH_BODY, ContactFilter, ContactSearch
+from shared.matching.scope import SearchScope
 from shared.matching.search_plan import PackedSearch, pack_calculated, pack_raw
 from shared.matching.spellings import spellings
 from shared.phone import PhoneNumber
 from shared.settings import MatchPolicy
 from tests.matching.numbers import any_number, number, washington
 
-Pack = Callable[[list[PhoneNumber], MatchPolicy], PackedSearch]
+Pack = Callable[[list[PhoneNumber], SearchScope], PackedSearch]
+SCOPE = SearchScope("US", "most_recent")
 both_ways = pytest.mark.parametrize("pack", [pack_calculated, pack_raw])
 
 
@@ -21,34 +23,34 @@ both_ways = pytest.mark.parametrize("pack", [pack_calculated, pack_raw])
 def test_packing_loses_no_number_and_keeps_to_the_limit(
     pack: Pack, numbers: list[PhoneNumber]
 ) -> None:
-    packed = pack(numbers, "most_recent")
+    packed = pack(numbers, SCOPE)
     assert [*packed.taken, *packed.left] == numbers
     assert len(packed.search.body()) <= MAX_SEARCH_BODY
     assert bool(packed.taken) == bool(numbers)
 
 
 def test_a_body_holds_about_ninety_numbers() -> None:
-    packed = pack_calculated([washington(last) for last in range(200)], "most_recent")
+    packed = pack_calculated([washington(last) for last in range(200)], SCOPE)
     assert 86 <= len(packed.taken) <= 105
 
 
 def test_a_raw_body_holds_several_numbers() -> None:
-    packed = pack_raw([washington(last) for last in range(200)], "most_recent")
+    packed = pack_raw([washington(last) for last in range(200)], SCOPE)
     assert len(packed.taken) >= 4
 
 
 def test_countries_that_share_national_digits_share_a_value() -> None:
-    packed = pack_calculated([number("+12025550123"), number("+492025550123")], "most_recent")
-    assert {each.values for each in packed.search.filters} == {("2025550123",)}
+    packed = pack_calculated([number("+12025550123"), number("+492025550123")], SCOPE)
+    assert _values(packed.search) == {("2025550123",)}
 
 
 def test_phone_and_mobile_phone_are_searched() -> None:
     one = [number("+12025550123")]
-    assert _searched(pack_calculated(one, "skip").search) == {
+    assert _searched(pack_calculated(one, SCOPE).search) == {
         "hs_searchable_calculated_phone_number",
         "hs_searchable_calculated_mobile_number",
     }
-    assert _searched(pack_raw(one, "skip").search) == {"phone", "mobilephone"}
+    assert _searched(pack_raw(one, SCOPE).search) == {"phone", "mobilephone"}
 
 
 @pytest.mark.parametrize(
@@ -62,7 +64,7 @@ def test_phone_and_mobile_phone_are_searched() -> None:
 def test_hits_come_in_the_order_of_the_policy(
     policy: MatchPolicy, sort_by: str, *, descending: bool
 ) -> None:
-    search = pack_calculated([number("+12025550123")], policy).search
+    search = pack_calculated([number("+12025550123")], SearchScope("US", policy)).search
     assert (search.sort_by, search.descending) == (sort_by, descending)
 
 
@@ -90,3 +92,7 @@ def test_common_spellings_are_among_those_searched() -> None:
 
 def _searched(search: ContactSearch) -> set[str]:
     return {each.property for each in search.filters}
+
+
+def _values(search: ContactSearch) -> set[tuple[str, ...]]:
+    return {each.values for each in search.filters if isinstance(each, ContactFilter)}
