@@ -11,7 +11,7 @@ from api.bodies import BoundedObject, Identifier, StorableText, Time, parse_mode
 from api.errors import InvalidRequestError
 from shared.call_details import CallDetails, Utterance
 from shared.calls import NewCall
-from shared.phone import InvalidNumberError, WithheldNumberError, parse_phone
+from shared.phone import NO_REGION, InvalidNumberError, WithheldNumberError, parse_phone
 
 EVENT_TYPE = "call.ended"
 # One more than the longest text that is ever read as a number, so that cutting makes none valid.
@@ -19,8 +19,7 @@ MAX_STORED_NUMBER = 251
 MAX_NAME = 1000
 MAX_CALLS = 1000
 SECONDS_PER_YEAR = 31_536_000
-# Only numbers that name their country are read here; any region does for them.
-ANY_REGION = "US"
+# Only numbers that name their country are read here: the region is not known before the worker.
 
 NO_TRACE: Final[Mapping[str, str]] = MappingProxyType({})
 
@@ -157,7 +156,7 @@ def parse_call(event: dict[str, Any]) -> EndedCall | None:
 
 def _storable_number(raw: str | None) -> str:
     try:
-        number = parse_phone(raw, ANY_REGION)
+        number = parse_phone(raw, NO_REGION)
     except InvalidNumberError:
         return (raw or "")[:MAX_STORED_NUMBER]  # the worker says why it cannot be called
     return number.e164 if number.names_country else (raw or "")[:MAX_STORED_NUMBER]

@@ -1,6 +1,7 @@
 """Phone numbers: reading any spelling into one form, and hiding it again for logs. All pure."""
 
 from shared.phone.numbers import (
+    NO_REGION,
     SUPPORTED_REGIONS,
     InvalidNumberError,
     PhoneError,
@@ -13,6 +14,7 @@ from shared.phone.reading import MAX_TEXT, find_numbers, parse_phone
 
 __all__ = [
     "MAX_TEXT",
+    "NO_REGION",
     "SUPPORTED_REGIONS",
     "InvalidNumberError",
     "PhoneError",

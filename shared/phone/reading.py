@@ -1,54 +1,42 @@
-"""Reading a text, in whatever spelling, as phone numbers."""
+"""Reading a text, in whatever spelling, as phone numbers; never guessing between people."""
 
 import re
-import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from urllib.parse import unquote
+from itertools import islice
+from typing import Final
 
 import phonenumbers
-from phonenumbers import CountryCodeSource, PhoneNumberFormat, ValidationResult
 
 from shared.phone.numbers import (
+    NO_REGION,
     InvalidNumberError,
     PhoneError,
     PhoneNumber,
-    WithheldNumberError,
+    as_assigned,
     mask_phone,
 )
+from shared.phone.readings import read_run
+from shared.phone.texts import (
+    LEAST_DIGITS,
+    Content,
+    Run,
+    is_number_alone,
+    read_content,
+    refuse_withheld,
+    tidy,
+    undo_spreadsheet,
+    unwrap,
+)
 
-# What libphonenumber reads; longer text would only keep the expressions below busy.
-MAX_TEXT = 250
+# What libphonenumber reads; longer text would only keep the expressions busy.
+MAX_TEXT: Final = 250
 _E164 = re.compile(r"\+[1-9]\d{6,14}", re.ASCII)
-_MAX_E164 = 16  # a plus sign and 15 digits (ITU-T E.164); libphonenumber lets Germany have more
-# Below this a number that libphonenumber does not know is a short code or a fragment.
-_MIN_UNKNOWN_DIGITS = 7
-# Shorter runs of digits without a prefix are domestic numbers, never a bare country code.
-_MIN_DIGITS_WITH_CODE = 11
-_INTERNATIONAL_PREFIXES = ("0011", "011", "00")
-# By country code. Mexico dropped the 1 before mobile numbers in 2019; address books did not.
-_OBSOLETE_PREFIXES = {52: "1"}
-
-_WITHHELD = re.compile(
-    r"anonym|anonim|unknown|unbekannt|inconnu|desconocid|restricted|privat|privad|blocked"
-    r"|withheld|unavailable|not available|hidden|ocult|suppressed|unterdr|masqu|no caller"
-    r"|no number|undefined|\bnull\b|\bnone\b|\bnil\b|\bn/?a\b"
-)
-# Telephone networks spell ANONYMOUS, UNAVAILABLE, BLOCKED, UNKNOWN and RESTRICTED on the keypad.
-# Without its plus the last would be a number in Austin, Texas.
-_WITHHELD_KEYPAD = re.compile(r"\+?(?:266696687|86282452253|2562533|8566696)|\+7378742833")
-_MASKED = re.compile(r"[*•●]|x{2,}|#{2,}|\.{3,}", re.IGNORECASE)
-_URI = re.compile(
-    r"(?:[^<]*<)?\s*(?:(?P<scheme>sips?|tel|callto|whatsapp):)?(?P<rest>[^>]*)", re.IGNORECASE
-)
-_PHONE_CONTEXT = re.compile(r";phone-context=(\+\d+)", re.IGNORECASE)
-_EXTENSION = re.compile(
-    r"(?<=[\d)])\s*(?:[;,]?\s*(?:e?xt(?:ension|n)?|x|#|доб|durchwahl|dw|poste|anexo|int)[\s.:=]*|"
-    r",{2,}|;)\s*\d{1,7}#?\s*$",
-    re.IGNORECASE,
-)
-_SEPARATORS = re.compile(r"[;,|\n]|\s/\s|\s(?:or|und|and|oder|ou|o|y|e)\s", re.IGNORECASE)
-_TRAILING_TEXT = re.compile(r"(?<=\d)[\s(]\D*$")
+# 1-800-FLOWERS. Letters anywhere else are words.
+_VANITY = re.compile(r"\+?[\d\s().-]*\d[\s.-]*[a-z][a-z\d\s.-]*", re.IGNORECASE)
+# Between two numbers in one field. Inside of a number the same marks may stand between groups.
+_MOST_NAMED: Final = 3
+_BETWEEN_NUMBERS = re.compile(r"\s*/\s*|\s[-–—]\s")
 
 
 def parse_phone(raw: str | None, region: str) -> PhoneNumber:
@@ -56,27 +44,30 @@ def parse_phone(raw: str | None, region: str) -> PhoneNumber:
 
     `region` is the two-letter region whose dialling rules hold where no country code is given.
     Numbers that are possible but not assigned (fictional ones, new ranges) are accepted.
+
+    What the text says comes first. A guess is taken only if the text is nothing but a number and no
+    other guess gives a number: never one of several people.
+
     Raises WithheldNumberError or InvalidNumberError, and nothing else.
     """
     if raw is not None and len(raw) > MAX_TEXT:
         raise InvalidNumberError("The phone number is too long to be one.")
     if raw is not None and _E164.fullmatch(raw):  # as most producers send it
-        number = _parse(raw, region)
-        if number is not None and phonenumbers.is_valid_number(number):
-            return _phone_number(number)
-    text, is_address = _unwrap_uri(_tidy(raw or ""))
-    _refuse_withheld(text)
-    if is_address and not re.fullmatch(r"[+\d\s().-]+", text):
+        number = _parse_e164(raw)
+        if number is not None:
+            return number
+    text, is_address = unwrap(tidy(raw or ""))
+    text = undo_spreadsheet(text)
+    refuse_withheld(text)
+    if is_address and not is_number_alone(text):
         raise InvalidNumberError("The caller used an internet address (SIP), not a phone number.")
-    if _MASKED.search(text):
-        raise InvalidNumberError("Some digits of the phone number are masked.")
-    number = _read(_TRAILING_TEXT.sub("", _EXTENSION.sub("", text)), region)
-    if number is None:
-        raise InvalidNumberError(
-            f"{mask_phone(text)} is not a full phone number"
-            f" (without a country code it is read as a number of region {region})."
-        )
-    return _phone_number(number)
+    content = read_content(text)
+    found = _choose(content, region)
+    if not found and (vanity := _read_vanity(text, region)):
+        found = (vanity,)
+    if len(found) != 1:
+        raise InvalidNumberError(_explain(text, content, region, found))
+    return found[0]
 
 
 def find_numbers(text: str | None, region: str) -> tuple[PhoneNumber, ...]:
@@ -85,121 +76,104 @@ def find_numbers(text: str | None, region: str) -> tuple[PhoneNumber, ...]:
     People keep two numbers in one field, and remarks before and behind them. What cannot be read
     for certain is left out. Never raises.
     """
-    found = {}
-    for piece in (text or "", *_SEPARATORS.split(text or "")):
-        with suppress(PhoneError):
-            number = parse_phone(piece, region)
-            found[number.e164] = number
+    if text is None or len(text) > MAX_TEXT:
+        return ()
+    with suppress(InvalidNumberError):
+        content = read_content(undo_spreadsheet(tidy(text)))
+        several = _read_each(content.runs, region, may_guess=content.is_bare)
+        if len(several) > 1:
+            certain = (found[0] for _, found in several if len(found) == 1)
+            return tuple({number.e164: number for number in certain}.values())
+    try:
+        return (parse_phone(text, region),)
+    except PhoneError:
+        return ()
+
+
+def _parse_e164(raw: str) -> PhoneNumber | None:
+    try:
+        number = as_assigned(phonenumbers.parse(raw, NO_REGION))
+    except phonenumbers.NumberParseException:
+        return None
+    return None if number is None else PhoneNumber.of(number, names_country=True)
+
+
+_Found = list[tuple[Run, tuple[PhoneNumber, ...]]]
+
+
+def _choose(content: Content, region: str) -> tuple[PhoneNumber, ...]:
+    """Return the number that is meant: none, one, or those between which nothing decides.
+
+    Raises InvalidNumberError if the text holds the numbers of several people.
+    """
+    several = _read_each(content.runs, region, may_guess=content.is_bare)
+    with_plus = [each for each in several if each[0].has_plus]
+    if len(with_plus) == 1 and all(run.has_plus or run.follows_word for run, _ in several):
+        return with_plus[0][1]  # what begins at the one plus is the number, a word's digits are not
+    found = {each.e164: each for _, numbers in several for each in numbers}
+    if len(several) > 1 and len(found) > 1:
+        raise InvalidNumberError(
+            f"There is more than one phone number: {_name(found.values())}. Send one of them."
+        )
     return tuple(found.values())
 
 
-def _tidy(raw: str) -> str:
-    """Fold full-width and foreign digits to ASCII and drop invisible marks left by copying."""
-    if raw.isascii() and raw.isprintable():
-        return raw.strip()
-    folded = unicodedata.normalize("NFKC", raw)
-    return "".join(
-        str(unicodedata.decimal(char)) if char.isdecimal() else char
-        for char in folded
-        if unicodedata.category(char) not in {"Cf", "Cc"}
-    ).strip()
+def _read_each(runs: Sequence[Run], region: str, *, may_guess: bool) -> _Found:
+    found = []
+    for run in _split(runs, region):
+        is_fragment = len(runs) > 1 and len(run.digits) < LEAST_DIGITS
+        if run.is_masked or is_fragment:
+            continue
+        if numbers := read_run(run, region, may_guess=may_guess):
+            found.append((run, numbers))
+    return found
 
 
-def _unwrap_uri(text: str) -> tuple[str, bool]:
-    """Return the user part of a `sip:` or `tel:` address, and whether `text` was an address."""
-    match = _URI.match(text)
-    if match is None or not (match["scheme"] or "@" in match["rest"]):
-        return text, False
-    rest = unquote(match["rest"])
-    user, at, _host = rest.partition("@")
-    number = re.split("[;:?]", user, maxsplit=1)[0].strip("/ ")
-    if (match["scheme"] or "").lower().startswith("sip") and not at and "." in number:
-        return "sip", True  # a bare host: its digits are an IP address
-    context = _PHONE_CONTEXT.search(rest)
-    if context and not number.startswith("+"):
-        number = context[1] + number
-    return number, True
+def _split(runs: Iterable[Run], region: str) -> Iterator[Run]:
+    """Divide what is two numbers: where each part is one by itself."""
+    for run in runs:
+        parts = [Run(part) for part in _BETWEEN_NUMBERS.split(run.text) if re.search(r"\d", part)]
+        if len(parts) > 1 and all(
+            len(part.digits) >= LEAST_DIGITS and read_run(part, region, may_guess=False)
+            for part in parts
+        ):
+            yield from parts
+        else:
+            yield run
 
 
-def _refuse_withheld(text: str) -> None:
-    digits = re.sub(r"\D", "", text)
-    if digits.strip("0") and not _WITHHELD_KEYPAD.fullmatch(text):
-        return
-    if not any(char.isalpha() for char in text) or _WITHHELD.search(text.casefold()):
-        raise WithheldNumberError("The caller's number was withheld.")
-
-
-def _read(text: str, region: str) -> phonenumbers.PhoneNumber | None:
-    """Return the best reading: the first that is assigned, else the first that could be.
-
-    What the text says comes before guesses: that a country code is doubled, or lacks its plus.
-    """
-    literal = [
-        number for spelling in _spellings(text, region) if (number := _parse(spelling, region))
-    ]
-    if said := next(filter(phonenumbers.is_valid_number, literal), None):
-        return said  # almost always, and guesses cost as much again
-    guessed = list(_guesses(text, region, literal))
-    assigned = filter(phonenumbers.is_valid_number, guessed)
-    plausible = filter(_is_plausible, [*literal, *guessed])
-    return next(assigned, None) or next(plausible, None)
-
-
-def _spellings(text: str, region: str) -> Iterator[str]:
-    digits = re.sub(r"\D", "", text)
-    own_code = str(phonenumbers.country_code_for_region(region))
-    if "+" not in text and digits.startswith(own_code) and len(digits) >= _MIN_DIGITS_WITH_CODE:
-        # libphonenumber takes the 49 of 4915112345678 for a German area code.
-        yield "+" + digits
-    yield text
-    if text.count("+") > 1:
-        yield text[text.rindex("+") :]
-    for prefix in _INTERNATIONAL_PREFIXES:
-        if digits.startswith(prefix):
-            yield "+" + digits.removeprefix(prefix)
-
-
-def _guesses(
-    text: str, region: str, literal: list[phonenumbers.PhoneNumber]
-) -> Iterator[phonenumbers.PhoneNumber]:
-    for number in literal:
-        code = number.country_code or 0
-        national = phonenumbers.national_significant_number(number)
-        rest = re.sub(rf"^0*(?:{code}|{_OBSOLETE_PREFIXES.get(code, code)})", "", national)
-        if rest != national and (mended := _parse(f"+{code}{rest}", region)):
-            yield mended
-    digits = re.sub(r"\D", "", text)
-    if len(digits) >= _MIN_DIGITS_WITH_CODE and (mended := _parse(f"+{digits}", region)):
-        yield mended
-
-
-def _parse(text: str, region: str) -> phonenumbers.PhoneNumber | None:
+def _read_vanity(text: str, region: str) -> PhoneNumber | None:
+    if not _VANITY.fullmatch(text):
+        return None
     try:
-        number = phonenumbers.parse(text, region, keep_raw_input=True)
+        number = phonenumbers.parse(text, region)
     except phonenumbers.NumberParseException:
         return None
-    e164 = phonenumbers.format_number(number, PhoneNumberFormat.E164)
-    return number if len(e164) <= _MAX_E164 else None
+    is_free = phonenumbers.number_type(number) == phonenumbers.PhoneNumberType.TOLL_FREE
+    return PhoneNumber.of(number, names_country=text.startswith("+")) if is_free else None
 
 
-def _is_plausible(number: phonenumbers.PhoneNumber) -> bool:
-    national = phonenumbers.national_significant_number(number)
+def _explain(text: str, content: Content, region: str, candidates: Sequence[PhoneNumber]) -> str:
+    if candidates:
+        return (
+            f"{mask_phone(text)} could be more than one phone number: {_name(candidates)}."
+            " Send it with a plus sign and its country code."
+        )
+    if content.is_masked:
+        return "Some digits of the phone number are masked."
+    if content.has_address:
+        return "The caller used an internet address (SIP), not a phone number."
     return (
-        phonenumbers.is_possible_number_with_reason(number) == ValidationResult.IS_POSSIBLE
-        and len(national) >= _MIN_UNKNOWN_DIGITS
-        and len(set(national)) > 1  # 999 999 9999 is a placeholder
+        f"{mask_phone(text)} is not a full phone number"
+        f" (without a country code it is read as a number of region {region})."
     )
 
 
-def _phone_number(number: phonenumbers.PhoneNumber) -> PhoneNumber:
-    national = phonenumbers.national_significant_number(number)
-    without_zeros = national.lstrip("0")
-    return PhoneNumber(
-        e164=phonenumbers.format_number(number, PhoneNumberFormat.E164),
-        national_digits=tuple(dict.fromkeys((national, without_zeros))),
-        names_country=number.country_code_source
-        in {
-            CountryCodeSource.FROM_NUMBER_WITH_PLUS_SIGN,
-            CountryCodeSource.FROM_NUMBER_WITH_IDD,
-        },
-    )
+def _name(numbers: Iterable[PhoneNumber]) -> str:
+    return " or ".join(_describe(number) for number in islice(numbers, _MOST_NAMED))
+
+
+def _describe(number: PhoneNumber) -> str:
+    parsed = phonenumbers.parse(number.e164, NO_REGION)
+    region = phonenumbers.region_code_for_number(parsed)
+    return f"+{parsed.country_code} {mask_phone(number.e164)}" + (f" ({region})" if region else "")
