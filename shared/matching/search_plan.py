@@ -11,7 +11,7 @@ from shared.hubspot.models import (
     ContactSearch,
     PieceFilter,
 )
-from shared.matching.pieces import pieces_of
+from shared.matching.pieces import MOST_PIECES, pieces_of
 from shared.matching.scope import SearchScope
 from shared.matching.spellings import spellings
 from shared.phone import PhoneNumber
@@ -78,9 +78,11 @@ def count_fitting_probes(probes: Sequence[Probe], scope: SearchScope) -> int:
     return most
 
 
-def probe_search(probes: Sequence[Probe], scope: SearchScope) -> ContactSearch:
-    """Search for the pieces of up to `MOST_PROBES` numbers, each in one property."""
-    filters = [PieceFilter(probe.property, pieces_of(probe.number)) for probe in probes]
+def probe_search(
+    probes: Sequence[Probe], scope: SearchScope, *, pieces: int = MOST_PIECES
+) -> ContactSearch:
+    """Search for so many pieces of up to `MOST_PROBES` numbers, each in one property."""
+    filters = [PieceFilter(probe.property, pieces_of(probe.number)[:pieces]) for probe in probes]
     read = (*_READ, *scope.phone_properties, sorted_by(scope))
     return _search(tuple(filters), read, scope)
 

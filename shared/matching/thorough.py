@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from shared.hubspot.errors import RejectedError
-from shared.hubspot.models import Contact
+from shared.hubspot.models import ContactPage, ContactSearch
 from shared.matching.asking import Asker, BudgetSpentError
 from shared.matching.hits import Decision, decide, numbers_of
+from shared.matching.pieces import MOST_PIECES
 from shared.matching.scope import SearchScope, Stage
 from shared.matching.search_plan import (
     CALCULATED_BY_RAW,
@@ -60,6 +61,7 @@ class _ThoroughLook:
         self._asker = asker
         self._scope = scope
         self._has_answered = False
+        self._pieces = 1
         # By E.164: what the contacts that have the number are sorted by, by contact id. The probes
         # of one number may come in two searches, so HubSpot's own order does not suffice.
         self._owners: dict[str, dict[str, str]] = defaultdict(dict)
@@ -107,25 +109,34 @@ class _ThoroughLook:
 
     def _read_pages(self, probes: Sequence[Probe]) -> bool:
         """Read up to `MAX_PAGES`; False if several probes have more hits than these hold."""
-        search = probe_search(probes, self._scope)
-        for _ in range(MAX_PAGES):
-            page = self._asker.ask(search)
-            self._has_answered = True
-            if page.total > MAX_PAGES * search.limit and len(probes) > 1:
-                return False
-            for contact in page.contacts:
-                self._note_owner(contact, probes)
+        search, page = self._read_first(probes)
+        if page.total > MAX_PAGES * search.limit and len(probes) > 1:
+            return False
+        for _ in range(MAX_PAGES - 1):
+            self._note_owners(page, probes)
             if page.next_after is None:
-                break
+                return True
             search = replace(search, after=page.next_after)
+            page = self._asker.ask(search)
+        self._note_owners(page, probes)
         return True
 
-    def _note_owner(self, contact: Contact, probes: Sequence[Probe]) -> None:
-        has = numbers_of(contact, self._scope)
-        for number in {probe.number for probe in probes}:
-            if number.e164 in has:
-                sorted_as = contact.properties.get(sorted_by(self._scope))
-                self._owners[number.e164][contact.id] = sorted_as or ""
+    def _read_first(self, probes: Sequence[Probe]) -> tuple[ContactSearch, ContactPage]:
+        """Search with as few pieces as leave a page of hits: every piece trusts more in gaps."""
+        while True:
+            search = probe_search(probes, self._scope, pieces=self._pieces)
+            page = self._asker.ask(search)
+            self._has_answered = True
+            if page.total <= search.limit or self._pieces >= MOST_PIECES:
+                return search, page
+            self._pieces += 1
+
+    def _note_owners(self, page: ContactPage, probes: Sequence[Probe]) -> None:
+        wanted = {probe.number.e164 for probe in probes}
+        for contact in page.contacts:
+            sorted_as = contact.properties.get(sorted_by(self._scope)) or ""
+            for e164 in wanted & numbers_of(contact, self._scope):
+                self._owners[e164][contact.id] = sorted_as
 
     def _tick_off(self, probes: Sequence[Probe]) -> None:
         self.waiting.subtract(probe.number.e164 for probe in probes)

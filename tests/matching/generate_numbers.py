@@ -1,337 +1,51 @@
 """Makes `data/generated.csv`: callers and contacts from numbering metadata and real-life clutter.
 
-A program of its own: it imports nothing of ours, so that what our code can read decides nothing
-here. Numbers are libphonenumber's examples with other last digits, spellings are those that people,
-exchanges and spreadsheets produce, and every choice comes from a fixed seed. Run it as
-`python tests/matching/generate_numbers.py > tests/matching/data/generated.csv`; how a row is read
-is said in `corpus.py`.
+A program of its own: it imports nothing of the service, so what that can read decides nothing here.
+Numbers are libphonenumber's examples with other last digits, spellings are those of `clutter.py`,
+and every choice comes from a fixed seed. `corpus.py` says how a row is read.
+
+    python -m tests.matching.generate_numbers > tests/matching/data/generated.csv
 """
 
 import csv
 import random
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import NamedTuple, TextIO
 
 import phonenumbers
-from phonenumbers import PhoneNumber, PhoneNumberFormat, PhoneNumberType
+from phonenumbers import PhoneNumber, PhoneNumberType
+
+from tests.matching.clutter import (
+    CALLERS,
+    DECOYS,
+    SIMPLE,
+    Choice,
+    digits,
+    domestic,
+    doubled_code,
+    e164,
+    international,
+    marked,
+    oddly_grouped,
+    remarked,
+    trunk_in_brackets,
+    two_numbers,
+)
+from tests.matching.renumberings import RENUMBERED
 
 SEED = 20261128
-COLUMNS = (
-    "category",
-    "region",
-    "account_country",
-    "caller",
-    "phone",
-    "mobile",
-    "further",
-    "decoy",
+REGIONS = tuple(
+    region
+    for line in (
+        "US CA GB IE DE AT CH FR BE NL LU ES PT IT GR TR SE NO DK FI PL CZ SK HU RO BG HR UA EE LT",
+        "IL AE SA EG MA ZA NG KE GH CI BJ IN PK BD LK TH VN MY SG ID PH JP KR TW HK AU NZ BR MX AR",
+        "CL CO PE EC UY",
+    )
+    for region in line.split()
 )
-REGIONS = (
-    "US CA GB IE DE AT CH FR BE NL LU ES PT IT GR TR SE NO DK FI PL CZ SK HU RO BG HR UA EE LT "
-    "IL AE SA EG MA ZA NG KE GH CI BJ IN PK BD LK TH VN MY SG ID PH JP KR TW HK AU NZ BR MX AR CL "
-    "CO PE EC UY"
-).split()
 TYPES = (PhoneNumberType.MOBILE, PhoneNumberType.FIXED_LINE)
-
-Choice = random.Random
-Spell = Callable[[PhoneNumber, Choice], str]
-
-
-# Forms of a number.
-
-
-def e164(number: PhoneNumber) -> str:
-    return phonenumbers.format_number(number, PhoneNumberFormat.E164)
-
-
-def international(number: PhoneNumber) -> str:
-    return phonenumbers.format_number(number, PhoneNumberFormat.INTERNATIONAL)
-
-
-def domestic(number: PhoneNumber) -> str:
-    return phonenumbers.format_number(number, PhoneNumberFormat.NATIONAL)
-
-
-def national(number: PhoneNumber) -> str:
-    return phonenumbers.national_significant_number(number)
-
-
-def digits(text: str) -> str:
-    return re.sub(r"\D", "", text)
-
-
-def regroup(number: PhoneNumber, size: int) -> str:
-    """The number in groups of `size`, counted from the end, with its country code."""
-    whole = national(number)
-    first = len(whole) % size
-    groups = [whole[:first]] if first else []
-    groups += [whole[at : at + size] for at in range(first, len(whole), size)]
-    return f"+{number.country_code} {' '.join(groups)}"
-
-
-# Where people type on keyboards that have them.
-WIDE_REGIONS = frozenset({"JP", "TW", "KR", "HK"})
-
-
-def full_width(text: str) -> str:
-    return "".join(chr(ord(char) + 0xFEE0) if char.isdigit() or char == "+" else char for char in text)
-
-
-# What people store.
-
-
-def trunk_in_brackets(number: PhoneNumber, _: Choice) -> str:
-    trunk = digits(domestic(number)).removesuffix(national(number))
-    if not trunk or trunk == str(number.country_code):
-        return international(number)
-    code, _blank, rest = international(number).partition(" ")
-    return f"{code} ({trunk}) {rest}"
-
-
-def without_plus(number: PhoneNumber, choice: Choice) -> str:
-    return choice.choice([e164(number), international(number)]).removeprefix("+")
-
-
-def with_exit_code(number: PhoneNumber, choice: Choice) -> str:
-    rest = choice.choice([e164(number), international(number)]).removeprefix("+")
-    return ("011 " if number.country_code == 1 else "00") + rest
-
-
-def punctuated(number: PhoneNumber, choice: Choice) -> str:
-    mark = choice.choice(["-", ".", "/", " - ", "\u2011", "\u00a0", "–"])
-    return mark.join(re.findall(r"\d+", domestic(number)))
-
-
-def lump(number: PhoneNumber, _: Choice) -> str:
-    return digits(domestic(number))
-
-
-def extended(number: PhoneNumber, choice: Choice) -> str:
-    written = choice.choice([domestic, international])(number)
-    extension = choice.choice(
-        [" ext. 12", " x214", " ext 5", ";ext=77", " extension 31", " #9", " x 1020"]
-    )
-    return written + extension
-
-
-def remarked(number: PhoneNumber, choice: Choice) -> str:
-    written = choice.choice([e164, domestic, international])(number)
-    remark = choice.choice(
-        [
-            " (mobile)",
-            " (work)",
-            " mobil",
-            " - private",
-            " Büro",
-            " [home]",
-            " (Mrs Miller)",
-            ", ask for Tom",
-            " (after 5 pm)",
-            " (room 12)",
-            " (Mo-Fr 9-17)",
-            " *preferred*",
-            " DO NOT CALL",
-        ]
-    )
-    return written + remark
-
-
-def prefaced(number: PhoneNumber, choice: Choice) -> str:
-    written = choice.choice([e164, domestic, international])(number)
-    return choice.choice(["Tel: ", "Mobile: ", "Tel. ", "☎ ", "Office - ", "T ", "Cell:"]) + written
-
-
-def doubled_code(number: PhoneNumber, choice: Choice) -> str:
-    code = number.country_code
-    return choice.choice([f"+{code}{code}{national(number)}", f"+{code} {international(number)}"])
-
-
-def oddly_grouped(number: PhoneNumber, choice: Choice) -> str:
-    return regroup(number, choice.choice([2, 3, 4]))
-
-
-def marked(number: PhoneNumber, choice: Choice) -> str:
-    written = choice.choice([domestic, international])(number)
-    return choice.choice(["\u202a{}\u202c", "\u200e{}", "{}\u00a0", "'{}", "{} "]).format(written)
-
-
-def wide(number: PhoneNumber, choice: Choice) -> str:
-    written = choice.choice([e164, domestic])(number)
-    is_usual = phonenumbers.region_code_for_number(number) in WIDE_REGIONS
-    return full_width(written) if is_usual else written
-
-
-SIMPLE: dict[str, Spell] = {
-    "E.164": lambda number, _: e164(number),
-    "international": lambda number, _: international(number),
-    "national": lambda number, _: domestic(number),
-    "national, bare digits": lump,
-    "punctuation": punctuated,
-    "trunk prefix in brackets": trunk_in_brackets,
-    "no plus sign": without_plus,
-    "exit code": with_exit_code,
-    "extension": extended,
-    "remark behind": remarked,
-    "words before": prefaced,
-    "country code twice": doubled_code,
-    "odd groups": oddly_grouped,
-    "invisible marks": marked,
-    "full-width": wide,
-}
-
-
-def two_numbers(number: PhoneNumber, other: PhoneNumber, choice: Choice) -> str:
-    form = choice.choice([e164, international, domestic])
-    pair = [form(number), form(other)]
-    choice.shuffle(pair)
-    mark = choice.choice([" / ", "; ", ", ", " or ", " | ", " oder ", " & ", "\n", "/", " ; "])
-    if choice.random() < 0.25:
-        pair = [f"Work: {pair[0]}", f"Home: {pair[1]}"]
-    return mark.join(pair)
-
-
-# How callers arrive.
-
-CALLERS: dict[str, Spell] = {
-    "E.164": lambda number, _: e164(number),
-    "international": lambda number, _: international(number),
-    "national": lambda number, _: domestic(number),
-    "no plus sign": lambda number, _: e164(number).removeprefix("+"),
-    "exit code": lambda number, _: (
-        ("011" if number.country_code == 1 else "00") + e164(number).removeprefix("+")
-    ),
-    "tel": lambda number, _: f"tel:{e164(number)}",
-    "sip": lambda number, _: f"sip:{e164(number)}@198.51.100.7:5060;user=phone",
-    "named": lambda number, _: f'"Caller" <{e164(number)}>',
-    "full-width": lambda number, _: full_width(e164(number)),
-    "national, bare digits": lump,
-}
-
-
-# Countries that changed their numbers one to one, and what they were before.
-
-
-def before_brazil(number: str) -> list[str]:
-    return [f"+55 {number[:2]} {number[3:7]}-{number[7:]}", f"0{number[:2]}{number[3:]}"]
-
-
-def before_mexico(number: str) -> list[str]:
-    return [f"+52 1 {number[:2]} {number[2:6]} {number[6:]}", f"+521{number}"]
-
-
-def before_argentina(number: str) -> list[str]:
-    area, rest = number[1:3], number[3:]
-    return [f"+54 {area} 15 {rest[:4]}-{rest[4:]}", f"0{area} 15-{rest[:4]}-{rest[4:]}"]
-
-
-def before_benin(number: str) -> list[str]:
-    return [f"+229 {number[2:]}", number[2:], f"+229 {number[2:4]} {number[4:6]} {number[6:]}"]
-
-
-def before_ivory_coast(number: str) -> list[str]:
-    return [f"+225 {number[2:]}", f"{number[2:4]} {number[4:6]} {number[6:8]} {number[8:]}"]
-
-
-# By the first digits of today: Viettel, Mobifone, Vinaphone, Vietnamobile, Gmobile (2018).
-VIETNAM = {
-    **{f"3{last}": f"16{last}" for last in range(2, 10)},
-    **{"70": "120", "79": "121", "77": "122", "76": "126", "78": "128"},
-    **{"83": "123", "84": "124", "85": "125", "81": "127", "82": "129"},
-    **{"56": "186", "58": "188", "59": "199"},
-}
-
-
-def before_vietnam(number: str) -> list[str]:
-    old = VIETNAM[number[:2]] + number[2:]
-    return [f"+84 {old}", f"0{old}", f"0{old[:3]} {old[3:6]} {old[6:]}"]
-
-
-def make_brazil(choice: Choice) -> str:
-    return f"11 9{choice.randint(7, 9)}{choice.randrange(10**7):07}".replace(" ", "")
-
-
-def make_argentina(choice: Choice) -> str:
-    return f"911{choice.randint(3, 6)}{choice.randrange(10**7):07}"
-
-
-def make_benin(choice: Choice) -> str:
-    return f"0197{choice.randrange(10**6):06}"
-
-
-def make_ivory_coast(choice: Choice) -> str:
-    """A mobile number; its operator's new first digits follow from the second old one (2021)."""
-    second = choice.randint(0, 9)
-    new = "07" if second >= 7 else "05" if second >= 4 else "01"
-    return f"{new}0{second}{choice.randrange(10**6):06}"
-
-
-def make_vietnam(choice: Choice) -> str:
-    return f"{choice.choice(sorted(VIETNAM))}{choice.randrange(10**7):07}"
-
-
-def make_mexico(choice: Choice) -> str:
-    return f"55{choice.randint(1000, 5999)}{choice.randrange(10**4):04}"
-
-
-RENUMBERED: dict[str, tuple[Callable[[Choice], str], Callable[[str], list[str]]]] = {
-    "BR": (make_brazil, before_brazil),
-    "MX": (make_mexico, before_mexico),
-    "AR": (make_argentina, before_argentina),
-    "BJ": (make_benin, before_benin),
-    "CI": (make_ivory_coast, before_ivory_coast),
-    "VN": (make_vietnam, before_vietnam),
-}
-
-
-# Other people's numbers that must not be taken.
-
-
-def abroad(number: PhoneNumber, choice: Choice) -> str:
-    """The same national number in another country where it could be one."""
-    codes = [1, 7, 20, 27, 34, 39, 44, 49, 52, 55, 61, 62, 81, 86, 90, 91, 351, 380, 420, 966]
-    choice.shuffle(codes)
-    for code in codes:
-        text = f"+{code} {national(number)}"
-        if code == number.country_code:
-            continue
-        try:
-            other = phonenumbers.parse(text)
-        except phonenumbers.NumberParseException:
-            continue
-        if phonenumbers.is_possible_number(other) and national(other) == national(number):
-            return text
-    return ""
-
-
-def one_digit_off(number: PhoneNumber, choice: Choice) -> str:
-    text = e164(number)
-    at = choice.randrange(len(text) - 5, len(text))
-    digit = choice.choice([each for each in "0123456789" if each != text[at]])
-    return text[:at] + digit + text[at + 1 :]
-
-
-def swapped(number: PhoneNumber, choice: Choice) -> str:
-    text = e164(number)
-    places = [at for at in range(len(text) - 5, len(text) - 1) if text[at] != text[at + 1]]
-    if not places:
-        return ""
-    at = choice.choice(places)
-    return text[:at] + text[at + 1] + text[at] + text[at + 2 :]
-
-
-def last_in_a_remark(number: PhoneNumber, choice: Choice) -> str:
-    """Somebody else's number with digits of this one in the words behind it."""
-    other = one_digit_off(number, choice)
-    words = choice.choice(["(customer {})", "(ref. {})", "room {}", "(badge no. {})", "pin {}"])
-    return f"{other} {words.format(national(number)[-5:])}"
-
-
-DECOYS = (abroad, one_digit_off, swapped, last_in_a_remark)
-
-
-# The table.
 
 
 class Line(NamedTuple):
@@ -362,7 +76,7 @@ class Subscribers:
         """A valid number of the region, by its example of this kind with other last digits."""
         example = phonenumbers.example_number_for_type(region, kind)
         if example is None:
-            example = phonenumbers.example_number(region)
+            raise LookupError(region)
         for _ in range(1000):
             text = e164(example)[:-4] + f"{self._choice.randrange(10_000):04}"
             number = phonenumbers.parse(text)
@@ -377,87 +91,98 @@ class Subscribers:
         return decoy if decoy and self.claim(main) else ""
 
 
-def make_lines() -> Iterator[Line]:
-    choice = random.Random(SEED)  # noqa: S311 - a table of tests, not a secret
-    subscribers = Subscribers(choice)
-    for place, region in enumerate(REGIONS):
-        yield from make_usual(region, place, subscribers, choice)
-    for region in RENUMBERED:
-        yield from make_renumbered(region, subscribers, choice)
+class Table:
+    """The lines, in the order in which they are drawn."""
 
+    def __init__(self, seed: int) -> None:
+        self._choice = random.Random(seed)
+        self._subscribers = Subscribers(self._choice)
 
-def make_usual(
-    region: str, place: int, subscribers: Subscribers, choice: Choice
-) -> Iterator[Line]:
-    kinds = list(SIMPLE)
-    for turn in range(6):  # every kind of spelling comes in two countries of five
-        kind = kinds[(place * 6 + turn) % len(kinds)]
-        number = subscribers.give(region, TYPES[turn % 2])
-        stored = SIMPLE[kind](number, choice)
-        where = "mobile" if turn % 3 == 0 else "phone"
-        yield make_line(f"stored: {kind}", region, number, {where: stored}, subscribers, choice)
-    for turn in range(2):
-        number, other = (subscribers.give(region, TYPES[turn]) for _ in range(2))
-        stored = two_numbers(number, other, choice)
-        where = choice.choice(["phone", "mobile"])
-        yield make_line("two numbers", region, number, {where: stored}, subscribers, choice)
-    number = subscribers.give(region, choice.choice(TYPES))
-    spell = SIMPLE[choice.choice(kinds)]
-    line = {"further": spell(number, choice), "phone": domestic(subscribers.give(region, TYPES[1]))}
-    yield make_line("further property", region, number, line, subscribers, choice)
-    abroad_in = REGIONS[(place * 7 + 3) % len(REGIONS)]
-    number = subscribers.give(abroad_in, TYPES[0])
-    spell = choice.choice([remarked, doubled_code, oddly_grouped, trunk_in_brackets, marked])
-    stored = spell(number, choice) if choice.random() < 0.5 else international(number)
-    if not stored.strip("'\u202a\u200e ").startswith("+"):
+    def lines(self) -> Iterator[Line]:
+        for place, region in enumerate(REGIONS):
+            yield from self._simple_lines(region, place)
+            yield from self._crowded_lines(region)
+            yield self._line_from_abroad(region, REGIONS[(place * 7 + 3) % len(REGIONS)])
+            for _ in range(2):
+                stranger = self._subscribers.give(region, self._choice.choice(TYPES))
+                yield self._line("nobody's", region, stranger)
+        for region in RENUMBERED:
+            yield from self._renumbered_lines(region)
+
+    def _simple_lines(self, region: str, place: int) -> Iterator[Line]:
+        """One number in one field; every kind of spelling comes in two countries of five."""
+        kinds = list(SIMPLE)
+        for turn in range(6):
+            kind = kinds[(place * 6 + turn) % len(kinds)]
+            number = self._subscribers.give(region, TYPES[turn % 2])
+            stored = {("phone", "mobile")[turn % 3 == 0]: SIMPLE[kind](number, self._choice)}
+            yield self._line(f"stored: {kind}", region, number, **stored)
+
+    def _crowded_lines(self, region: str) -> Iterator[Line]:
+        """Two numbers in one field, and numbers in several."""
+        for kind in TYPES:
+            number, other = (self._subscribers.give(region, kind) for _ in range(2))
+            stored = two_numbers(number, other, self._choice)
+            where = self._choice.choice(["phone", "mobile"])
+            yield self._line("two numbers", region, number, **{where: stored})
+        number = self._subscribers.give(region, self._choice.choice(TYPES))
+        yield self._line(
+            "further property",
+            region,
+            number,
+            phone=domestic(self._subscribers.give(region, PhoneNumberType.FIXED_LINE)),
+            further=SIMPLE[self._choice.choice(list(SIMPLE))](number, self._choice),
+        )
+
+    def _line_from_abroad(self, region: str, country: str) -> Line:
+        """Somebody of another country, stored with its code, half of them in clutter."""
+        number = self._subscribers.give(country, PhoneNumberType.MOBILE)
         stored = international(number)
-    yield Line("from abroad", region, region, e164(number), stored, decoy=subscribers.mislead(number))
-    for _ in range(2):
-        stranger = subscribers.give(region, choice.choice(TYPES))
-        yield make_line("nobody's", region, stranger, {}, subscribers, choice)
+        spell = self._choice.choice(
+            [remarked, doubled_code, oddly_grouped, trunk_in_brackets, marked]
+        )
+        cluttered = spell(number, self._choice)
+        if "+" in cluttered and self._choice.random() < 0.5:
+            stored = cluttered
+        decoy = self._subscribers.mislead(number)
+        return Line("from abroad", region, region, e164(number), stored, decoy=decoy)
 
+    def _renumbered_lines(self, region: str) -> Iterator[Line]:
+        """Callers of before and contacts of today, and the other way round."""
+        make, spell_before = RENUMBERED[region]
+        code = phonenumbers.country_code_for_region(region)
+        done = 0
+        while done < 6:
+            number = make(self._choice)
+            now = phonenumbers.parse(f"+{code}{number}")
+            if not phonenumbers.is_valid_number(now) or not self._subscribers.claim(e164(now)):
+                continue
+            before = self._choice.choice(spell_before(number))
+            stored = self._choice.choice([e164, international, domestic])(now)
+            pair = (e164(now), before) if done % 2 else (before, stored)
+            decoy = self._subscribers.mislead(now)
+            yield Line("renumbered", region, region, pair[0], pair[1], decoy=decoy)
+            done += 1
 
-def make_line(
-    category: str,
-    region: str,
-    number: PhoneNumber,
-    stored: dict[str, str],
-    subscribers: Subscribers,
-    choice: Choice,
-) -> Line:
-    caller = CALLERS[choice.choice(list(CALLERS))](number, choice) if choice.random() < 0.5 else ""
-    elsewhere = choice.random() < 0.1  # HubSpot's default country is another one
-    return Line(
-        category,
-        region,
-        ("DE" if region == "US" else "US") if elsewhere else region,
-        caller or e164(number),
-        **stored,
-        decoy=subscribers.mislead(number),
-    )
-
-
-def make_renumbered(region: str, subscribers: Subscribers, choice: Choice) -> Iterator[Line]:
-    make, spell_before = RENUMBERED[region]
-    code = phonenumbers.country_code_for_region(region)
-    done = 0
-    while done < 6:
-        number = make(choice)
-        now = phonenumbers.parse(f"+{code}{number}")
-        if not phonenumbers.is_valid_number(now) or not subscribers.claim(e164(now)):
-            continue
-        before = choice.choice(spell_before(number))
-        stored = choice.choice([e164, international, domestic])(now)
-        pair = (e164(now), before) if done % 2 else (before, stored)
-        decoy = subscribers.mislead(now)
-        yield Line("renumbered", region, region, pair[0], pair[1], decoy=decoy)
-        done += 1
+    def _line(self, category: str, region: str, number: PhoneNumber, **stored: str) -> Line:
+        caller = e164(number)
+        if self._choice.random() < 0.5:
+            caller = self._choice.choice(list(CALLERS.values()))(number, self._choice)
+        is_elsewhere = self._choice.random() < 0.1  # HubSpot's default country is another one
+        return Line(
+            category,
+            region,
+            ("DE" if region == "US" else "US") if is_elsewhere else region,
+            caller,
+            **stored,
+            decoy=self._subscribers.mislead(number),
+        )
 
 
 def write_table(file: TextIO) -> None:
     table = csv.writer(file, lineterminator="\n")
-    table.writerow(COLUMNS)
-    table.writerows(make_lines())
+    table.writerow(Line._fields)
+    table.writerows(Table(SEED).lines())
 
 
 if __name__ == "__main__":
