@@ -256,6 +256,47 @@ def test_one_refused_number_does_not_fail_its_neighbours(account: ConnectedAccou
     assert not findings.calculated_unsupported
 
 
+def test_a_number_in_a_further_property_is_found_as_it_was_typed(
+    account: ConnectedAccount,
+) -> None:
+    one = washington(1)
+    (contact_id,) = account.add_contacts([{"fax": one.e164}])
+    assert find(account.client, [one], stage=Stage.RAW).decisions == {one.e164: NoMatch(Stage.RAW)}
+    found = find(account.client, [one], stage=Stage.RAW, phone_properties=("fax",))
+    assert found.decisions == {one.e164: Match(contact_id)}
+
+
+def test_a_property_that_the_account_lacks_is_left_out_and_named(
+    account: ConnectedAccount,
+) -> None:
+    numbers = [washington(last) for last in range(12)]
+    ids = account.add_contacts([{"fax": each.e164} for each in numbers])
+    names = ("direct_line", "fax")
+    findings = find(account.client, numbers, stage=Stage.RAW, phone_properties=names)
+    assert list(findings.decisions.values()) == [Match(id_) for id_ in ids]
+    assert findings.refused_properties == ("direct_line",)
+    assert not findings.calculated_unsupported
+
+
+def test_properties_are_not_blamed_for_what_else_hubspot_refuses(
+    account: ConnectedAccount,
+) -> None:
+    one = washington(1)
+    hubspot = RefusingHubSpot(account, "filterGroups")
+    findings = find(hubspot, [one], stage=Stage.RAW, phone_properties=("fax",))
+    assert isinstance(findings.decisions[one.e164], Refused)
+    assert findings.refused_properties == ()
+
+
+def test_an_account_may_lack_calculated_and_further_properties(accounts: AccountFactory) -> None:
+    account = accounts.open("US", lacks_calculated=True)
+    (contact_id,) = account.add_contacts(stored([washington(1)]))
+    findings = find(account.client, [washington(1)], phone_properties=("direct_line",))
+    assert findings.decisions == {washington(1).e164: Match(contact_id)}
+    assert findings.calculated_unsupported
+    assert findings.refused_properties == ("direct_line",)
+
+
 def test_a_busy_hubspot_is_the_callers_business() -> None:
     with pytest.raises(RateLimitedError):
         find(BusyHubSpot(), [washington(1)])

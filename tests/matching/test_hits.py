@@ -55,3 +55,23 @@ def test_policies_choose_among_several_contacts() -> None:
 
 def test_no_match_says_where_it_was_looked_for() -> None:
     assert decide([], "most_recent", Stage.RAW) == NoMatch(Stage.RAW)
+
+
+def test_a_field_with_two_numbers_stands_for_both() -> None:
+    stored = contact(phone="+31 6 12345678 / +31 6 12345699")
+    assert numbers_of(stored, SearchScope("NL", "skip")) == {"+31612345678", "+31612345699"}
+
+
+def test_further_phone_properties_count_and_others_do_not() -> None:
+    stored = contact(fax="(202) 555-0123", home_phone="(202) 555-0124")
+    scope = SearchScope("US", "skip", ("home_phone",))
+    assert numbers_of(stored, scope) == {"+12025550124"}
+
+
+def test_a_calculated_number_counts_beside_one_of_two_without_a_country_code() -> None:
+    stored = contact(phone="030 901820 / +4930901821", hs_calculated_phone_number="+4330901820")
+    assert numbers_of(stored, SearchScope("DE", "skip")) == {
+        "+4930901820",
+        "+4930901821",
+        "+4330901820",
+    }

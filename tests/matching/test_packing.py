@@ -39,6 +39,34 @@ def test_a_raw_body_holds_several_numbers() -> None:
     assert len(packed.taken) >= 4
 
 
+def test_what_hubspot_calculates_by_itself_is_not_searched_again() -> None:
+    one = [number("+12025550123")]
+    values = _by_property(pack_raw(one, SearchScope("US", "skip", ("fax",))).search)
+    typed = [value for value in spellings(one[0]) if not value.startswith("+")]
+    assert values == {
+        "phone": tuple(typed),
+        "mobilephone": tuple(typed),
+        "fax": spellings(one[0]),
+    }
+    uncalculated = pack_raw(one, SearchScope("US", "skip", is_raw=True)).search
+    assert set(_by_property(uncalculated).values()) == {spellings(one[0])}
+
+
+@pytest.mark.parametrize("caller", ["+12025550123", "+5511987654321", "+5491123456789"])
+def test_long_names_of_properties_leave_room_for_a_number(caller: str) -> None:
+    names = tuple(letter * 100 for letter in "abc")
+    numbers = [number(caller), washington(1)]
+    for is_raw in (False, True):
+        packed = pack_raw(numbers, SearchScope("US", "skip", names, is_raw=is_raw))
+        assert packed.taken
+        assert len(packed.search.body()) <= MAX_SEARCH_BODY
+        assert all(caller in each for each in _by_property(packed.search).values()) == is_raw
+
+
+def test_spellings_of_before_a_renumbering_are_among_those_searched() -> None:
+    assert {"+551187654321", "1187654321"} & set(spellings(number("+5511987654321")))
+
+
 def test_countries_that_share_national_digits_share_a_value() -> None:
     packed = pack_calculated([number("+12025550123"), number("+492025550123")], SCOPE)
     assert _values(packed.search) == {("2025550123",)}
@@ -96,3 +124,9 @@ def _searched(search: ContactSearch) -> set[str]:
 
 def _values(search: ContactSearch) -> set[tuple[str, ...]]:
     return {each.values for each in search.filters if isinstance(each, ContactFilter)}
+
+
+def _by_property(search: ContactSearch) -> dict[str, tuple[str, ...]]:
+    return {
+        each.property: each.values for each in search.filters if isinstance(each, ContactFilter)
+    }
