@@ -1,5 +1,6 @@
 """A preview: which contact a number would match, and how the note would look. Writes nothing."""
 
+from collections.abc import Sequence
 from typing import Annotated, Final
 
 from flask import Blueprint, Response
@@ -20,6 +21,7 @@ from shared import connections
 from shared.accounts import AccountState, load_account, remember_refused_properties
 from shared.hubspot.models import Contact
 from shared.matching.hits import Ambiguous, Match, NoMatch
+from shared.matching.search_plan import CALCULATED_BY_RAW
 from shared.models import Connection
 from shared.notes.rendering import render_note
 from shared.phone import MAX_TEXT, PhoneError, PhoneNumber, WithheldNumberError, parse_phone
@@ -66,10 +68,11 @@ def preview_call() -> Response:
         preview.phone_number = number.e164
         found = _find_match(connection, account, number)
         _describe_decision(preview, found.decision)
+        names = phone_properties_of(connection)
         refused = {*account.refused_properties, *found.refused_properties}
-        preview.warnings = warn_of_refused(phone_properties_of(connection), refused)
+        preview.warnings = warn_of_refused(names, refused)
         preview.contacts = [
-            _describe_contact(each, contact_url(hub_id, each.id, connection))
+            _describe_contact(each, contact_url(hub_id, each.id, connection), names)
             for each in found.contacts
         ]
     return answer(preview)
@@ -113,14 +116,16 @@ def _describe_decision(preview: Preview, decision: Match | Ambiguous | NoMatch) 
             preview.message = NOT_FOUND_MESSAGE
 
 
-def _describe_contact(contact: Contact, url: str) -> PreviewedContact:
+def _describe_contact(
+    contact: Contact, url: str, phone_properties: Sequence[str]
+) -> PreviewedContact:
     known = contact.properties.get
     names = [name for name in (known("firstname"), known("lastname")) if name]
     return PreviewedContact(
         id=contact.id,
         name=" ".join(names) or known("email") or f"Contact {contact.id}",
         email=known("email"),
-        phone=known("phone") or known("mobilephone"),
+        phone=next(filter(None, map(known, (*CALCULATED_BY_RAW, *phone_properties))), None),
         url=url,
     )
 

@@ -26,7 +26,7 @@ class PreviewedContact(Answer):
     email: str | None
     """As it is in HubSpot."""
     phone: str | None
-    """As it is in HubSpot; the mobile number if there is no other."""
+    """As it is in HubSpot; the first of its numbers, in the order in which they are read."""
     url: str
     """The contact's page in HubSpot."""
 
