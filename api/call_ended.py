@@ -11,6 +11,7 @@ from api.bodies import BoundedObject, Identifier, StorableText, Time, parse_mode
 from api.errors import InvalidRequestError
 from shared.call_details import CallDetails, Utterance
 from shared.calls import NewCall
+from shared.directions import choose_end
 from shared.phone import NO_REGION, InvalidNumberError, WithheldNumberError, parse_phone
 
 EVENT_TYPE = "call.ended"
@@ -45,7 +46,7 @@ class CallFields(BaseModel):
     phone_number: StorableText | None = None
     """The customer's number in any spelling; absent or `anonymous` when withheld."""
     direction: Annotated[StorableText, Field(max_length=MAX_NAME)] | None = None
-    """`inbound` or `outbound`."""
+    """`inbound` or `outbound`, also as other platforms say it: `incoming`, `outbound-api`."""
     from_number: StorableText | None = None
     """Who called; the customer of an inbound call without `phone_number`."""
     to_number: StorableText | None = None
@@ -103,9 +104,10 @@ class EndedCall(CallFields):
     @property
     def customer_number(self) -> str | None:
         """The customer's number to store: in E.164 if it names its country; None if withheld."""
-        direction = (self.direction or "").strip().lower()
-        other = {"inbound": self.from_number, "outbound": self.to_number}.get(direction)
-        for raw in (self.phone_number, other):
+        for raw in (
+            self.phone_number,
+            choose_end(self.direction, self.from_number, self.to_number),
+        ):
             with suppress(WithheldNumberError):
                 return _storable_number(raw)
         return None

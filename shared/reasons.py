@@ -21,6 +21,7 @@ class Reason(StrEnum):
     AMBIGUOUS_CONTACT = "ambiguous_contact"
     NO_PHONE_NUMBER = "no_phone_number"
     INVALID_PHONE_NUMBER = "invalid_phone_number"
+    UNKNOWN_DIRECTION = "unknown_direction"
     NOT_CONNECTED = "not_connected"
     RECONNECT_REQUIRED = "reconnect_required"
     MISSING_SCOPES = "missing_scopes"

@@ -9,6 +9,7 @@ import structlog
 from shared import accounts, outcomes
 from shared.accounts import AccountState
 from shared.claims import ClaimedCall
+from shared.directions import read_customers_end
 from shared.hubspot.errors import UnavailableError
 from shared.matching.finding import Findings, find_contacts
 from shared.matching.hits import Ambiguous, Match, NoMatch, Refused
@@ -85,7 +86,8 @@ def _parse(calls: Iterable[ClaimedCall], region: str, result: _Sorted) -> _Numbe
     numbered = []
     for call in calls:
         try:
-            numbered.append((call, parse_phone(call.phone_number, region)))
+            raw = call.phone_number or read_customers_end(call.payload or {})
+            numbered.append((call, parse_phone(raw, region)))
         except PhoneError as error:
             result.outcomes.append(transitions.number_unusable(call, error))
     return numbered

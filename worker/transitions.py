@@ -15,6 +15,7 @@ from typing import Final, Protocol
 
 from shared.calls import BACKFILL_LANE
 from shared.claims import ClaimedCall
+from shared.directions import UnknownDirectionError
 from shared.hubspot.errors import (
     ConfigurationError,
     GrantRevokedError,
@@ -84,13 +85,14 @@ def note_written(call: ClaimedCall, note_id: str, *, contact_id: str, hub_id: in
 
 def number_unusable(call: ClaimedCall, error: PhoneError) -> Outcome:
     """There is no number to look up."""
-    withheld = isinstance(error, WithheldNumberError)
-    return _final(
-        call,
-        Status.SKIPPED,
-        Reason.NO_PHONE_NUMBER if withheld else Reason.INVALID_PHONE_NUMBER,
-        str(error),
-    )
+    match error:
+        case WithheldNumberError():
+            reason = Reason.NO_PHONE_NUMBER
+        case UnknownDirectionError():
+            reason = Reason.UNKNOWN_DIRECTION
+        case _:
+            reason = Reason.INVALID_PHONE_NUMBER
+    return _final(call, Status.SKIPPED, reason, str(error))
 
 
 def raw_lookup_wanted(call: ClaimedCall, phone_number: str) -> Outcome:

@@ -90,7 +90,7 @@ export interface AuthorizationStarted {
 export interface CallFields {
   /** The customer's number in any spelling; absent or `anonymous` when withheld. */
   phone_number?: string | null;
-  /** `inbound` or `outbound`. */
+  /** `inbound` or `outbound`, also as other platforms say it: `incoming`, `outbound-api`. */
   direction?: string | null;
   /** Who called; the customer of an inbound call without `phone_number`. */
   from_number?: string | null;
@@ -177,7 +177,7 @@ export interface Disconnected {
 }
 
 /** Why a call is not in HubSpot; the sync log's codes. */
-export type ErrorCode = "contact_not_found" | "ambiguous_contact" | "no_phone_number" | "invalid_phone_number" | "not_connected" | "reconnect_required" | "missing_scopes" | "rejected_by_hubspot" | "rate_limited" | "hubspot_unavailable" | "network_error" | "unconfirmed" | "configuration_error" | "poison" | "payload_expired";
+export type ErrorCode = "contact_not_found" | "ambiguous_contact" | "no_phone_number" | "invalid_phone_number" | "unknown_direction" | "not_connected" | "reconnect_required" | "missing_scopes" | "rejected_by_hubspot" | "rate_limited" | "hubspot_unavailable" | "network_error" | "unconfirmed" | "configuration_error" | "poison" | "payload_expired";
 
 /** One wrong field of a request. */
 export interface FieldProblem {

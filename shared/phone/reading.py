@@ -36,7 +36,7 @@ _E164 = re.compile(r"\+[1-9]\d{6,14}", re.ASCII)
 _VANITY = re.compile(r"\+?[\d\s().-]*\d[\s.-]*[a-z][a-z\d\s.-]*", re.IGNORECASE)
 # Between two numbers in one field. Inside of a number the same marks may stand between groups.
 _MOST_NAMED: Final = 3
-_BETWEEN_NUMBERS = re.compile(r"\s*/\s*|\s[-–—]\s")
+_BETWEEN_NUMBERS = (re.compile(r"\s[/–—-]\s"), re.compile(r"/"))
 
 
 def parse_phone(raw: str | None, region: str) -> PhoneNumber:
@@ -130,16 +130,22 @@ def _read_each(runs: Sequence[Run], region: str, *, may_guess: bool) -> _Found:
 
 
 def _split(runs: Iterable[Run], region: str) -> Iterator[Run]:
-    """Divide what is two numbers: where each part is one by itself."""
+    """Divide what is several numbers: where each part is one by itself."""
     for run in runs:
-        parts = [Run(part) for part in _BETWEEN_NUMBERS.split(run.text) if re.search(r"\d", part)]
-        if len(parts) > 1 and all(
-            len(part.digits) >= LEAST_DIGITS and read_run(part, region, may_guess=False)
-            for part in parts
-        ):
-            yield from parts
-        else:
-            yield run
+        divisions = (_divide(run, between) for between in _BETWEEN_NUMBERS)
+        parts = next((each for each in divisions if _are_numbers(each, region)), [run])
+        yield from parts
+
+
+def _divide(run: Run, between: re.Pattern[str]) -> list[Run]:
+    return [Run(part) for part in between.split(run.text) if re.search(r"\d", part)]
+
+
+def _are_numbers(parts: Sequence[Run], region: str) -> bool:
+    return len(parts) > 1 and all(
+        len(part.digits) >= LEAST_DIGITS and read_run(part, region, may_guess=False)
+        for part in parts
+    )
 
 
 def _read_vanity(text: str, region: str) -> PhoneNumber | None:

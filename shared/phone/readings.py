@@ -1,18 +1,20 @@
 """What a run of digits may mean under the dialling rules of a region.
 
-Readings stand in an order of their own; the first step that gives a number decides, and if it gives
-two different ones, nothing decides:
+What is said comes before what is guessed; where one of the two gives two different numbers, nothing
+decides:
 
 1. *said*: a plus sign, the region's international prefix, the region's own numbers, the region's
    own country code in front;
 2. *guessed*: an international prefix of elsewhere, a plus sign that is missing, a country code that
-   is doubled, a digit dialled for an outside line, a zero that a spreadsheet has cut off;
-3. *against the grouping*: a reading as in 1 or 2 for which blanks stand in the wrong places.
+   is doubled, a digit dialled for an outside line, a zero that a spreadsheet has cut off.
+
+Blanks must fit: 9 (202) 555 0123 is no number of Pakistan, whose country code is 92.
 """
 
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Final
 
 import phonenumbers
@@ -29,6 +31,8 @@ from shared.phone.texts import LEAST_DIGITS, Run
 _MAX_E164: Final = 16  # a plus sign and 15 digits (ITU-T E.164); the library lets Germany have more
 # Shorter runs of digits without a prefix are domestic numbers, never a bare country code.
 _LEAST_DIGITS_WITH_CODE: Final = 11
+# 15 of a number, four of an international prefix, three for an outside line.
+_MOST_DIGITS: Final = 22
 _INTERNATIONAL_PREFIXES: Final = ("0011", "011", "00")
 # Dialled for a line to the outside without a pause; any other digit must stand apart.
 _OUTSIDE_LINE: Final = frozenset("01789")
@@ -42,15 +46,14 @@ _FROM_TEXT: Final = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Reading:
     """A number that the run may mean, as the library reads it, assigned or not."""
 
     number: phonenumbers.PhoneNumber
     names_country: bool
-    fits_grouping: bool = True
 
-    @property
+    @cached_property
     def assigned(self) -> PhoneNumber | None:
         number = as_assigned(self.number)
         if number is None:
@@ -70,15 +73,16 @@ class Reading:
 
 def read_run(run: Run, region: str, *, may_guess: bool) -> tuple[PhoneNumber, ...]:
     """Return what the run can be: nothing, one number, or several of which nothing decides."""
+    if len(run.digits) > _MOST_DIGITS:
+        return ()
     said = list(_say(run, region))
-    if found := _assigned(reading for reading in said if reading.fits_grouping):
+    if found := _assigned(said):
         return found  # almost always, and guesses cost as much again
-    guessed = list(_guess(run, region, said)) if may_guess else []
-    if found := _assigned(reading for reading in guessed if reading.fits_grouping):
-        return found
-    if found := _assigned(reading for reading in [*said, *guessed] if not reading.fits_grouping):
-        return found
-    plausible = (each for each in said if each.fits_grouping and each.is_plausible)
+    mended = [each for each in map(_drop_second_code, said) if each] if may_guess else []
+    guessed = [*mended, *_guess(run, region)] if may_guess else []
+    if _assigned(guessed):
+        return _assigned([*guessed, *_drop_any_digit(run, region)])
+    plausible = (each for each in [*said, *mended] if each.is_plausible)
     return tuple(
         PhoneNumber.of(each.number, names_country=each.names_country) for each in plausible
     )[:1]
@@ -100,14 +104,45 @@ def _say(run: Run, region: str) -> Iterator[Reading]:
         if own and own.assigned:
             yield own
             return
-    if found := _parse(run.text, region):
-        yield Reading(
-            found,
-            names_country=found.country_code_source in _FROM_TEXT,
-            fits_grouping=_fits_as_dialled(run, region, found),
-        )
-    if run.follows_word and len(run.groups) > 1 and not _starts_number(run, region):
-        yield from _say(_without_first_group(run), region)
+    whole = _say_domestic(run, region)
+    competes = run.follows_word or (whole is not None and whole.assigned is not None)
+    apart = [each for each in _say_apart(run, region) if each.assigned] if competes else []
+    if whole and not (apart and _blanks_decide(run, region)):
+        yield whole
+    yield from apart
+
+
+def _say_domestic(run: Run, region: str) -> Reading | None:
+    """Read it as dialled in the region, be it abroad."""
+    found = _parse(run.text, region)
+    if found is None:
+        return None
+    is_prefixed = found.country_code_source == CountryCodeSource.FROM_NUMBER_WITH_IDD
+    if is_prefixed and len(run.groups) > 1 and len(run.groups[0]) == 1:
+        return None  # 0 0151 ... does not begin with 00
+    return Reading(found, names_country=found.country_code_source in _FROM_TEXT)
+
+
+def _say_apart(run: Run, region: str) -> Iterator[Reading]:
+    """The number without its first group, if that may be a word's or dialled for an outside line.
+
+    It competes with the whole: 8 321 2345 is a mobile number of Estonia, or 8 and a landline.
+    """
+    if len(run.groups) == 1 or _starts_number(run, region):
+        return
+    rest = _without_first_group(run)
+    if run.follows_word:
+        yield from _say(rest, region)
+    elif len(run.groups[0]) == 1 or (
+        len(run.groups[0]) <= _LONGEST_OUTSIDE_LINE and _starts_number(rest, region)
+    ):
+        yield from _say_dialled(rest, region)
+
+
+def _blanks_decide(run: Run, region: str) -> bool:
+    """Whether the number begins with the second group: 9 0151 ... has no area code 90151."""
+    may_be_area = len(run.groups[0]) > 1 and not run.follows_word
+    return not may_be_area and _starts_number(_without_first_group(run), region)
 
 
 def _say_international(text: str) -> Iterator[Reading]:
@@ -117,19 +152,13 @@ def _say_international(text: str) -> Iterator[Reading]:
         yield Reading(found, names_country=True)
 
 
-def _guess(run: Run, region: str, said: list[Reading]) -> Iterator[Reading]:
-    for reading in said:
-        if mended := _drop_second_code(reading):
-            yield mended
+def _guess(run: Run, region: str) -> Iterator[Reading]:
     if run.has_plus:
         return
     digits = run.digits
     for prefix in _INTERNATIONAL_PREFIXES:
-        if digits.startswith(prefix):
-            fits = len(run.groups[0]) >= len(prefix)
-            yield from (
-                replace(each, fits_grouping=fits) for each in _say_international("+" + digits)
-            )
+        if digits.startswith(prefix) and len(run.groups[0]) >= len(prefix):
+            yield from _say_international("+" + digits)
             break
     if len(digits) >= _LEAST_DIGITS_WITH_CODE and (missing_plus := _read_with_code(run)):
         yield missing_plus
@@ -141,11 +170,9 @@ def _guess(run: Run, region: str, said: list[Reading]) -> Iterator[Reading]:
 def _read_with_code(run: Run) -> Reading | None:
     """Read it as if a plus sign stood in front: nobody writes a country code in two groups."""
     found = _parse(f"+{run.digits}", NO_REGION)
-    if found is None:
+    if found is None or len(run.groups[0]) < len(str(found.country_code)):
         return None
-    code = str(found.country_code)
-    fits = len(run.groups[0]) >= len(code)
-    return Reading(found, names_country=False, fits_grouping=fits)
+    return Reading(found, names_country=False)
 
 
 def _drop_second_code(reading: Reading) -> Reading | None:
@@ -153,7 +180,7 @@ def _drop_second_code(reading: Reading) -> Reading | None:
     national = phonenumbers.national_significant_number(reading.number)
     rest = re.sub(rf"^0*{code}", "", national)
     mended = _parse(f"+{code}{rest}", NO_REGION) if rest != national else None
-    return replace(reading, number=mended, fits_grouping=True) if mended else None
+    return replace(reading, number=mended) if mended else None
 
 
 def _drop_outside_line(run: Run, region: str) -> Iterator[Reading]:
@@ -161,20 +188,31 @@ def _drop_outside_line(run: Run, region: str) -> Iterator[Reading]:
     groups = run.groups
     if len(groups) > 1 and len(groups[0]) <= _LONGEST_OUTSIDE_LINE:
         yield from _say_dialled(_without_first_group(run), region)
-    if run.digits[0] in _OUTSIDE_LINE and len(groups[0]) > 1:
-        rest = Run(re.sub(r"\d", "", run.text, count=1).lstrip("( "))
-        fits = len(groups) == 1 or _starts_number(rest, region)
-        for reading in _say_dialled(rest, region):
-            yield replace(reading, fits_grouping=reading.fits_grouping and fits)
+    rest = _without_first_digit(run)
+    if run.digits[0] in _OUTSIDE_LINE and (len(groups) == 1 or _starts_number(rest, region)):
+        yield from _say_dialled(rest, region)
+
+
+def _drop_any_digit(run: Run, region: str) -> Iterator[Reading]:
+    """What speaks against a guess, and is none itself: any first digit may be one too many."""
+    if not run.has_plus:
+        yield from _say_dialled(_without_first_digit(run), region)
 
 
 def _say_dialled(run: Run, region: str) -> Iterator[Reading]:
-    """As `_say`, but a landline's trunk prefix must be there: without it nobody is called."""
-    trunk = _trunk_prefix(region)
-    is_needed = trunk and trunk != _own_code(region) and not _starts_number(run, region)
+    """As `_say`, but with its trunk prefix, where one is dialled: without it nobody is called."""
     for reading in _say(run, region):
-        if not is_needed or phonenumbers.number_type(reading.number) == PhoneNumberType.MOBILE:
+        if _starts_number(run, region) or not _needs_trunk_prefix(reading.number, region):
             yield reading
+
+
+def _needs_trunk_prefix(number: phonenumbers.PhoneNumber, region: str) -> bool:
+    trunk = _trunk_prefix(region)
+    # India and others: written with it, dialled without.
+    if trunk is None or phonenumbers.number_type(number) == PhoneNumberType.MOBILE:
+        return False
+    written = phonenumbers.format_number(number, PhoneNumberFormat.NATIONAL)
+    return re.sub(r"\D", "", written) == trunk + phonenumbers.national_significant_number(number)
 
 
 def _without_first_group(run: Run) -> Run:
@@ -182,10 +220,18 @@ def _without_first_group(run: Run) -> Run:
     return Run(rest)
 
 
+def _without_first_digit(run: Run) -> Run:
+    return Run(re.sub(r"\d", "", run.text, count=1).lstrip(" (-./"))
+
+
 def _starts_number(run: Run, region: str) -> bool:
     """Whether the first group begins as numbers begin in the region: with a prefix, a plus."""
-    starts = (_trunk_prefix(region), *_INTERNATIONAL_PREFIXES, _own_code(region))
-    return run.has_plus or any(start and run.groups[0].startswith(start) for start in starts)
+    group, code, trunk = run.groups[0], _own_code(region), _trunk_prefix(region)
+    if run.has_plus or group.startswith(_INTERNATIONAL_PREFIXES):
+        return True
+    if group.startswith(code) and (group == code or len(group) > len(code) + 2):
+        return True
+    return trunk is not None and trunk != code and group.startswith(trunk)
 
 
 def _own_code(region: str) -> str:
@@ -196,21 +242,6 @@ def _trunk_prefix(region: str) -> str | None:
     """The digits before a number within the country: 0 mostly; none in many."""
     metadata = phonenumbers.PhoneMetadata.metadata_for_region(region)
     return metadata.national_prefix if metadata else None
-
-
-def _fits_as_dialled(run: Run, region: str, found: phonenumbers.PhoneNumber) -> bool:
-    """Whether the blanks stand where this reading has them.
-
-    A digit alone before a group that begins with a prefix was dialled for an outside line:
-    9 0151 ... and 0 0151 ... are neither an area code 90151 nor the international prefix 00.
-    """
-    groups = run.groups
-    if len(groups) == 1 or len(groups[0]) > 1:
-        return True
-    if found.country_code_source == CountryCodeSource.FROM_NUMBER_WITH_IDD:
-        return False
-    trunk = _trunk_prefix(region)
-    return not trunk or groups[0] == trunk or not groups[1].startswith(trunk)
 
 
 def _parse(text: str, region: str) -> phonenumbers.PhoneNumber | None:

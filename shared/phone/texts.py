@@ -15,6 +15,8 @@ from shared.phone.numbers import InvalidNumberError, WithheldNumberError
 
 # Fewer digits are never a whole number beside others: an extension, a room, part of a date.
 LEAST_DIGITS: Final = 7
+# "9,2025550123", "030,901820": what a pause or comma follows is part of the number.
+_MOST_BEFORE_PAUSE: Final = 4
 
 _WITHHELD = re.compile(
     r"anonym|anonim|unknown|unbekannt|inconnu|desconocid|restricted|privat|privad|blocked"
@@ -38,7 +40,7 @@ _EXPONENT = re.compile(
     r"[-+]?\d+(?:[.,]\d+)?\s*(?:E\s*[-+]?\s*\d{1,3}|[x×·*]\s*10\s*\^\s*\d{1,2})", re.IGNORECASE
 )
 # A number as a spreadsheet shows it: with an empty fraction, with digits in groups.
-_EMPTY_FRACTION = re.compile(r"(\+?\d{5,})[.,]0{1,3}")
+_EMPTY_FRACTION = re.compile(r"(\+?\d{4,})[.,]0{1,3}")
 _FRACTION = re.compile(r"\+?\d{7,}\.\d{1,2}")
 _GROUPED = re.compile(
     r"(\d{1,3}(?:,\d{2,3})+)(?:\.0{1,2})?"
@@ -68,6 +70,8 @@ _EXTENSION_WORDS = frozenset(
     | {*("内線", "内线", "分机")}
 )
 _BEHIND_RUN = frozenset({"run", "pause", "mark"})
+# Most texts; the same comes out below, at twice the cost.
+_ONE_RUN = re.compile(r"\+?\(?\d(?:[ ()-]{0,2}\d)*")
 _DATE = re.compile(r"(?:19|20)\d\d([-./])\d\d?\1\d\d?|\d\d?([-./])\d\d?\2(?:19|20)\d\d")
 
 
@@ -123,6 +127,8 @@ def unwrap(text: str) -> tuple[str, bool]:
     The second value says that it is the user part of an internet address. Raises
     InvalidNumberError for an address that has none.
     """
+    if is_number_alone(text):
+        return text, False
     bracketed = _BRACKETED.search(text)
     if bracketed and _may_be_number(bracketed[1]):
         text = bracketed[1]
@@ -184,6 +190,8 @@ def undo_spreadsheet(text: str) -> str:
 
 def read_content(text: str) -> Content:
     """Split a text into runs."""
+    if _ONE_RUN.fullmatch(text):
+        return Content((Run(text),), is_bare=True, is_masked=False, has_address=False)
     addresses = 0
 
     def keep_user(match: re.Match[str]) -> str:
@@ -213,7 +221,7 @@ def _split_runs(text: str) -> Iterator[Run]:
         if kind == "mask" and runs and before in {"run", "pause"}:
             runs[-1] = replace(runs[-1], is_masked=True)
         elif kind == "run":
-            if before == "pause" and len(runs[-1].digits) < LEAST_DIGITS:
+            if before == "pause" and len(runs[-1].digits) <= _MOST_BEFORE_PAUSE:
                 runs[-1] = replace(runs[-1], text=f"{runs[-1].text} {match[0]}")
             elif before != "extension":
                 is_masked, follows_word = before == "mask", before == "word"

@@ -17,6 +17,7 @@ export const REASONS = {
   ambiguous_contact: "Several contacts match",
   no_phone_number: "Number withheld",
   invalid_phone_number: "Not a phone number",
+  unknown_direction: "Direction not known",
   not_connected: "HubSpot not connected",
   reconnect_required: "Permission withdrawn",
   missing_scopes: "Permission missing",
@@ -41,6 +42,8 @@ const SENTENCES = {
   invalid_phone_number: (log) =>
     `${log.phone_number ? `“${log.phone_number}”` : "What came with the call"} is not a phone` +
     " number that a contact could have.",
+  unknown_direction: (log) =>
+    log.error_message ?? "The call does not say which of its numbers is the customer's.",
   not_connected: (log) =>
     log.error_message ??
     "HubSpot was not connected. Calls of the last 7 days are synced once it is.",
