@@ -24,9 +24,9 @@ from worker.turn import Turn, retry_jitter
 from worker.writing import MatchedCall
 
 # Raw look-ups that fill a search body, about.
-RAW_BODY_NUMBERS: Final = 8
-# Thorough ones that fill two searches.
-THOROUGH_GATHERED: Final = 5
+RAW_BODY_NUMBERS: Final = 10
+# Thorough ones that fill four searches.
+THOROUGH_GATHERED: Final = 10
 # Eight searches, about two seconds of an account's. The rest takes a turn behind live calls.
 THOROUGH_NUMBERS: Final = 20
 
