@@ -14,7 +14,6 @@ from api.bodies import read_model
 from api.contact_pages import contact_url
 from api.errors import MissingEntryError
 from api.log_queries import LogQuery, LogSelection, RetryOrder, write_cursor
-from api.preferences import region_of
 from api.queries import read_query
 from api.services import services
 from api.tenants import current_tenant, find_own_connection, guard
@@ -22,6 +21,7 @@ from shared.call_details import CallDetails
 from shared.connections import CONNECTED
 from shared.models import Connection, SyncLog
 from shared.notes.rendering import render_note
+from shared.preferences import region_of
 from shared.reasons import Status
 from shared.replays import requeue_batch, requeue_calls
 from shared.sync_logs import (
@@ -111,7 +111,7 @@ def retry_logs() -> Response:
 
 def select_logs(session: Session, query: LogSelection) -> LogFilter:
     """The asking tenant's entries that are meant; a phone number is read in their region."""
-    region = region_of(find_own_connection(session)) if query.phone else ""
+    region = region_of(find_own_connection(session), services().settings) if query.phone else ""
     return query.filter(current_tenant(), region=region)
 
 

@@ -13,17 +13,24 @@ _PREFIX: Final = "callsync:contact:"
 
 
 class ContactCache:
-    """Contacts by phone number within one account, under one region and policy.
+    """Contacts by phone number within one account, as one way of searching finds them.
 
     Redis sees keyed hashes, never a number.
     """
 
     def __init__(
-        self, redis: Redis, cipher: TokenCipher, *, hub_id: int, region: str, policy: str
+        self,
+        redis: Redis,
+        cipher: TokenCipher,
+        *,
+        hub_id: int,
+        region: str,
+        policy: str,
+        phone_properties: Iterable[str] = (),
     ) -> None:
         self._redis = redis
         self._cipher = cipher
-        self._scope = f"{hub_id}:{region}:{policy}"
+        self._scope = ":".join([str(hub_id), region, policy, *phone_properties])
 
     def find(self, e164s: Iterable[str]) -> dict[str, str]:
         """The contact ids that are known, by number."""

@@ -1,7 +1,7 @@
 """Recording what became of claimed calls: one statement for a whole batch."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
@@ -149,7 +149,7 @@ _HASTEN = text("""
         SELECT id FROM hubspot_sync_logs
         WHERE user_id = :user_id AND workspace_id = :workspace_id AND claimed_by IS NULL
           AND next_attempt_at > now() AND next_attempt_at < now() + interval '10 seconds'
-          AND raw_lookup AND failing_since IS NULL
+          AND raw_lookup AND looks = ANY(:looks) AND failing_since IS NULL
         FOR UPDATE SKIP LOCKED
     )
     UPDATE hubspot_sync_logs l SET next_attempt_at = now()
@@ -158,9 +158,20 @@ _HASTEN = text("""
 """)
 
 
-def hasten_raw_lookups(session: Session, *, user_id: str, workspace_id: str, enough: int) -> int:
-    """Make collected raw look-ups due at once when they fill a search body; returns how many."""
+def hasten_raw_lookups(
+    session: Session, *, user_id: str, workspace_id: str, looks: Collection[int], enough: int
+) -> int:
+    """Make raw look-ups due at once when `enough` of those at these `looks` are collected.
+
+    Returns how many it were.
+    """
     result = session.execute(
-        _HASTEN, {"user_id": user_id, "workspace_id": workspace_id, "enough": enough}
+        _HASTEN,
+        {
+            "user_id": user_id,
+            "workspace_id": workspace_id,
+            "looks": list(looks),
+            "enough": enough,
+        },
     )
     return result.rowcount  # type: ignore[attr-defined,no-any-return]

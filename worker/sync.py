@@ -184,7 +184,7 @@ def _work(turn: Turn, account: accounts.AccountState) -> None:
     try:
         turn.hubspot.open()
         matched = settle_doubts(turn)
-        for found in match_calls(turn, _certain(turn), is_raw=account.is_raw_search):
+        for found in match_calls(turn, _certain(turn), account):
             write_notes(turn, matched + found)
             matched = []
     except HubSpotError as error:

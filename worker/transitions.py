@@ -49,6 +49,8 @@ RAW_LOOKUP_WAIT_S: Final = 5.0
 # Seconds from each complete look-up that found nobody to the next one.
 LOOK_AGAIN_S: Final = (30.0, 600.0, 3600.0, 6 * 3600.0, 24 * 3600.0)
 LOOKS_BEFORE_SKIPPING: Final = 2
+# By how many looks came before; the second, and the last for contacts that were made since.
+THOROUGH_LOOKS: Final = frozenset({1, len(LOOK_AGAIN_S)})
 LOOK_WITHOUT_CONNECTION_S: Final = 6 * 3600.0
 
 FIRST_READ_BACK_S: Final = 10.0
@@ -94,7 +96,10 @@ def number_unusable(call: ClaimedCall, error: PhoneError) -> Outcome:
 
 
 def raw_lookup_wanted(call: ClaimedCall, phone_number: str) -> Outcome:
-    """Not found by the calculated properties; raw spellings are looked up with others' soon."""
+    """Not found by the calculated properties; what people typed is searched with others' soon.
+
+    In the usual spellings, or, at `THOROUGH_LOOKS`, in any.
+    """
     return replace(
         _unchanged(call),
         raw_lookup=True,

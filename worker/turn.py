@@ -25,6 +25,7 @@ from shared.marks import LEASE_LEFT_TO_WRITE_S, Mark, mark_calls
 from shared.metrics import ACCOUNT_PAUSES, LANES, OUTCOMES, WEBHOOK_TO_NOTE_SECONDS
 from shared.models import Connection
 from shared.outcomes import Outcome, record_outcomes
+from shared.preferences import phone_properties_of, policy_of, region_of
 from worker import transitions
 from worker.pacing import OutOfBudgetError, PacedHubSpot
 from worker.resources import Resources
@@ -58,15 +59,14 @@ class Turn:
         self.connection = connection
         self.hubspot = hubspot
         self.hub_id = hubspot.hub_id
-        # The connection's own settings, else the environment's.
-        self.region = connection.default_region or resources.settings.default_region
-        self.policy = connection.match_policy or resources.settings.match_policy
+        self.region = region_of(connection, resources.settings)
         self.cache = ContactCache(
             resources.redis,
             resources.cipher,
             hub_id=self.hub_id,
             region=self.region,
-            policy=self.policy,
+            policy=policy_of(connection, resources.settings),
+            phone_properties=phone_properties_of(connection),
         )
         self.open = {call.id: call for call in calls}
         self.started_at = datetime.now(UTC)

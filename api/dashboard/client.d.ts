@@ -121,6 +121,10 @@ export interface ConnectionSettings {
   /** The two-letter region of numbers without a country code. */
   default_region: string;
   match_policy: MatchPolicy;
+  /** Contact properties that are searched besides phone and mobile phone, by internal name. */
+  phone_properties: Array<string>;
+  /** What HubSpot did not accept when it was used last; absent where it did. */
+  warnings?: Array<SettingWarning>;
 }
 
 /** Whether calls can be synced, and if not, whether it takes a new consent. */
@@ -274,6 +278,9 @@ export interface OrderedTestCall {
   phone_number: string;
 }
 
+/** Contact properties that hold numbers besides phone and mobile phone, by HubSpot's internal names; at most 3. A name that HubSpot does not know is left out of searches, and named in `warnings` once it was. */
+export type PhoneProperties = Array<string>;
+
 /** What would become of a call with this number. */
 export interface Preview {
   /** Always true; errors have false. */
@@ -292,6 +299,8 @@ export interface Preview {
   message: string | null;
   /** The note. */
   note_html: string;
+  /** What of the settings could not be used; absent where all was. */
+  warnings?: Array<SettingWarning>;
 }
 
 /** The number to look up, and the call whose note is wanted. */
@@ -310,7 +319,7 @@ export interface PreviewedContact {
   name: string;
   /** As it is in HubSpot. */
   email: string | null;
-  /** As it is in HubSpot; the mobile number if there is no other. */
+  /** As it is in HubSpot; the first of its numbers, in the order in which they are read. */
   phone: string | null;
   /** The contact's page in HubSpot. */
   url: string;
@@ -362,11 +371,20 @@ export interface SentTestCall {
   call_id: string;
 }
 
+/** A setting that is stored but cannot be used as it is. */
+export interface SettingWarning {
+  /** The setting. */
+  field: string;
+  /** What is wrong and how to mend it. */
+  message: string;
+}
+
 /** New values; null goes back to the service's default, what is absent stays. */
 export interface SettingsChange {
   /** The two-letter region of numbers without a country code. */
   default_region?: string | null;
   match_policy?: MatchPolicy | null;
+  phone_properties?: PhoneProperties | null;
 }
 
 /** Every step of a period, oldest first, also those without calls. */

@@ -44,6 +44,8 @@ class Connection(Base):
     scopes: Mapped[list[str] | None] = mapped_column(ARRAY(Text))
     default_region: Mapped[str | None] = mapped_column(Text)
     match_policy: Mapped[MatchPolicy | None] = mapped_column(Text)
+    # Further contact properties that hold numbers; NULL is the default, as in the two above.
+    phone_properties: Mapped[list[str] | None] = mapped_column(ARRAY(Text))
     connected_at: Mapped[datetime | None] = mapped_column(Moment)
     created_at: Mapped[datetime] = mapped_column(Moment, server_default=func.now())
     updated_at: Mapped[datetime] = mapped_column(
@@ -82,6 +84,9 @@ class Account(Base):
     turn_width: Mapped[int] = mapped_column(SmallInteger, server_default="4")
     # Until then searches leave out the calculated phone properties, which this account refused.
     raw_search_until: Mapped[datetime | None] = mapped_column(Moment)
+    # Until then searches leave out these properties of connections, which it refused as well.
+    refused_properties: Mapped[list[str] | None] = mapped_column(ARRAY(Text))
+    refused_properties_until: Mapped[datetime | None] = mapped_column(Moment)
     updated_at: Mapped[datetime] = mapped_column(
         Moment, server_default=func.now(), onupdate=func.now()
     )

@@ -41,7 +41,7 @@ class SyncLog(Base):
     attempts: Mapped[int] = mapped_column(Integer, server_default="0")
     next_attempt_at: Mapped[datetime | None] = mapped_column(Moment, server_default=func.now())
     lane: Mapped[int] = mapped_column(SmallInteger, server_default="0")
-    # Complete look-ups that found nobody, and whether the calculated half of one is done.
+    # Complete look-ups that found nobody, and whether the calculated half of the next is done.
     looks: Mapped[int] = mapped_column(SmallInteger, server_default="0")
     raw_lookup: Mapped[bool] = mapped_column(server_default="false")
     # Failures in a row, and when the first of them was: the retry schedule.

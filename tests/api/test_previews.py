@@ -130,6 +130,34 @@ def test_number_that_only_a_raw_spelling_finds_is_found(
     assert found["contacts"][0]["name"] == f"Contact {contact_id}"
 
 
+def test_number_among_other_words_is_found_by_the_thorough_look(previewer: Previewer) -> None:
+    contact_id = previewer.add_contact(phone=f"+44 20 7946 0018 / {CALLER} (mobile)")
+    assert previewer.preview()["contact_id"] == contact_id
+
+
+def test_further_phone_properties_count_and_an_unknown_one_is_named(
+    previewer: Previewer,
+) -> None:
+    contact_id = previewer.add_contact(fax="(202) 555-0123 (direct)")
+    assert previewer.preview()["contact_id"] is None
+    names = ["direct_line", "fax"]
+    previewer.asker.ask("PATCH", "settings", json={"phone_properties": names})
+
+    found = previewer.preview()
+
+    assert found["contact_id"] == contact_id
+    assert [each["id"] for each in found["contacts"]] == [contact_id]
+    assert found["contacts"][0]["phone"] == "(202) 555-0123 (direct)"
+    (warning,) = found["warnings"]
+    assert warning["field"] == "phone_properties"
+    assert "direct_line" in warning["message"]
+    assert previewer.asker.get("settings")["warnings"] == found["warnings"]
+    # Known from now on, without being tried again.
+    before = len(previewer.sandbox.requests())
+    assert previewer.preview()["warnings"] == found["warnings"]
+    assert {each.status for each in previewer.sandbox.requests()[before:]} == {200}
+
+
 @pytest.mark.parametrize(
     ("phone_number", "error_code"),
     [("anonymous", "no_phone_number"), ("sip:bob@example.com", "invalid_phone_number")],

@@ -88,7 +88,7 @@ class Workspace:
                 session, user_id=self.user_id, workspace_id=self.workspace_id
             )
 
-    def change_settings(self, **settings: str) -> None:
+    def change_settings(self, **settings: str | list[str]) -> None:
         with self.worker.database.begin() as session:
             for name, value in settings.items():
                 setattr(session.get_one(Connection, self.connection_id), name, value)

@@ -189,11 +189,12 @@ def test_collected_raw_lookups_are_due_once_they_fill_a_search(tenant: Tenant) -
         *tenant.store(1, next_attempt_at=ago(-4)),
         *tenant.store(1, raw_lookup=True, next_attempt_at=ago(-4), failing_since=ago(9)),
         *tenant.store(1, raw_lookup=True, next_attempt_at=ago(-600)),
+        *tenant.store(1, raw_lookup=True, looks=1, next_attempt_at=ago(-4)),
     ]
 
     def hasten() -> int:
         with tenant.database.begin() as session:
-            return hasten_raw_lookups(session, **tenant.identity, enough=5)
+            return hasten_raw_lookups(session, **tenant.identity, looks={0, 2}, enough=5)
 
     assert hasten() == 0
     waiting += tenant.store(1, raw_lookup=True, next_attempt_at=ago(-4))

@@ -76,9 +76,13 @@ export function describeError(error) {
   return error.message;
 }
 
-/** What is wrong with one field of a request, null if the error is about something else. */
+/**
+ * What is wrong with one field of a request, or with what is in it; null if the error is about
+ * something else.
+ */
 export function describeField(error, field) {
-  const found = error.fields?.find((each) => each.field === field);
+  const isMeant = (each) => each.field === field || each.field.startsWith(`${field}.`);
+  const found = error.fields?.find(isMeant);
   return found ? capitalize(found.message) : null;
 }
 
