@@ -1,6 +1,6 @@
 """What `callsync doctor` can find: one function for each thing that a deployment needs."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,7 +15,7 @@ from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from api.health import REQUIRED_REVISION
 from commands.terminal import first_line
-from shared.db import Database
+from shared.db import Database, find_limits
 from shared.hubspot.errors import ConfigurationError, HubSpotError
 from shared.hubspot.oauth import HubSpotOAuth
 from shared.queue import connect_redis, make_celery
@@ -25,6 +25,8 @@ MIGRATIONS: Final = Path(__file__).parents[1] / "alembic"
 MOST_SKEW_S: Final = 30.0
 TIMEOUT_S: Final = 5.0
 PING_TIMEOUT_S: Final = 1.5
+# How many of a pooler's connections are looked at to find out how it lends them.
+MOST_SERVERS: Final = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +42,7 @@ class Finding:
 
 
 def examine_postgres(url: URL) -> Iterator[Finding]:
-    """Whether Postgres answers, its clock is ours, and its schema is this build's."""
+    """Whether Postgres answers, its limits, clock and schema are right, and who is between."""
     database = Database(url)
     try:
         with database.begin() as session:
@@ -48,17 +50,66 @@ def examine_postgres(url: URL) -> Iterator[Finding]:
             asked_at = datetime.now(UTC)
             told = session.execute(text("SELECT clock_timestamp()")).scalar_one()
             skew = max((told - datetime.now(UTC), asked_at - told)).total_seconds()
+            limits = find_limits(session)
         yield Finding("fine", f"Postgres {version.split()[0]} answers.")
+        yield judge_limits(limits)
+        if database.is_pooled:
+            yield judge_pooler(lends_by_transaction=_is_lent_by_transaction(database))
         yield judge_clock(skew)
         yield judge_schema(_find_revision(database))
     except OperationalError as error:
-        yield Finding(
-            "fault",
-            f"Postgres does not answer: {first_line(error)}",
-            "start it, or correct DATABASE_URL",
-        )
+        said = first_line(error)
+        yield Finding("fault", f"Postgres does not answer: {said}", _cure_connection(said))
     finally:
         database.dispose()
+
+
+def _cure_connection(said: str) -> str:
+    if "statement pooling mode" in said:
+        return "let the pooler lend its connections by the transaction (pool_mode = transaction)"
+    return "start it, or correct DATABASE_URL"
+
+
+def judge_limits(limits: Mapping[str, str]) -> Finding:
+    """Whether Postgres ends what takes too long; `limits` are its settings as it shows them."""
+    missing = [name for name, limit in limits.items() if limit == "0"]
+    if missing:
+        return Finding(
+            "fault",
+            f"Nothing ends what hangs in Postgres: {', '.join(missing)} is not in force.",
+            "let DATABASE_URL lead to Postgres, or to a pooler that leaves set_config alone",
+        )
+    told = ", ".join(f"{name} {limit}" for name, limit in limits.items())
+    return Finding("fine", f"Time limits are in force: {told}.")
+
+
+def judge_pooler(*, lends_by_transaction: bool) -> Finding:
+    """What stands between us and Postgres, and what we do about it."""
+    if not lends_by_transaction:
+        return Finding(
+            "info",
+            "A pooler stands before Postgres and lends its connections by the session, as far as"
+            " can be seen: each of ours takes one of its. Each transaction brings its time limits"
+            " along, and no statement is prepared.",
+        )
+    return Finding(
+        "info",
+        "A pooler stands before Postgres and lends its connections by the transaction: each"
+        " transaction brings its time limits along, and no statement is prepared.",
+    )
+
+
+def _is_lent_by_transaction(database: Database) -> bool:
+    """Whether two connections that are open at once were served by one process of Postgres."""
+    asking = text("SELECT pg_backend_pid()")
+    with database.engine.connect() as one, database.engine.connect() as other:
+        pid = one.execute(asking).scalar_one()
+        one.rollback()
+        for _ in range(MOST_SERVERS):  # a pooler may lend them in turn
+            if other.execute(asking).scalar_one() == pid:
+                return True
+            other.rollback()
+    return False
 
 
 def examine_redis(url: str, broker_url: str) -> Iterator[Finding]:
