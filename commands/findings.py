@@ -11,14 +11,14 @@ from alembic.script import ScriptDirectory
 from kombu.exceptions import OperationalError as BrokerError
 from redis import RedisError, ResponseError
 from sqlalchemy import URL, text
-from sqlalchemy.exc import OperationalError, ProgrammingError
+from sqlalchemy.exc import OperationalError
 
-from api.health import REQUIRED_REVISION
 from commands.terminal import first_line
 from shared.db import Database, find_limits
 from shared.hubspot.errors import ConfigurationError, HubSpotError
 from shared.hubspot.oauth import HubSpotOAuth
 from shared.queue import connect_redis, make_celery
+from shared.schema import REQUIRED_REVISION, find_revision
 
 MIGRATIONS: Final = Path(__file__).parents[1] / "alembic"
 # Webhooks and dashboard tokens are refused when clocks differ by minutes; this is well before.
@@ -56,7 +56,7 @@ def examine_postgres(url: URL) -> Iterator[Finding]:
         if database.is_pooled:
             yield judge_pooler(lends_by_transaction=_is_lent_by_transaction(database))
         yield judge_clock(skew)
-        yield judge_schema(_find_revision(database))
+        yield judge_schema(find_revision(database))
     except OperationalError as error:
         said = first_line(error)
         yield Finding("fault", f"Postgres does not answer: {said}", _cure_connection(said))
@@ -180,16 +180,6 @@ def judge_clock(skew_seconds: float) -> Finding:
             "synchronise both machines' clocks (NTP)",
         )
     return Finding("fine", "The clocks of this machine and Postgres agree.")
-
-
-def _find_revision(database: Database) -> str:
-    """The schema's revision, empty before the first migration."""
-    try:
-        with database.begin() as session:
-            query = text("SELECT version_num FROM alembic_version")
-            return str(session.execute(query).scalar_one_or_none() or "")
-    except ProgrammingError:  # the table does not exist yet
-        return ""
 
 
 def judge_schema(revision: str) -> Finding:

@@ -173,7 +173,7 @@ def find_limits(session: Session) -> dict[str, str]:
         "SELECT name, current_setting(name) FROM unnest(CAST(:names AS text[])) AS asked (name)"
     )
     names = ["statement_timeout", "idle_in_transaction_session_timeout"]
-    return dict(session.execute(shown, {"names": names}).tuples().all())
+    return {name: limit for name, limit in session.execute(shown, {"names": names})}
 
 
 def patiently(store: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

@@ -8,6 +8,7 @@ from typing import Any
 
 import structlog
 from celery.signals import (
+    beat_init,
     setup_logging,
     worker_init,
     worker_ready,
@@ -15,9 +16,11 @@ from celery.signals import (
     worker_shutting_down,
 )
 
+from shared.db import Database
 from shared.exposition import note_build, serve_metrics
 from shared.logging import configure_logging
 from shared.queue import SYNC_QUEUE, make_celery
+from shared.schema import NotReadyError, wait_for_schema
 from shared.settings import SettingsError, WorkerSettings
 from shared.tracing import start_tracing
 from worker.resources import process_resources
@@ -62,6 +65,19 @@ _at_end: list[Callable[[], object]] = []
 @setup_logging.connect(weak=False)
 def _configure_logging(**_: Any) -> None:
     configure_logging(_settings.log_level, _settings.log_format)
+
+
+@beat_init.connect(weak=False)
+@worker_init.connect(weak=False)
+def _check_schema(**_: Any) -> None:
+    """End the process, in words, where there is nothing to work on; Flower only shows."""
+    database = Database(_settings.sqlalchemy_url, pool_size=1)
+    try:
+        wait_for_schema(database)
+    except NotReadyError as error:
+        sys.exit(str(error))
+    finally:
+        database.dispose()
 
 
 @worker_init.connect(weak=False)

@@ -1,9 +1,12 @@
 """The doctor names every fault with its cure, and never a secret."""
 
+import base64
+
 import pytest
 
 from commands.findings import judge_clock
 from local.databases import fresh_database
+from local.environment import make_secrets
 from shared.queue import connect_redis
 from tests.cli.conftest import Invoke
 from tests.settings.environment import make_environ
@@ -37,11 +40,48 @@ def test_offline_asks_no_server(invoke: Invoke) -> None:
 
 
 @pytest.mark.parametrize(("secret", "is_short"), [("x" * 31, True), ("x" * 32, False)])
-def test_short_jwt_secret_is_a_warning(invoke: Invoke, secret: str, is_short: bool) -> None:
-    result = invoke("doctor", "--offline", JWT_SECRET=secret)
+def test_short_jwt_secret_is_a_warning_on_localhost(
+    invoke: Invoke, secret: str, is_short: bool
+) -> None:
+    result = invoke("doctor", "--offline", JWT_SECRET=secret, PUBLIC_URL="http://localhost:8000")
 
     assert result.exit_code == 0
     assert ("JWT_SECRET is shorter" in result.stdout) == is_short
+
+
+def test_short_jwt_secret_is_a_fault_in_public(invoke: Invoke) -> None:
+    result = invoke("doctor", "--offline", JWT_SECRET="x" * 31)
+
+    assert result.exit_code == 1
+    assert "✗ JWT_SECRET: is 31 bytes, needs 32 or more" in result.stdout
+
+
+@pytest.mark.parametrize(("password", "is_short"), [("letmein", True), ("p" * 12, False)])
+def test_short_password_of_flower_is_a_warning(
+    invoke: Invoke, password: str, is_short: bool
+) -> None:
+    result = invoke("doctor", "--offline", FLOWER_BASIC_AUTH=f"operator:{password}")
+
+    assert result.exit_code == 0
+    assert ("! The password in FLOWER_BASIC_AUTH is shorter" in result.stdout) == is_short
+    assert password not in result.stdout
+
+
+@pytest.mark.parametrize("name", ["JWT_SECRET", "WEBHOOK_SECRETS", "TOKEN_ENCRYPTION_KEYS"])
+def test_secret_that_nobody_drew_by_lot_is_a_warning(invoke: Invoke, name: str) -> None:
+    drawn = fill_in_secrets()
+    warning = f"! {name} repeats a few characters"
+
+    assert warning not in invoke("doctor", "--offline", **drawn).stdout
+    monotonous = base64.b64encode(b"abc" * 10 + b"ab").decode()
+    text = "x" * 40 if name == "JWT_SECRET" else monotonous
+    prefix = "whsec_" if name == "WEBHOOK_SECRETS" else ""
+    assert warning in invoke("doctor", "--offline", **drawn | {name: prefix + text}).stdout
+
+
+def fill_in_secrets() -> dict[str, str]:
+    made = make_secrets()
+    return {name: made[name] for name in ("JWT_SECRET", "WEBHOOK_SECRETS", "TOKEN_ENCRYPTION_KEYS")}
 
 
 def test_every_missing_setting_is_named_with_its_cure(invoke: Invoke) -> None:

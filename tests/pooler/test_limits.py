@@ -74,10 +74,14 @@ def test_transaction_that_is_left_idle_is_ended(
             found = text("SELECT count(*) FROM pg_stat_activity WHERE pid = :pid")
             return bool(session.execute(found, {"pid": pid}).scalar_one())
 
-    with pytest.raises(DBAPIError), pooled.begin() as session:
-        pid = session.execute(text("SELECT pg_backend_pid()")).scalar_one()
-        wait_for(lambda: not is_there(pid))
-        session.execute(text("SELECT 1"))
+    def stay_idle() -> None:
+        with pooled.begin() as session:
+            pid = session.execute(text("SELECT pg_backend_pid()")).scalar_one()
+            wait_for(lambda: not is_there(pid))
+            session.execute(text("SELECT 1"))
+
+    with pytest.raises(DBAPIError):
+        stay_idle()
     with pooled.begin() as session:  # and the next one is served
         assert session.execute(text("SELECT 1")).scalar_one() == 1
     pooled.dispose()
