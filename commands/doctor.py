@@ -16,7 +16,12 @@ from commands.terminal import make_console
 from shared.environment import read_settings
 from shared.hubspot.oauth import HubSpotOAuth
 from shared.hubspot.transport import build_session
-from shared.setting_values import BASIC_AUTH_PASSWORD_LENGTH, JWT_SECRET_BYTES, sqlalchemy_url
+from shared.setting_values import (
+    BASIC_AUTH_PASSWORD_LENGTH,
+    DEFAULT_PREFIX,
+    JWT_SECRET_BYTES,
+    sqlalchemy_url,
+)
 from shared.settings import ApiSettings, WorkerSettings, find_problems
 
 MARKS: Final = {
@@ -120,7 +125,12 @@ def _examine_servers(values: Mapping[str, Any]) -> Iterator[Finding]:
         # Without a word on it, or with one that cannot be read, wake-ups go through Redis.
         broker_url = values.get("broker_url") or redis_url
         yield from findings.examine_redis(
-            redis_url.get_secret_value(), broker_url.get_secret_value()
+            redis_url.get_secret_value(),
+            broker_url.get_secret_value(),
+            prefix=values.get("redis_prefix") or DEFAULT_PREFIX,
+            database_url=sqlalchemy_url(values["database_url"].get_secret_value())
+            if "database_url" in values
+            else None,
         )
     if "hubspot_api_url" not in values:
         return

@@ -11,10 +11,11 @@ from alembic.script import ScriptDirectory
 from kombu.exceptions import OperationalError as BrokerError
 from redis import RedisError, ResponseError
 from sqlalchemy import URL, text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
 
 from commands.terminal import first_line
 from shared.db import Database, find_limits
+from shared.deployment import DeploymentRedis, find_strangers, identify
 from shared.hubspot.errors import ConfigurationError, HubSpotError
 from shared.hubspot.oauth import HubSpotOAuth
 from shared.queue import connect_redis, make_celery
@@ -112,16 +113,18 @@ def _is_lent_by_transaction(database: Database) -> bool:
     return False
 
 
-def examine_redis(url: str, broker_url: str) -> Iterator[Finding]:
-    """Whether Redis answers and keeps what it is given, and whether a worker hears wake-ups."""
-    with connect_redis(url) as redis:
+def examine_redis(
+    url: str, broker_url: str, *, prefix: str, database_url: URL | None
+) -> Iterator[Finding]:
+    """Whether Redis answers, keeps what it is given, is ours alone, and workers hear wake-ups."""
+    with connect_redis(url, prefix) as redis:
         try:
             redis.ping()
         except RedisError as error:
             yield Finding(
                 "fault",
                 f"Redis does not answer ({error}): calls are accepted, but wait.",
-                "start it, or correct REDIS_URL",
+                _cure_tls("REDIS_URL", error) or "start it, or correct REDIS_URL",
             )
             return
         yield Finding("fine", "Redis answers.")
@@ -129,13 +132,46 @@ def examine_redis(url: str, broker_url: str) -> Iterator[Finding]:
             policy = redis.config_get("maxmemory-policy").get("maxmemory-policy", "")
         except ResponseError:  # hosted servers often forbid the question
             policy = ""
+        strangers = _count_strangers(redis, database_url)
     if policy not in {"", "noeviction"}:
         yield Finding(
             "warning",
             f"Redis may evict wake-ups and limits when it is full (maxmemory-policy {policy}).",
             "set maxmemory-policy to noeviction",
         )
-    yield _find_workers(broker_url)
+    if strangers:
+        yield Finding(
+            "fault",
+            f"Workers of another database use this Redis under the same prefix, {prefix}: both"
+            " take each other's wake-ups, sweeps and budgets.",
+            "give one of the deployments another REDIS_PREFIX, or another Redis",
+        )
+    yield _find_workers(broker_url, prefix)
+
+
+def _count_strangers(redis: DeploymentRedis, database_url: URL | None) -> int:
+    """How many other deployments are there; none if ours cannot be told from them."""
+    if database_url is None:
+        return 0
+    database = Database(database_url)
+    try:
+        with database.begin() as session:
+            identity = identify(session)
+    except DBAPIError:
+        return 0
+    finally:
+        database.dispose()
+    return len(find_strangers(redis, identity))
+
+
+def _cure_tls(name: str, error: Exception) -> str:
+    """What to do about a certificate that nobody vouches for; empty if that is not the matter."""
+    if "CERTIFICATE_VERIFY_FAILED" not in str(error):
+        return ""
+    return (
+        f"add ?ssl_ca_certs=FILE to {name}, with the certificates of who vouches for the server's,"
+        " or ?ssl_cert_reqs=none to believe whoever answers"
+    )
 
 
 def examine_hubspot(api_url: str) -> Finding:
@@ -196,11 +232,13 @@ def judge_schema(revision: str) -> Finding:
     return Finding("fine", f"The database's schema is up to date (revision {revision}).")
 
 
-def _find_workers(broker_url: str) -> Finding:
-    with make_celery(broker_url) as app:
+def _find_workers(broker_url: str, prefix: str) -> Finding:
+    with make_celery(broker_url, prefix) as app:
         try:
             answers = app.control.ping(timeout=PING_TIMEOUT_S)
-        except BrokerError:
+        except (BrokerError, OSError) as error:
+            if cure := _cure_tls("BROKER_URL", error):
+                return Finding("fault", f"The broker does not answer ({error}).", cure)
             answers = []
     if not answers:
         return Finding(

@@ -170,10 +170,11 @@ def allow_idling(session: Session, *, seconds: float) -> None:
 def find_limits(session: Session) -> dict[str, str]:
     """The time limits that Postgres holds this transaction to, as it shows them; `0` is none."""
     shown = text(
-        "SELECT name, current_setting(name) FROM unnest(CAST(:names AS text[])) AS asked (name)"
+        "SELECT name, current_setting(name) AS limit"
+        " FROM unnest(CAST(:names AS text[])) AS asked (name)"
     )
     names = ["statement_timeout", "idle_in_transaction_session_timeout"]
-    return {name: limit for name, limit in session.execute(shown, {"names": names})}
+    return {row.name: row.limit for row in session.execute(shown, {"names": names})}
 
 
 def patiently(store: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

@@ -25,6 +25,7 @@ WEBHOOK_SECRET_BYTES = 24  # the least that Standard Webhooks allows
 JWT_SECRET_BYTES = 32  # HS256 wants a key no shorter than its hash (RFC 7518 §3.2)
 BASIC_AUTH_PASSWORD_LENGTH = 12
 CERTIFICATE_CHECKS = ("required", "optional", "none")
+DEFAULT_PREFIX = "callsync"
 LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 DEFAULT_PORTS = {"http": 80, "https": 443}
 

@@ -16,7 +16,6 @@ from pydantic import SecretStr
 from sqlalchemy import URL
 
 from shared import setting_values as values
-from shared.deployment import DEFAULT_PREFIX
 from shared.environment import Problem, Reading, Setting, SettingsError, read_settings
 from shared.setting_values import WebhookSecret
 
@@ -112,7 +111,7 @@ class ServiceSettings(DatabaseSettings):
         Setting(
             values.redis_prefix,
             "name this deployment, if it shares Redis or RabbitMQ with another: like staging",
-            default=DEFAULT_PREFIX,
+            default=values.DEFAULT_PREFIX,
         ),
     ]
     hubspot_client_id: Annotated[

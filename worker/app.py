@@ -19,10 +19,11 @@ from celery.signals import (
 from shared.db import Database
 from shared.exposition import note_build, serve_metrics
 from shared.logging import configure_logging
-from shared.queue import SYNC_QUEUE, make_celery
+from shared.queue import make_celery
 from shared.schema import NotReadyError, wait_for_schema
 from shared.settings import SettingsError, WorkerSettings
 from shared.tracing import start_tracing
+from worker.presence import Presence
 from worker.resources import process_resources
 from worker.sweep import Sweep
 from worker.tasks import HOUSEKEEPING_TASK, add_tasks
@@ -36,14 +37,14 @@ try:
 except SettingsError as error:
     sys.exit(str(error))
 
-app = make_celery(_settings.broker_url.get_secret_value())
+app = make_celery(_settings.broker_url.get_secret_value(), _settings.redis_prefix)
 app.set_default()
 app.conf.beat_schedule = {
     "housekeeping": {
         "task": HOUSEKEEPING_TASK,
         "schedule": HOUSEKEEPING_EVERY_S,
         # Two beats, or a queue that stood still, must not add up.
-        "options": {"expires": HOUSEKEEPING_EVERY_S, "queue": SYNC_QUEUE},
+        "options": {"expires": HOUSEKEEPING_EVERY_S, "queue": _settings.redis_prefix},
     }
 }
 add_tasks(app)
@@ -91,7 +92,9 @@ def _start_watching(**_: Any) -> None:
 def _start_sweeping(**_: Any) -> None:
     sweep = Sweep(process_resources())
     sweep.start()
-    _at_end.append(sweep.stop)
+    presence = Presence(process_resources())
+    presence.start()
+    _at_end.extend([sweep.stop, presence.stop])
     if _settings.metrics_port is not None:
         _at_end.append(serve_metrics(_settings.metrics_port))
     gc.freeze()  # what is loaded by now stays; to look for garbage in it would hold up every turn

@@ -26,7 +26,6 @@ EVERY_S: Final = 1.0
 # A connection that was woken lately is left to that wake-up.
 WAKE_AGAIN_S: Final = 3
 _SWEEP_LOCK: Final = 4_825_303
-_TICK_KEY: Final = "callsync:sweep"
 
 
 class Sweep:
@@ -63,7 +62,8 @@ class Sweep:
     def _is_my_turn(self) -> bool:
         """Share the second among the processes; without Redis each sweeps for itself."""
         try:
-            return bool(self._resources.redis.set(_TICK_KEY, b"", nx=True, px=int(EVERY_S * 900)))
+            redis = self._resources.redis
+            return bool(redis.set(redis.key("sweep"), b"", nx=True, px=int(EVERY_S * 900)))
         except RedisError:
             return True
 
@@ -101,7 +101,7 @@ def _wake(resources: Resources, waiting: list[WaitingTenant], *, is_troubled: bo
     for tenant in waiting:
         if tenant.connection_id is None or tenant.state != CONNECTED or tenant.is_paused:
             continue
-        key = f"callsync:swept:{tenant.connection_id}"
+        key = resources.redis.key("swept", tenant.connection_id)
         if is_troubled:
             # What a frozen Redis was asked and did not answer, it does when it thaws: then it looks
             # as if those wake-ups had been sent.
