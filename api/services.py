@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Final, Protocol, cast
 
 from flask import current_app
-from redis import Redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
@@ -20,6 +19,7 @@ from api.slots import Room, Slots
 from shared.access_tokens import TokenSource
 from shared.crypto import TokenCipher
 from shared.db import Database
+from shared.deployment import DeploymentRedis
 from shared.hubspot.oauth import HubSpotOAuth
 from shared.hubspot.transport import build_session
 from shared.hubspot_app import open_oauth
@@ -74,7 +74,7 @@ def build_services(
     settings: ApiSettings, *, database: Database | None, waker: Waker | None
 ) -> Services:
     redis_url = settings.redis_url.get_secret_value()
-    redis = _connect_redis(redis_url)
+    redis = _connect_redis(redis_url, settings.redis_prefix)
     database = database or Database(
         settings.sqlalchemy_url, pool_size=DATABASE_POOL_SIZE, overflow=0
     )
@@ -84,7 +84,9 @@ def build_services(
     oauth = open_oauth(settings, http)
     limits = Limits(redis)
     tokens = TokenSource(database=database, redis=redis, limits=limits, cipher=cipher, oauth=oauth)
-    wake_ups = WakeUps(redis_url, settings.broker_url.get_secret_value())
+    wake_ups = WakeUps(
+        redis_url, settings.broker_url.get_secret_value(), prefix=settings.redis_prefix
+    )
     return Services(
         settings=settings,
         database=database,
@@ -104,15 +106,15 @@ def build_services(
     )
 
 
-def _connect_redis(url: str) -> Redis:
+def _connect_redis(url: str, prefix: str) -> DeploymentRedis:
     """A client for requests that somebody waits for: away or frozen, it says so at once."""
-    client: Redis = Redis.from_url(
+    return DeploymentRedis.open(
         url,
+        prefix,
         socket_timeout=REDIS_TIMEOUT_S,
         socket_connect_timeout=REDIS_TIMEOUT_S,
         retry=Retry(NoBackoff(), 0),
     )
-    return client
 
 
 def services() -> Services:

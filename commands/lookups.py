@@ -51,7 +51,7 @@ class LookUpPlan:
 
 def open_access(database: Database, settings: ServiceSettings) -> HubSpotAccess:
     """What it takes to ask HubSpot in the name of any connection."""
-    redis = connect_redis(settings.redis_url.get_secret_value())
+    redis = connect_redis(settings.redis_url.get_secret_value(), settings.redis_prefix)
     limits, http = Limits(redis), build_session(1)
     tokens = TokenSource(
         database=database,

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from typing import Final
 
 import structlog
-from redis import Redis
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from shared import connections
 from shared.crypto import TokenCipher, UndecryptableError
 from shared.db import Database, patiently
+from shared.deployment import DeploymentRedis
 from shared.hubspot.errors import (
     ConfigurationError,
     GrantRevokedError,
@@ -34,8 +34,8 @@ LONGEST_WAIT_FOR_BUDGET_S: Final = 2.0
 # So many connections refused within the window, and none refreshed: it is our configuration.
 REFUSED_WINDOW_S: Final = 600
 REFUSED_TOO_MANY: Final = 5
-_REFUSED_KEY: Final = "callsync:grants:refused"
-_REFRESHED_KEY: Final = "callsync:grants:refreshed"
+_REFUSED_KEY: Final = "grants:refused"
+_REFRESHED_KEY: Final = "grants:refreshed"
 
 
 class TokenBusyError(Exception):
@@ -61,7 +61,7 @@ class TokenSource:
         self,
         *,
         database: Database,
-        redis: Redis,
+        redis: DeploymentRedis,
         limits: Limits,
         cipher: TokenCipher,
         oauth: HubSpotOAuth,
@@ -134,7 +134,7 @@ class TokenSource:
             is_stored = patiently(self._store, connection_id, stored.version, refresh_token, grant)
         if not is_stored:
             raise TokenBusyError  # connected anew or disconnected meanwhile: look again
-        self._redis.set(_REFRESHED_KEY, b"", ex=REFUSED_WINDOW_S)
+        self._redis.set(self._redis.key(_REFRESHED_KEY), b"", ex=REFUSED_WINDOW_S)
         TOKEN_REFRESHES.labels("refreshed").inc()
         log.info("token_refreshed", connection_id=connection_id, expires_in_s=grant.expires_in)
         return AccessToken(grant.access_token, stored.version + 1)
@@ -178,12 +178,13 @@ class TokenSource:
     ) -> None:
         """Ask the person to reconnect, unless so many are refused that it must be our fault."""
         now = time.time()
+        refused_key = self._redis.key(_REFUSED_KEY)
         with self._redis.pipeline() as pipe:
-            pipe.zremrangebyscore(_REFUSED_KEY, "-inf", now - REFUSED_WINDOW_S)
-            pipe.zadd(_REFUSED_KEY, {connection_id: now})
-            pipe.expire(_REFUSED_KEY, REFUSED_WINDOW_S)
-            pipe.zrange(_REFUSED_KEY, 0, -1)
-            pipe.exists(_REFRESHED_KEY)
+            pipe.zremrangebyscore(refused_key, "-inf", now - REFUSED_WINDOW_S)
+            pipe.zadd(refused_key, {connection_id: now})
+            pipe.expire(refused_key, REFUSED_WINDOW_S)
+            pipe.zrange(refused_key, 0, -1)
+            pipe.exists(self._redis.key(_REFRESHED_KEY))
             *_, refused, refreshed = pipe.execute()
         if len(refused) >= REFUSED_TOO_MANY and not refreshed:
             ids = [each.decode() for each in refused]

@@ -6,7 +6,7 @@ be given as `NAME_FILE` instead, the path of a mounted secret. An empty variable
 """
 
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Annotated, Any, Literal, Self
@@ -16,7 +16,7 @@ from pydantic import SecretStr
 from sqlalchemy import URL
 
 from shared import setting_values as values
-from shared.environment import Problem, Setting, SettingsError, read_settings
+from shared.environment import Problem, Reading, Setting, SettingsError, read_settings
 from shared.setting_values import WebhookSecret
 
 __all__ = [
@@ -71,14 +71,14 @@ class DatabaseSettings:
             SettingsError: Something is missing or malformed; all of it is listed.
         """
         reading = read_settings(cls, environ)
-        problems = [*reading.problems, *cls.find_conflicts(reading.given)]
+        problems = [*reading.problems, *cls.find_conflicts(reading)]
         if problems:
             raise SettingsError(problems)
         return cls(**reading.values)
 
     @classmethod
-    def find_conflicts(cls, given: Collection[str]) -> list[Problem]:  # noqa: ARG003
-        """Return what is wrong between settings, of which `given` are present."""
+    def find_conflicts(cls, reading: Reading) -> list[Problem]:  # noqa: ARG003
+        """Return what is wrong between settings."""
         return []
 
 
@@ -104,6 +104,14 @@ class ServiceSettings(DatabaseSettings):
             "leave it out to use REDIS_URL, or write it like amqp://user:password@host:5672/vhost",
             default=_derive_broker,
             is_secret=True,
+        ),
+    ]
+    redis_prefix: Annotated[
+        str,
+        Setting(
+            values.redis_prefix,
+            "name this deployment, if it shares Redis or RabbitMQ with another: like staging",
+            default=values.DEFAULT_PREFIX,
         ),
     ]
     hubspot_client_id: Annotated[
@@ -272,13 +280,28 @@ class ApiSettings(ServiceSettings):
         return tuple(dict.fromkeys((values.origin(self.public_url), *self.allowed_origins)))
 
     @classmethod
-    def find_conflicts(cls, given: Collection[str]) -> list[Problem]:
-        cure = "set JWT_SECRET to verify HS256 tokens, or JWT_JWKS_URL to verify by public keys"
-        present = {"jwt_secret", "jwt_jwks_url"} & set(given)
-        if len(present) == 1:
+    def find_conflicts(cls, reading: Reading) -> list[Problem]:
+        present = {"jwt_secret", "jwt_jwks_url"} & reading.given
+        if len(present) != 1:
+            problem = (
+                "both are set, but only one kind of token is accepted" if present else "missing"
+            )
+            cure = "set JWT_SECRET to verify HS256 tokens, or JWT_JWKS_URL to verify by public keys"
+            return [Problem("JWT_SECRET or JWT_JWKS_URL", problem, cure)]
+        secret = reading.values.get("jwt_secret")
+        if secret is None or _is_local(reading.values.get("public_url", "")):
             return []
-        problem = "both are set, but only one kind of token is accepted" if present else "missing"
-        return [Problem("JWT_SECRET or JWT_JWKS_URL", problem, cure)]
+        size = len(secret.get_secret_value().encode())
+        if size >= values.JWT_SECRET_BYTES:
+            return []
+        return [
+            Problem(
+                "JWT_SECRET",
+                f"is {size} bytes, needs {values.JWT_SECRET_BYTES} or more unless PUBLIC_URL is on"
+                " localhost",
+                f"make one with: {RANDOM_KEY.format('')}",
+            )
+        ]
 
 
 def find_problems(environ: Mapping[str, str] = os.environ) -> list[Problem]:
@@ -290,6 +313,10 @@ def find_problems(environ: Mapping[str, str] = os.environ) -> list[Problem]:
         except SettingsError as error:
             found += error.problems
     return list(dict.fromkeys(found))
+
+
+def _is_local(url: str) -> bool:
+    return urlsplit(url).hostname in values.LOCAL_HOSTS
 
 
 def _is_same_site(one: str, other: str) -> bool:

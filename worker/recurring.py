@@ -74,9 +74,9 @@ class Recurring:
             wait = max(self._every_s - (time.monotonic() - began), FIRST_AFTER_S)
 
     def _is_my_turn(self) -> bool:
-        key = f"callsync:{self._name}"
+        redis = self._resources.redis
         life_ms = int(self._every_s * _TICK * 1000)
         try:
-            return bool(self._resources.redis.set(key, b"", nx=True, px=life_ms))
+            return bool(redis.set(redis.key(self._name), b"", nx=True, px=life_ms))
         except RedisError:
             return True

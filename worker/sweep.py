@@ -68,7 +68,7 @@ def _wake(resources: Resources, waiting: list[WaitingTenant], *, is_troubled: bo
     for tenant in waiting:
         if tenant.connection_id is None or tenant.state != CONNECTED or tenant.is_paused:
             continue
-        key = f"callsync:swept:{tenant.connection_id}"
+        key = resources.redis.key("swept", tenant.connection_id)
         if is_troubled:
             # What a frozen Redis was asked and did not answer, it does when it thaws: then it looks
             # as if those wake-ups had been sent.

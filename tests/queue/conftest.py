@@ -1,10 +1,10 @@
 from collections.abc import Callable
 
 import pytest
-from redis import Redis
 from sqlalchemy import text
 
 from shared.db import Database
+from shared.deployment import DeploymentRedis
 from shared.models import Base
 from shared.queue import connect_redis
 from tests.queue.tenants import Tenant
@@ -31,7 +31,7 @@ def tenant(empty_database: Database) -> Tenant:
 
 
 @pytest.fixture
-def redis(valkey_url: str) -> Redis:
+def redis(valkey_url: str) -> DeploymentRedis:
     client = connect_redis(valkey_url)
     client.flushdb()
     return client

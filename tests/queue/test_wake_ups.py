@@ -10,6 +10,7 @@ from redis import Redis
 
 from local.engines import Engine, start_valkey
 from shared import queue
+from shared.deployment import DeploymentRedis
 from shared.queue import (
     COALESCE_S,
     SYNC_QUEUE,
@@ -108,7 +109,7 @@ def test_frozen_redis_is_given_up_after_the_socket_timeout(engine: Engine) -> No
 
 @pytest.mark.usefixtures("impatient")
 def test_publishing_to_a_broker_that_freezes_half_way_is_given_up(
-    engine: Engine, redis: Redis
+    engine: Engine, redis: DeploymentRedis
 ) -> None:
     wake_ups = WakeUps(engine.url)
     wake_ups.wake("hc_1")

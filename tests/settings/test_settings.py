@@ -190,3 +190,32 @@ def test_keys_and_webhook_secrets_keep_their_order_and_owners() -> None:
     assert loaded.token_encryption_keys == (b"k" * 32, b"o" * 32)
     secrets = [(s.workspace_id, s.secret.get_secret_value()) for s in loaded.webhook_secrets]
     assert secrets == [(None, SIGNING_KEY), ("ws=1", SIGNING_KEY)]
+
+
+@pytest.mark.parametrize("secret", ["x", "jwt-secret", "x" * 31, "é" * 15])
+def test_jwt_secret_that_can_be_guessed_is_refused_in_public(secret: str) -> None:
+    with pytest.raises(SettingsError, match=r"JWT_SECRET: is \d+ bytes.*make one with") as caught:
+        ApiSettings.load(make_environ(JWT_SECRET=secret))
+    assert secret == "x" or secret not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("public_url", "secret"),
+    [
+        ("https://calls.example.com", "x" * 32),
+        ("https://calls.example.com", "é" * 16),
+        ("http://localhost:8000", "x"),
+        ("http://127.0.0.1:8000", "x"),
+        ("http://[::1]:8000", "x"),
+    ],
+)
+def test_jwt_secret_is_long_or_stays_on_this_machine(public_url: str, secret: str) -> None:
+    loaded = ApiSettings.load(make_environ(PUBLIC_URL=public_url, JWT_SECRET=secret))
+    assert loaded.jwt_secret is not None
+    assert loaded.jwt_secret.get_secret_value() == secret
+
+
+@pytest.mark.parametrize("public_url", [None, "https://localhost.example.com", "nonsense"])
+def test_short_jwt_secret_is_named_beside_what_else_is_wrong(public_url: str | None) -> None:
+    problems = find_problems(make_environ(PUBLIC_URL=public_url, JWT_SECRET="x"))
+    assert "JWT_SECRET" in {problem.name for problem in problems}
