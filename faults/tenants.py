@@ -15,7 +15,7 @@ from local.visitor import Visitor, sign_in
 
 SIGNED_IN_FOR: Final = timedelta(hours=1)
 PAGE: Final = 200
-TIMEOUT_S: Final = 15.0
+TIMEOUT_S: Final = 60.0
 
 
 @dataclass(frozen=True)
