@@ -37,7 +37,7 @@ def oauth(server: ScriptedServer, session: requests.Session) -> HubSpotOAuth:
 
 
 def client_at(url: str, session: requests.Session) -> HubSpotClient:
-    return HubSpotClient(TOKEN, api_url=url, session=session, timeout=(0.3, 0.3))
+    return HubSpotClient(TOKEN, api_url=url, session=session, timeout=(2.0, 2.0))
 
 
 def oauth_at(url: str, session: requests.Session) -> HubSpotOAuth:
@@ -49,5 +49,5 @@ def oauth_at(url: str, session: requests.Session) -> HubSpotOAuth:
         redirect_uri="https://calls.example/api/hubspot/oauth/callback",
         scopes=("oauth", "crm.objects.contacts.read"),
         session=session,
-        timeout=(0.3, 0.3),
+        timeout=(2.0, 2.0),
     )
