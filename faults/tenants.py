@@ -108,6 +108,7 @@ class Tenant:
             [contact.id, *filter(None, [contact.survivor_id])],
             data,
             endings,
+            contact.phone_number,
         )
 
     def calls(self, number: int, *, endings: Collection[Ending] = SYNCED) -> list[SentCall]:

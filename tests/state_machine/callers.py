@@ -35,6 +35,22 @@ ENDINGS: Final[dict[str, set[str | None]]] = {
         "payload_expired",
     },
 }
+CONTACTLESS: Final = {
+    "contact_not_found",
+    "ambiguous_contact",
+    "no_phone_number",
+    "invalid_phone_number",
+}
+# What a person must be told, in words that stand nowhere in the service.
+TOLD: Final = {
+    "contact_not_found": r"[Nn]o .*contact has this phone number",
+    "ambiguous_contact": r"contacts have this phone number",
+    "not_connected": r"not connected when|another HubSpot account",
+    "reconnect_required": r"[Rr]econnect",
+    "unconfirmed": r"note may have been written",
+    "payload_expired": r"content was deleted",
+    "poison": r"ended its worker three times",
+}
 _LAST_LINE: Final = re.compile(r"<p>(?:[^<]* · )?Call ID: ([^<]*) · Ref: (hs_[0-9a-z]+)</p>\Z")
 
 

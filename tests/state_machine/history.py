@@ -1,5 +1,6 @@
 """One history: a workspace, two HubSpot accounts, workers between their steps, and a clock."""
 
+import re
 from datetime import timedelta
 from itertools import count
 from typing import Final, cast
@@ -21,7 +22,7 @@ from shared.tenants import find_waiting_tenants, settle_without_connection
 from tests.queue.tenants import Tenant, grant
 from tests.state_machine.accounts import Account, Reader
 from tests.state_machine.behaviour import PROPER, Behaviour
-from tests.state_machine.callers import ENDINGS, Caller
+from tests.state_machine.callers import CONTACTLESS, ENDINGS, TOLD, Caller
 from tests.state_machine.invariants import find_broken
 from tests.state_machine.turns import SteppedTurn
 from worker.late_writes import act_on_finding
@@ -290,6 +291,10 @@ def _check_row(caller: Caller, row: SyncLog) -> None:
     assert row.phone_number in {caller.spelling, caller.number}, "the caller's number is lost"
     assert row.error_code in ENDINGS[row.status]
     assert (row.error_code is None) == (row.error_message is None)
+    if row.error_code in TOLD:
+        assert re.search(TOLD[row.error_code], row.error_message or "")
+    if row.error_code in CONTACTLESS and row.last_write_at is None:
+        assert row.contact_id is None, "a contact that was not found"
     if row.status == "success":
         assert row.phone_number == caller.number
         assert row.hub_id is not None
