@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from shared.ids import new_connection_id
 from shared.models import Connection
-from shared.reasons import OTHER_ACCOUNT_MESSAGE
+from shared.reasons import DOUBT_ELSEWHERE_MESSAGE, OTHER_ACCOUNT_MESSAGE
 
 CONNECTED: Final = "connected"
 DISCONNECTED: Final = "disconnected"
@@ -93,8 +93,8 @@ _PART_FROM_OLD_ACCOUNT = text("""
         error_code = CASE WHEN last_write_at IS NOT NULL THEN 'unconfirmed'
                           WHEN status = 'skipped' THEN error_code
                           ELSE 'not_connected' END,
-        error_message = CASE WHEN last_write_at IS NULL AND status = 'skipped'
-                             THEN error_message ELSE :message END,
+        error_message = CASE WHEN last_write_at IS NOT NULL THEN :doubt
+                             WHEN status = 'skipped' THEN error_message ELSE :message END,
         hub_id = coalesce(hub_id, :old_hub_id), next_attempt_at = NULL,
         claimed_by = NULL, claimed_until = NULL, claim_size = NULL, updated_at = now()
     WHERE user_id = :user_id AND workspace_id = :workspace_id
@@ -145,6 +145,7 @@ def connect(
                 "old_hub_id": connection.hub_id,
                 "disconnected_at": connection.state_changed_at if is_disconnected else None,
                 "message": OTHER_ACCOUNT_MESSAGE,
+                "doubt": DOUBT_ELSEWHERE_MESSAGE,
             },
         )
     session.execute(

@@ -15,7 +15,8 @@ LEASE_LEFT_TO_WRITE_S: Final = 15.0
 # The generation proves that nobody disconnected since the claim; the fence, that it still holds.
 _MARK = text("""
     UPDATE hubspot_sync_logs l
-    SET hub_id = :hub_id, contact_id = m.contact_id, phone_number = m.phone_number,
+    SET hub_id = :hub_id, contact_id = m.contact_id,
+        phone_number = coalesce(m.phone_number, l.phone_number),
         last_write_at = clock_timestamp(), read_back_misses = 0,
         claimed_until = now() + make_interval(secs => :lease)
     FROM unnest(CAST(:ids AS text[]), CAST(:fences AS int[]), CAST(:contact_ids AS text[]),
@@ -31,7 +32,7 @@ _MARK = text("""
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """The intent to write one note."""
+    """The intent to write one note; without a number the call's log keeps the one it has."""
 
     call: ClaimedCall
     contact_id: str

@@ -9,6 +9,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from shared.late_writes import UnansweredWrite, remember_late_writes
+from shared.reasons import CONTACTLESS
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +25,8 @@ class Outcome:
         keeps_mark: A write is still in doubt; a write of this claim, if `hub_id` and `contact_id`
             say where.
         is_attempt: This is shown as an attempt; a mere wait is not.
-        hub_id: Overwrites the row's only when given, as do `phone_number` and `contact_id`.
+        hub_id: Overwrites the row's only when given, as do `phone_number` and `contact_id`. A
+            contact that was matched earlier is cleared when the reason says that there is none.
     """
 
     id: str
@@ -67,7 +69,9 @@ _RECORD = text("""
             read_back_misses = o.read_back_misses,
             hub_id = coalesce(o.hub_id, l.hub_id),
             phone_number = coalesce(o.phone_number, l.phone_number),
-            contact_id = coalesce(o.contact_id, l.contact_id),
+            contact_id = CASE WHEN o.keeps_mark OR o.error_code IS NULL
+                                   OR o.error_code <> ALL(:contactless)
+                              THEN coalesce(o.contact_id, l.contact_id) END,
             engagement_id = o.engagement_id,
             attempts = l.attempts + o.is_attempt::int,
             claimed_by = NULL, claimed_until = NULL, claim_size = NULL,
@@ -117,6 +121,7 @@ def record_outcomes(
         {
             "outcomes": json.dumps([asdict(outcome) for outcome in outcomes]),
             "started_at": started_at,
+            "contactless": list(CONTACTLESS),
         },
     )
     recorded = {row.id: row.age for row in rows}

@@ -35,6 +35,15 @@ class Reason(StrEnum):
     PAYLOAD_EXPIRED = "payload_expired"
 
 
+# Those that say that no contact is the caller's.
+CONTACTLESS: Final = (
+    Reason.CONTACT_NOT_FOUND,
+    Reason.AMBIGUOUS_CONTACT,
+    Reason.NO_PHONE_NUMBER,
+    Reason.INVALID_PHONE_NUMBER,
+)
+
+
 # Messages that more than one place gives.
 NOT_FOUND_MESSAGE: Final = "No HubSpot contact has this phone number."
 NOT_CONNECTED_MESSAGE: Final = (
@@ -47,6 +56,10 @@ RECONNECT_MESSAGE: Final = (
 POISON_MESSAGE: Final = (
     "Working on this call alone ended its worker three times. It is set aside; retry it by hand"
     " once the cause is mended."
+)
+DOUBT_ELSEWHERE_MESSAGE: Final = (
+    "A note may have been written to the HubSpot account that was connected before; it cannot"
+    " be asked any more."
 )
 OTHER_ACCOUNT_MESSAGE: Final = (
     "This call waited for another HubSpot account when the connection changed. Retry it to sync"

@@ -30,6 +30,7 @@ from shared.hubspot.errors import (
 from shared.outcomes import Outcome
 from shared.phone import PhoneError, WithheldNumberError
 from shared.reasons import (
+    DOUBT_ELSEWHERE_MESSAGE,
     NOT_FOUND_MESSAGE,
     RECONNECT_MESSAGE,
     Reason,
@@ -164,13 +165,7 @@ def payload_gone(call: ClaimedCall) -> Outcome:
 
 def account_changed(call: ClaimedCall) -> Outcome:
     """A write is in doubt in an account that is not connected any more."""
-    outcome = _final(
-        call,
-        Status.ERROR,
-        Reason.UNCONFIRMED,
-        "A note may have been written to the HubSpot account that was connected before; it cannot"
-        " be asked any more.",
-    )
+    outcome = _final(call, Status.ERROR, Reason.UNCONFIRMED, DOUBT_ELSEWHERE_MESSAGE)
     return replace(outcome, keeps_mark=True)
 
 

@@ -18,7 +18,7 @@ from api.group_commit import GroupCommit
 from shared.calls import NewCall, StoredCall, find_stored, store_calls
 from shared.db import Database
 
-TIMEOUT_S = 10.0
+TIMEOUT_S = 240.0
 UNSTORABLE = "+1202555\x000123"
 
 

@@ -1,7 +1,6 @@
 """Previews: what a worker would find and write, told without writing anything."""
 
 import secrets
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +21,6 @@ from tests.api.conftest import ClientFactory
 from tests.api.rows import add_connection, connection_of, pause
 
 CALLER = "+12025550123"
-FAST_S = 1.5
 
 
 @dataclass
@@ -302,12 +300,10 @@ def frozen_valkey(tmp_path: Path) -> Iterator[Engine]:
         yield engine
 
 
-def test_frozen_redis_refuses_quickly(
+def test_frozen_redis_refuses(
     make_client: ClientFactory, frozen_valkey: Engine, database: Database
 ) -> None:
     asker = Asker(make_client(REDIS_URL=frozen_valkey.url))
     add_connection(database, asker, hub_id=secrets.randbelow(10**9))
-    started = time.perf_counter()
     answer = asker.ask("POST", "preview", json={"phone_number": CALLER})
     assert refusal(answer) == (503, "limits_unavailable")
-    assert time.perf_counter() - started < FAST_S

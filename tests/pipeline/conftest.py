@@ -6,7 +6,6 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
 
 from local import services
 from local.databases import PROJECT
@@ -16,8 +15,8 @@ from local.hubspot.client import SandboxControl
 from local.hubspot.config import OAuthApp
 from local.hubspot.server import run_in_thread
 from local.processes import Command, Process
-from shared.models import Base
 from shared.settings import WorkerSettings
+from tests.emptying import empty
 from tests.pipeline.clock import Clock
 from tests.pipeline.interruptions import Interruption, with_adapter
 from tests.pipeline.workspaces import Workspace
@@ -84,9 +83,7 @@ def module_worker(open_worker: OpenWorker) -> Resources:
 @pytest.fixture
 def worker(module_worker: Resources) -> Resources:
     """A worker that finds the world empty."""
-    tables = ", ".join(Base.metadata.tables)
-    with module_worker.database.begin() as session:
-        session.execute(text(f"TRUNCATE {tables}"))
+    empty(module_worker.database)
     module_worker.redis.flushdb()
     return module_worker
 

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import html
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
@@ -41,6 +42,7 @@ class Workspace:
     Attributes:
         worker: runs the turns unless a test hands in another one.
         advance: makes that many seconds pass.
+        said: The number and the fields of each call that was accepted, by log id.
     """
 
     def __init__(
@@ -53,6 +55,7 @@ class Workspace:
         self.workspace_id = "ws_1"
         self.hub_id = sandbox.add_account()
         self.connection_id = ""
+        self.said: dict[str, dict[str, Any]] = {}
 
     def connect(self, hub_id: int | None = None) -> None:
         """Go through HubSpot's consent page, to the same account again or to another."""
@@ -100,7 +103,7 @@ class Workspace:
         """Store a call as intake does; returns its log id."""
         call = CallDetails(call_id=call_id or f"call_{uuid4().hex[:8]}", **details)
         with self.worker.database.begin() as session:
-            return store_calls(
+            log_id = store_calls(
                 session,
                 [
                     NewCall(
@@ -113,6 +116,8 @@ class Workspace:
                 ],
                 lane=LIVE_LANE,
             )[0].log_id
+        self.said[log_id] = {"call_id": call.call_id, "phone": phone, **details}
+        return log_id
 
     def delete_payload(self, log_id: str) -> None:
         with self.worker.database.begin() as session:
@@ -243,10 +248,23 @@ def assert_written_once(workspace: Workspace, log_id: str, contact_id: str) -> N
     """The call succeeded, and its note is the only one of the account."""
     (note,) = workspace.notes()
     log = workspace.log(log_id)
-    assert (log.status, log.error_code) == ("success", None)
-    assert (log.contact_id, log.engagement_id) == (contact_id, note.id)
+    assert (log.status, log.error_code, log.error_message) == ("success", None, None)
+    assert (log.hub_id, log.contact_id, log.engagement_id) == (
+        workspace.hub_id,
+        contact_id,
+        note.id,
+    )
     assert note.contact_ids == (contact_id,)
     assert log.last_write_at is None
+    assert_tells_of_the_call(workspace, log_id, note)
+
+
+def assert_tells_of_the_call(workspace: Workspace, log_id: str, note: SandboxRecord) -> None:
+    """The log has the caller's number in full, and the note the words of this very call."""
+    said = workspace.said[log_id]
+    assert workspace.log(log_id).phone_number == said["phone"]
+    assert html.escape(said.get("summary", "")) in note.body
+    assert note.body.endswith(f"Call ID: {said['call_id']} · Ref: {log_id}</p>")
 
 
 def note_ids(notes: Iterable[SandboxRecord]) -> list[str]:

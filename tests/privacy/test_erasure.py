@@ -16,6 +16,7 @@ from shared.db import Database
 from shared.models import Base, Connection
 from shared.outcomes import Outcome
 from shared.queue import connect_redis
+from tests.emptying import empty
 from tests.queue.tenants import HUB, Tenant, written
 from tests.settings.environment import make_environ
 
@@ -28,8 +29,7 @@ Erase = Callable[..., click.testing.Result]
 
 @pytest.fixture
 def tenant(database: Database) -> Tenant:
-    with database.begin() as session:
-        session.execute(text(f"TRUNCATE {', '.join(Base.metadata.tables)}"))
+    empty(database)
     return Tenant(database)
 
 

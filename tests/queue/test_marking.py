@@ -7,7 +7,7 @@ from sqlalchemy import func
 
 from shared.claims import LEASE_S
 from shared.connections import require_reconnect
-from shared.marks import LEASE_LEFT_TO_WRITE_S
+from shared.marks import LEASE_LEFT_TO_WRITE_S, Mark, mark_calls
 from tests.queue.tenants import HUB, Tenant, ago, grant, written
 
 
@@ -25,6 +25,21 @@ def test_mark_says_where_a_note_may_be_and_renews_the_lease(tenant: Tenant) -> N
     assert log.claimed_until is not None
     lease_left = (log.claimed_until - log.last_write_at).total_seconds()
     assert LEASE_LEFT_TO_WRITE_S < lease_left <= LEASE_S
+
+
+def test_mark_of_a_call_that_was_matched_earlier_keeps_its_number(tenant: Tenant) -> None:
+    connection = tenant.connect()
+    (log_id,) = tenant.store(phone_number="+4930123456")
+    (call,) = tenant.claim()
+    with tenant.database.begin() as session:
+        assert mark_calls(
+            session,
+            [Mark(call, "7", None)],
+            connection_id=connection.id,
+            generation=connection.generation,
+            hub_id=HUB,
+        )
+    assert tenant.log(log_id).phone_number == "+4930123456"
 
 
 @pytest.mark.parametrize(
