@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import math
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
@@ -21,6 +22,7 @@ from shared.hubspot.models import NewNote
 from shared.models import Attempt, Call, Connection, Revocation, SyncLog
 from shared.notes.rendering import render_note
 from shared.replays import requeue_calls
+from worker.handovers import hand_over_calls
 from worker.housekeeping import keep_house
 from worker.reports import TurnEnd
 from worker.resources import Resources
@@ -70,6 +72,7 @@ class Workspace:
             tokens.hub_id,
             None,
             tokens.scopes,
+            self.worker.oauth.client_id,
         )
         with self.worker.database.begin() as session:
             self.connection_id = connections.connect(
@@ -81,6 +84,8 @@ class Workspace:
                     token, row_id=row_id, field=field
                 ),
             )
+
+        hand_over_calls(self.worker, deadline=math.inf)
 
     def disconnect(self) -> None:
         with self.worker.database.begin() as session:
