@@ -38,8 +38,8 @@ OUR_ERRORS: Final = frozenset(
 @blueprint.get("/callback")
 def receive_consent() -> Response:
     work = services()
-    state = request.args.get("state", "").strip()
-    if not state:
+    state = request.args.get("state", "")
+    if not state.strip():
         return _land(_explain_missing_state())
     with work.database.begin() as session:
         authorization = take_state(session, state)
