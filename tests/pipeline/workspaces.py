@@ -57,7 +57,12 @@ class Workspace:
         self.connection_id = ""
 
     def connect(self, hub_id: int | None = None) -> None:
-        """Go through HubSpot's consent page, to the same account again or to another."""
+        """Connect the same account again or another, and let workers hand over what waited."""
+        self.begin_connecting(hub_id)
+        hand_over_calls(self.worker, deadline=math.inf)
+
+    def begin_connecting(self, hub_id: int | None = None) -> None:
+        """Go through HubSpot's consent page: nothing is handed over yet."""
         self.hub_id = hub_id or self.hub_id
         url = self.worker.oauth.authorize_url(state="a-state", code_challenge=CHALLENGE)
         callback = urlsplit(self.sandbox.approve(url, self.hub_id))
@@ -84,8 +89,6 @@ class Workspace:
                     token, row_id=row_id, field=field
                 ),
             )
-
-        hand_over_calls(self.worker, deadline=math.inf)
 
     def disconnect(self) -> None:
         with self.worker.database.begin() as session:
