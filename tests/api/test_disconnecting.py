@@ -2,6 +2,7 @@
 
 import secrets
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 from sqlalchemy import update
 
 from api import connection
+from shared import marks
 from shared.db import Database
 from shared.models import SyncLog
 from tests.api.asking import Asker
@@ -35,7 +37,7 @@ def test_disconnect_answers_once_the_writes_under_way_are_settled(
 ) -> None:
     monkeypatch.setattr(connection, "LONGEST_WAIT_S", 60)
     looked = threading.Semaphore(0)
-    ask = connection.may_write
+    ask = marks.may_write
 
     def look(*args: Any, **tenant: Any) -> bool:
         is_writing = ask(*args, **tenant)
@@ -66,7 +68,7 @@ def test_second_disconnect_waits_too(
     mark(database, asker)
     asker.ask("DELETE", "disconnect")
     asked: list[bool] = []
-    ask = connection.may_write
+    ask = marks.may_write
 
     def look(*args: Any, **tenant: Any) -> bool:
         asked.append(ask(*args, **tenant))
@@ -93,7 +95,7 @@ def test_writes_of_others_are_not_waited_for(
     mark(database, Asker(asker.client))
     add_connection(database, asker, hub_id=secrets.randbelow(10**9))
     waited: list[float] = []
-    monkeypatch.setattr(connection.time, "sleep", waited.append)
+    monkeypatch.setattr(time, "sleep", waited.append)
     assert asker.ask("DELETE", "disconnect").status_code == 200
     wait_for(lambda: asker.status()["state"] == "disconnected")
     assert waited == []

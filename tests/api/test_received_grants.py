@@ -18,7 +18,7 @@ from tests.api.conftest import ClientFactory
 from tests.api.rows import add_log, connection_of
 from tests.api.test_confirmation import decide, grant_in
 
-SKIPPED = {"status": "skipped", "error_code": "not_connected", "error_message": "x"}
+SKIPPED: dict[str, Any] = {"status": "skipped", "error_code": "not_connected", "error_message": "x"}
 MANY = 5_000
 
 
