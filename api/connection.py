@@ -1,8 +1,9 @@
 """The tenant's connection: its status, its settings and its end."""
 
+import time
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Final
 
 import structlog
 from flask import Blueprint, Response
@@ -17,6 +18,7 @@ from api.answers.connection import (
     Counts,
     Disconnected,
 )
+from api.auth import Tenant
 from api.bodies import read_model
 from api.phone_properties import PhoneProperties, warn_of_refused
 from api.policies import MatchPolicy
@@ -30,12 +32,17 @@ from shared.connections import (
     disconnect,
     ensure_connection,
 )
+from shared.marks import WRITE_WITHIN_S, may_write
 from shared.models import Account, Connection
 from shared.phone import validate_region
 from shared.preferences import phone_properties_of, policy_of, region_of
 from shared.tallies import count_calls
 
 log = structlog.get_logger(__name__)
+
+LOOK_EVERY_S: Final = 0.1
+# Longer than a mark is good for.
+LONGEST_WAIT_S: Final = WRITE_WITHIN_S + 1
 
 blueprint = Blueprint("connection", __name__, url_prefix="/api/hubspot")
 guard(blueprint)
@@ -103,8 +110,23 @@ def end_connection() -> Response:
     tenant = current_tenant()
     with services().database.begin() as session:
         has_ended = disconnect(session, user_id=tenant.user_id, workspace_id=tenant.workspace_id)
+    _wait_for_writes(tenant)
     log.info("hubspot_disconnected", was_connected=has_ended, **asdict(tenant))
     return answer(Disconnected())
+
+
+def _wait_for_writes(tenant: Tenant) -> None:
+    """Wait until no create can start any more under a mark from before the disconnect.
+
+    No new mark is made; those that there are lead to their write within seconds, or to none.
+    """
+    until = time.monotonic() + LONGEST_WAIT_S
+    while time.monotonic() < until:
+        with services().database.read() as session:
+            if not may_write(session, user_id=tenant.user_id, workspace_id=tenant.workspace_id):
+                return
+        time.sleep(LOOK_EVERY_S)
+    log.warning("writes_not_settled", **asdict(tenant))
 
 
 def _describe_connection(status: ConnectionStatus, connection: Connection) -> None:

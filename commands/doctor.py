@@ -71,6 +71,8 @@ def _describe(settings: ApiSettings, environ: Mapping[str, str]) -> Iterator[Fin
     """What a person has to know beyond right and wrong."""
     yield Finding("info", f"Your HubSpot app must list this redirect URL: {settings.redirect_uri}")
     explained = {
+        "auto": "another browser than the one that starts connecting, or none that can be told,"
+        " is asked before an account is connected",
         "cookie": "the browser that starts connecting must be the one that ends it",
         "confirm": "a page asks before an account is connected",
     }

@@ -8,7 +8,6 @@ be given as `NAME_FILE` instead, the path of a mounted secret. An empty variable
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from ipaddress import ip_address
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
@@ -35,7 +34,7 @@ __all__ = [
     "find_problems",
 ]
 
-OAuthBinding = Literal["cookie", "confirm"]
+OAuthBinding = Literal["auto", "cookie", "confirm"]
 MatchPolicy = Literal["most_recent", "oldest", "skip"]
 LogLevel = Literal["debug", "info", "warning", "error"]
 LogFormat = Literal["json", "console"]
@@ -226,10 +225,6 @@ def _derive_origins(found: Mapping[str, Any]) -> tuple[str, ...]:
     )
 
 
-def _derive_binding(found: Mapping[str, Any]) -> OAuthBinding:
-    return "cookie" if _is_same_site(found["public_url"], found["dashboard_url"]) else "confirm"
-
-
 @dataclass(frozen=True, kw_only=True, repr=False)
 class ApiSettings(ServiceSettings):
     """What the API uses."""
@@ -271,7 +266,7 @@ class ApiSettings(ServiceSettings):
     ]
     oauth_binding: Annotated[
         OAuthBinding,
-        Setting(values.one_of("cookie", "confirm"), "choose one", default=_derive_binding),
+        Setting(values.one_of("auto", "cookie", "confirm"), "choose one", default="auto"),
     ]
 
     @property
@@ -317,26 +312,3 @@ def find_problems(environ: Mapping[str, str] = os.environ) -> list[Problem]:
 
 def _is_local(url: str) -> bool:
     return urlsplit(url).hostname in values.LOCAL_HOSTS
-
-
-def _is_same_site(one: str, other: str) -> bool:
-    """Tell whether browsers surely send a SameSite cookie between two URLs.
-
-    Without the public-suffix list only the same host and a host's own subdomains are sure;
-    sister domains count as two sites here, and `OAUTH_BINDING` says otherwise where needed.
-    """
-    if urlsplit(one).scheme != urlsplit(other).scheme:
-        return False
-    hosts = (urlsplit(one).hostname or "", urlsplit(other).hostname or "")
-    parent, child = sorted(hosts, key=len)
-    if parent == child:
-        return True
-    return "." in parent and not _is_address(parent) and child.endswith(f".{parent}")
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ip_address(host)
-    except ValueError:
-        return False
-    return True

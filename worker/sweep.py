@@ -3,6 +3,7 @@
 About once a second, in one of the worker processes.
 """
 
+import time
 from typing import Final
 
 import structlog
@@ -13,6 +14,7 @@ from shared.connections import CONNECTED
 from shared.metrics import CLAIMS_EXPIRED, LAST_SWEEP, OUTCOMES, SWEEP_SECONDS
 from shared.reasons import Reason, Status
 from shared.tenants import WaitingTenant, find_waiting_tenants, settle_without_connection
+from worker.handovers import hand_over_calls
 from worker.recurring import Recurring
 from worker.resources import Resources
 
@@ -21,6 +23,8 @@ log = structlog.get_logger(__name__)
 EVERY_S: Final = 1.0
 # A connection that was woken lately is left to that wake-up.
 WAKE_AGAIN_S: Final = 3
+# Connections that wait are woken again in between.
+HANDING_OVER_S: Final = 1.0
 _SWEEP_LOCK: Final = 4_825_303
 
 
@@ -62,6 +66,7 @@ def sweep(resources: Resources, *, is_troubled: bool = False) -> None:
     if settled:
         log.info("calls_settled_without_connection", calls=settled)
     _wake(resources, waiting, is_troubled=is_troubled)
+    hand_over_calls(resources, deadline=time.monotonic() + HANDING_OVER_S)
 
 
 def _wake(resources: Resources, waiting: list[WaitingTenant], *, is_troubled: bool) -> None:

@@ -20,6 +20,7 @@ from shared.access_tokens import ConnectionEndedError, TokenBusyError
 from shared.claims import ClaimedCall, claim_due_calls, count_due_calls, take_back_claim
 from shared.connections import CONNECTED
 from shared.db import patiently
+from shared.handovers import is_parting
 from shared.hubspot.errors import HubSpotError
 from shared.models import Connection
 from shared.queue import WakeUpError
@@ -93,6 +94,8 @@ def _look_for_calls(resources: Resources, connection_id: str) -> _Due | TurnEnd:
         if account.paused_for > 0:
             return TurnEnd.PAUSED
         calls = count_due_calls(session, **_tenant(connection), most=2 * MOST_CALLS)
+        if calls and is_parting(session, connection_id):
+            return TurnEnd.PUT_OFF
     return _Due(connection, account, calls) if calls else TurnEnd.NOTHING_DUE
 
 

@@ -10,7 +10,7 @@ from typing import Final, Literal
 import structlog
 
 from shared import accounts
-from shared.claims import LEASE_S, ClaimedCall, abandon_calls, release_calls
+from shared.claims import ClaimedCall, abandon_calls, release_calls
 from shared.contact_cache import ContactCache
 from shared.db import patiently
 from shared.hubspot.errors import (
@@ -21,7 +21,7 @@ from shared.hubspot.errors import (
     RetryLaterError,
     UnavailableError,
 )
-from shared.marks import LEASE_LEFT_TO_WRITE_S, Mark, mark_calls
+from shared.marks import WRITE_WITHIN_S, Mark, mark_calls
 from shared.metrics import ACCOUNT_PAUSES, LANES, OUTCOMES, WEBHOOK_TO_NOTE_SECONDS
 from shared.models import Connection
 from shared.outcomes import Outcome, record_outcomes
@@ -109,7 +109,7 @@ class Turn:
             OutOfBudgetError: The commit was slow, or this worker was frozen: too little of the
                 lease is left.
         """
-        if time.monotonic() - self._marked_at > LEASE_S - LEASE_LEFT_TO_WRITE_S:
+        if time.monotonic() - self._marked_at > WRITE_WITHIN_S:
             raise OutOfBudgetError
 
     def withdraw(self, calls: Iterable[ClaimedCall]) -> None:

@@ -60,7 +60,7 @@ function showAddress() {
   takeToken();
   const token = findToken() ?? "";
   document.getElementById("tenant").textContent = describeTenant(token);
-  component.tokenProvider = () => token;
+  component.tokenProvider = token ? () => token : null;
   component.setAttribute("filters", readFragment().toString());
 }
 

@@ -52,7 +52,10 @@ OPERATIONS = (
         ),
         status=302,
         media_type=None,
-        page="In `confirm` binding: asks whether this account goes to this workspace.",
+        page=(
+            "Asks whether this account goes to this workspace, unless the browser brings the cookie"
+            " of `initiate` (see `OAUTH_BINDING`)."
+        ),
         headers={"Location": "The page, with the outcome in its query."},
         parameters={
             "code": "By HubSpot.",

@@ -1,7 +1,7 @@
 """The tables, as typed SQLAlchemy models; what each column is for, and what Postgres refuses."""
 
 from shared.models.base import Base
-from shared.models.connections import Account, Connection, Quota
+from shared.models.connections import Account, Connection, Handover, Quota
 from shared.models.doubts import LateWrite, SurplusNote
 from shared.models.grants import OAuthState, PendingGrant, Revocation
 from shared.models.pruning import PrunedCall, PruningKey
@@ -16,6 +16,7 @@ __all__ = [
     "Connection",
     "DailyLatency",
     "DailyTally",
+    "Handover",
     "LateWrite",
     "Latency",
     "OAuthState",

@@ -12,7 +12,7 @@ from local.databases import PROJECT
 from local.engines import Engine, start_valkey
 from local.hubspot.app import create_app
 from local.hubspot.client import SandboxControl
-from local.hubspot.config import OAuthApp
+from local.hubspot.config import OAuthApp, SandboxConfig
 from local.hubspot.server import run_in_thread
 from local.processes import Command, Process
 from shared.settings import WorkerSettings
@@ -23,6 +23,7 @@ from tests.pipeline.workspaces import Workspace
 from worker.resources import Resources, open_resources
 
 APP = OAuthApp()
+OTHER_APP = OAuthApp("another-client-id", "another-client-secret")
 
 
 @pytest.fixture(scope="session")
@@ -39,7 +40,7 @@ def clock() -> Clock:
 
 @pytest.fixture(scope="session")
 def sandbox_url(clock: Clock) -> Iterator[str]:
-    with run_in_thread(create_app(now=clock)) as server:
+    with run_in_thread(create_app(SandboxConfig(apps=(APP, OTHER_APP)), now=clock)) as server:
         yield server.url
 
 

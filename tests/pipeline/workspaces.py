@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import html
+import math
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
@@ -22,6 +23,7 @@ from shared.hubspot.models import NewNote
 from shared.models import Attempt, Call, Connection, Revocation, SyncLog
 from shared.notes.rendering import render_note
 from shared.replays import requeue_calls
+from worker.handovers import hand_over_calls
 from worker.housekeeping import keep_house
 from worker.reports import TurnEnd
 from worker.resources import Resources
@@ -58,7 +60,12 @@ class Workspace:
         self.said: dict[str, dict[str, Any]] = {}
 
     def connect(self, hub_id: int | None = None) -> None:
-        """Go through HubSpot's consent page, to the same account again or to another."""
+        """Connect the same account again or another, and let workers hand over what waited."""
+        self.begin_connecting(hub_id)
+        hand_over_calls(self.worker, deadline=math.inf)
+
+    def begin_connecting(self, hub_id: int | None = None) -> None:
+        """Go through HubSpot's consent page: nothing is handed over yet."""
         self.hub_id = hub_id or self.hub_id
         url = self.worker.oauth.authorize_url(state="a-state", code_challenge=CHALLENGE)
         callback = urlsplit(self.sandbox.approve(url, self.hub_id))
@@ -73,6 +80,7 @@ class Workspace:
             tokens.hub_id,
             None,
             tokens.scopes,
+            self.worker.oauth.client_id,
         )
         with self.worker.database.begin() as session:
             self.connection_id = connections.connect(

@@ -13,6 +13,7 @@ from shared.calls import NewCall, store_calls
 from shared.claims import ClaimedCall, claim_due_calls, release_calls, return_expired_claims
 from shared.connections import Grant
 from shared.db import Database
+from shared.handovers import PAGE, MovedPage, move_page
 from shared.marks import Mark, mark_calls
 from shared.models import Attempt, Connection, LateWrite, SurplusNote, SyncLog
 from shared.outcomes import Outcome, record_outcomes
@@ -97,11 +98,29 @@ class Tenant:
             return frozenset(record_outcomes(session, outcomes, started_at=STARTED_AT))
 
     def connect(self, wanted: Grant | None = None) -> Connection:
+        """Connect, and let workers hand over what waited."""
+        connection = self.begin_connecting(wanted)
+        self.hand_over()
+        return connection
+
+    def begin_connecting(self, wanted: Grant | None = None) -> Connection:
+        """Connect: nothing is handed over yet."""
         with self.database.begin() as session:
             connection_id = connections.connect(
                 session, **self.identity, grant=wanted or grant(), encrypt=encrypt
             )
             return session.get_one(Connection, connection_id)
+
+    def hand_over(self, *, most: int | None = None, size: int = PAGE) -> list[MovedPage]:
+        """Move pages, by default until none is left."""
+        pages: list[MovedPage] = []
+        while most is None or len(pages) < most:
+            with self.database.begin() as session:
+                page = move_page(session, size=size)
+            if page is None:
+                break
+            pages.append(page)
+        return pages
 
     def disconnect(self) -> bool:
         with self.database.begin() as session:

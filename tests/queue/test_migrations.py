@@ -80,6 +80,39 @@ def test_latencies_of_calls_that_were_there_before_are_counted(url: str, config:
         assert rows.fetchall() == [(datetime(2026, 11, 22, 10, tzinfo=UTC), 43, 5)]
 
 
+def test_handovers_under_way_are_finished_before_their_table_goes(url: str, config: Config) -> None:
+    command.upgrade(config, "0010")
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("""
+            INSERT INTO hubspot_oauth_tokens (id, user_id, workspace_id, state, hub_id,
+                access_token, refresh_token, expires_at)
+            VALUES ('hc_1', 'user', 'ws', 'connected', 202, 'a', 'r', now());
+            INSERT INTO hubspot_sync_logs (id, user_id, workspace_id, call_id, status, error_code,
+                error_message, hub_id, next_attempt_at, created_at)
+            VALUES ('hs_1', 'user', 'ws', '1', 'pending', NULL, NULL, NULL, now(),
+                    now() - '2 h'::interval),
+                   ('hs_2', 'user', 'ws', '2', 'pending', NULL, NULL, NULL, now(), now()),
+                   ('hs_3', 'user', 'ws', '3', 'skipped', 'not_connected', 'x', 202, NULL, now()),
+                   ('hs_4', 'user', 'ws', '4', 'skipped', 'not_connected', 'x', 303, NULL, now());
+            INSERT INTO hubspot_handovers (connection_id, kind, hub_id, error_code, before)
+            VALUES ('hc_1', 'part', 101, NULL, now() - '1 h'::interval),
+                   ('hc_1', 'requeue', 202, 'not_connected', now() + '1 h'::interval);
+            INSERT INTO hubspot_revocations (id, bound_to, hub_id, access_token, refresh_token,
+                token_expires_at)
+            VALUES ('hr_1', 'hg_1', NULL, 'a', 'r', now())
+        """)
+        command.downgrade(config, "0010-1")
+        rows = connection.execute("SELECT status, hub_id FROM hubspot_sync_logs ORDER BY id")
+        assert rows.fetchall() == [
+            ("skipped", 101),
+            ("pending", None),
+            ("pending", 202),
+            ("skipped", 303),
+        ]
+    command.upgrade(config, "head")
+    command.check(config)
+
+
 def test_migration_that_would_make_webhooks_wait_gives_up_and_may_be_run_again(
     url: str, config: Config
 ) -> None:

@@ -10,6 +10,7 @@ from shared import connections
 from shared.connections import Grant
 from shared.crypto import TokenCipher, UndecryptableError
 from shared.db import Database
+from shared.hubspot.models import TokenGrant
 from shared.models import Connection, PendingGrant, Revocation
 from shared.oauth_states import Authorization
 from shared.pending_grants import store_pending_grant
@@ -53,7 +54,8 @@ class Vault:
             store_pending_grant(
                 session,
                 authorization,
-                grant(name),
+                TokenGrant(grant(name).access_token, None, 1800, None, grant(name).scopes),
+                grant(name).refresh_token,
                 lambda plaintext, row_id, field: cipher.encrypt(
                     plaintext, row_id=row_id, field=field
                 ),

@@ -35,7 +35,7 @@ def test_defaults_follow_from_what_is_required() -> None:
     )
     assert loaded.dashboard_url == "https://calls.example.com/"
     assert loaded.allowed_origins == ("https://calls.example.com",)
-    assert loaded.oauth_binding == "cookie"
+    assert loaded.oauth_binding == "auto"
     assert loaded.default_region == "US"
     assert loaded.match_policy == "most_recent"
     assert loaded.payload_retention_days == 30
@@ -141,27 +141,9 @@ def test_exactly_one_way_to_verify_dashboard_tokens_is_needed() -> None:
     assert names_at_fault(make_environ(JWT_SECRET=" ")) == ["JWT_SECRET or JWT_JWKS_URL"]
 
 
-@pytest.mark.parametrize(
-    ("public_url", "dashboard_url", "binding"),
-    [
-        ("https://calls.example.com", "https://calls.example.com:8443/page", "cookie"),
-        ("https://calls.example.com", "https://app.calls.example.com/", "cookie"),
-        ("https://api.example.com", "https://example.com/", "cookie"),
-        ("http://localhost:8000", "http://localhost:3000/", "cookie"),
-        ("https://calls.example.com", "https://app.example.com/", "confirm"),
-        ("https://calls.example.com", "https://evilcalls.example.com/", "confirm"),
-        ("http://localhost:8000", "http://127.0.0.1:8000/", "confirm"),
-        ("https://localhost:8000", "http://localhost:8000/", "confirm"),
-        ("https://1.0.0.1", "https://9.1.0.0.1/", "confirm"),
-    ],
-)
-def test_cookie_binds_only_where_browsers_surely_send_it(
-    public_url: str, dashboard_url: str, binding: str
-) -> None:
-    environ = make_environ(PUBLIC_URL=public_url, DASHBOARD_URL=dashboard_url)
-    assert ApiSettings.load(environ).oauth_binding == binding
-    chosen = ApiSettings.load({**environ, "OAUTH_BINDING": "confirm"})
-    assert chosen.oauth_binding == "confirm"
+@pytest.mark.parametrize("binding", ["auto", "cookie", "confirm"])
+def test_binding_is_chosen_for_the_deployment(binding: str) -> None:
+    assert ApiSettings.load(make_environ(OAUTH_BINDING=binding)).oauth_binding == binding
 
 
 def test_allowed_origins_default_to_those_of_both_pages() -> None:

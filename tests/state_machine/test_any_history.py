@@ -190,6 +190,7 @@ class AnyHistory(RuleBasedStateMachine):
         elif change is Change.REFUSAL_TAKEN_BACK:
             with self.tenant.database.begin() as session:
                 connections.restore(session, [connection.id])
+            self.tenant.hand_over()
         else:
             self.connect(0 if change is Change.CONNECT else 1)
 
