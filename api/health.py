@@ -12,7 +12,7 @@ from shared.exposition import render_metrics
 blueprint = Blueprint("health", __name__)
 
 # The oldest schema this build can work with; as numbered in alembic/versions.
-REQUIRED_REVISION = "0006"
+REQUIRED_REVISION = "0008"
 
 
 @blueprint.get("/healthz")

@@ -21,6 +21,7 @@ from shared.accounts import AccountState, load_account
 from shared.hubspot.models import Contact
 from shared.matching.hits import Ambiguous, Match, NoMatch
 from shared.models import Connection
+from shared.notes.bounds import fit_to_note
 from shared.notes.rendering import render_note
 from shared.phone import MAX_TEXT, PhoneError, PhoneNumber, WithheldNumberError, parse_phone
 from shared.previews import MatchPreview, PreviewSearcher, preview_match
@@ -127,4 +128,5 @@ def _render_note(order: PreviewOrder) -> str:
     call = order.call
     if not (call.phone_number or call.from_number or call.to_number):
         call = call.model_copy(update={"phone_number": order.phone_number})
-    return render_note(call.details_as(CALL_ID), log_id=LOG_ID)
+    details, _ = fit_to_note(call.details_as(CALL_ID))
+    return render_note(details, log_id=LOG_ID)

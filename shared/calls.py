@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, text
 from sqlalchemy.orm import Session
 
+from shared.call_details import FieldWarning
 from shared.ids import new_log_id
 
 LIVE_LANE = 0
@@ -24,6 +25,7 @@ class NewCall:
         call_id: The producer's id; with user and workspace it is the call's identity.
         phone_number: The customer's number as given, None when withheld.
         payload: What the note is written from.
+        warnings: What could not be taken over from the producer's fields.
     """
 
     user_id: str
@@ -31,6 +33,7 @@ class NewCall:
     call_id: str
     phone_number: str | None
     payload: Mapping[str, Any]
+    warnings: tuple[FieldWarning, ...] = ()
 
     @property
     def identity(self) -> tuple[str, str, str]:
@@ -63,10 +66,11 @@ _STORE = text("""
     WITH given AS (
         SELECT * FROM json_to_recordset(CAST(:calls AS json)) AS given (
             place int, id text, user_id text, workspace_id text, call_id text,
-            phone_number text, payload jsonb)
+            phone_number text, payload jsonb, warnings jsonb)
     ), new_log AS (
-        INSERT INTO hubspot_sync_logs (id, user_id, workspace_id, call_id, phone_number, lane)
-        SELECT id, user_id, workspace_id, call_id, phone_number, :lane FROM given
+        INSERT INTO hubspot_sync_logs
+            (id, user_id, workspace_id, call_id, phone_number, lane, warnings)
+        SELECT id, user_id, workspace_id, call_id, phone_number, :lane, warnings FROM given
         ORDER BY user_id, workspace_id, call_id, place
         ON CONFLICT (user_id, workspace_id, call_id) DO NOTHING
         RETURNING id, user_id, workspace_id
@@ -104,7 +108,12 @@ def store_calls(
         What became of each call, in the order given.
     """
     given = [
-        {"place": place, "id": new_log_id(), **{name: getattr(call, name) for name in _FIELDS}}
+        {
+            "place": place,
+            "id": new_log_id(),
+            **{name: getattr(call, name) for name in _FIELDS},
+            "warnings": [each._asdict() for each in call.warnings] or None,
+        }
         for place, call in enumerate(calls)
     ]
     document = json.dumps(given, ensure_ascii=False)
