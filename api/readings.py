@@ -177,12 +177,12 @@ def choose_value(value: Any, *, is_number: bool = False) -> Reading:
     """One of the values that a name was given with; raises UnreadableError."""
     if not isinstance(value, Repeated):
         return Reading(value)
-    different = [each for each in value if each != value[-1] and not is_nothing(each)]
-    if not different:
-        return Reading(value[-1])
+    said = [each for each in value if not is_nothing(each)]
+    if not said or all(each == said[0] for each in said):
+        return Reading(said[0] if said else None)
     if is_number:
         raise UnreadableError("is given more than once, differently: it was left out")
-    return Reading(value[-1], "is given more than once: the last value counts")
+    return Reading(said[-1], "is given more than once: the last value counts")
 
 
 def _spell_number(number: float) -> str:

@@ -88,7 +88,7 @@ def _read_turns(items: list[Any]) -> Reading:
         return Reading(turns)
     if not turns:
         raise UnreadableError("holds nothing that can be read as speaker and text: it was left out")
-    return Reading(turns, f"has {left_out:,} entries without a text: they were left out")
+    return Reading(turns, f"has entries without a text: they were left out ({left_out:,})")
 
 
 def _read_turn(item: Any) -> list[dict[str, str]] | None:

@@ -30,8 +30,10 @@ def parse_event(body: bytes) -> dict[str, Any]:
     digits become floats that are not finite; what is nested too deeply becomes null. Each is for
     the field's reader to judge.
     """
+    body = body.removeprefix(BYTE_ORDER_MARK)
+    if b"\0" in body[:4]:  # as UTF-16 and UTF-32 begin
+        raise InvalidRequestError.of("body", NOT_UTF_8)
     try:
-        body = body.removeprefix(BYTE_ORDER_MARK)
         text = body.decode()
     except UnicodeDecodeError as error:
         raise InvalidRequestError.of("body", NOT_UTF_8) from error

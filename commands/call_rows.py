@@ -68,7 +68,8 @@ class CallRows:
         Raises:
             HeaderError: The file is empty, or its header names too little or something twice.
         """
-        lines = _read_lines(file)
+        # Held, because a wrapper that nobody holds closes the file.
+        self._lines = lines = _read_lines(file)
         csv.field_size_limit(MAX_BODY_BYTES)
         self._defaults = defaults
         delimiter, first, skipped = _find_header(lines)
