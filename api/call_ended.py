@@ -249,7 +249,7 @@ def _read_field(value: Any, reader: Reader, *, is_number: bool) -> Reading:
 def _cut_name(read: Reader) -> Reader:
     def read_name(value: Any) -> Reading:
         reading = read(value)
-        if len(reading.value) <= MAX_NAME:
+        if not reading.value or len(reading.value) <= MAX_NAME:
             return reading
         return Reading(reading.value[:MAX_NAME], f"was cut to {MAX_NAME:,} characters")
 
