@@ -23,6 +23,7 @@ from shared.hubspot.models import Contact
 from shared.matching.hits import Ambiguous, Match, NoMatch
 from shared.matching.search_plan import CALCULATED_BY_RAW
 from shared.models import Connection
+from shared.notes.bounds import fit_to_note
 from shared.notes.rendering import render_note
 from shared.phone import MAX_TEXT, PhoneError, PhoneNumber, WithheldNumberError, parse_phone
 from shared.preferences import phone_properties_of, region_of, scope_of
@@ -134,4 +135,5 @@ def _render_note(order: PreviewOrder) -> str:
     call = order.call
     if not (call.phone_number or call.from_number or call.to_number):
         call = call.model_copy(update={"phone_number": order.phone_number})
-    return render_note(call.details_as(CALL_ID), log_id=LOG_ID)
+    details, _ = fit_to_note(call.details_as(CALL_ID))
+    return render_note(details, log_id=LOG_ID)

@@ -8,7 +8,15 @@ from flask import Blueprint, Response, request
 from sqlalchemy.orm import Session
 
 from api.answers.base import answer, answer_if_changed
-from api.answers.sync_log import LogAttempt, LogDetail, LogEntry, LogNote, LogPage, Requeued
+from api.answers.sync_log import (
+    IntakeWarning,
+    LogAttempt,
+    LogDetail,
+    LogEntry,
+    LogNote,
+    LogPage,
+    Requeued,
+)
 from api.auth import Tenant
 from api.bodies import read_model
 from api.contact_pages import contact_url
@@ -77,6 +85,7 @@ def show_log(log_id: str) -> Response:
             log=LogEntry.model_validate(entry),
             attempts=[LogAttempt.model_validate(each) for each in attempts],
             contact_url=_contact_url(entry, connection),
+            warnings=[IntakeWarning.model_validate(each) for each in entry.warnings or ()],
             note=_describe_note(entry, contents),
         )
     )

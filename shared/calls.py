@@ -8,6 +8,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, text
 from sqlalchemy.orm import Session
 
+from shared.call_details import FieldWarning
 from shared.ids import new_log_id
 
 LIVE_LANE = 0
@@ -28,12 +29,14 @@ class NewCall:
         payload: What the note is written from.
         document: The payload as JSON in UTF-8, the form in which calls wait: parsed, a transcript
             takes ten times its bytes.
+        warnings: What could not be taken over from the producer's fields.
     """
 
     user_id: str
     workspace_id: str
     call_id: str
     phone_number: str | None
+    warnings: tuple[FieldWarning, ...] = ()
     payload: InitVar[Mapping[str, Any]]
     document: bytes = field(init=False, repr=False)
 
@@ -84,10 +87,11 @@ _STORE = text(f"""
     WITH given AS (
         SELECT * FROM json_to_recordset(CAST(:calls AS json)) AS given (
             place int, id text, user_id text, workspace_id text, call_id text,
-            phone_number text, payload jsonb)
+            phone_number text, payload jsonb, warnings jsonb)
     ), new_log AS (
-        INSERT INTO hubspot_sync_logs (id, user_id, workspace_id, call_id, phone_number, lane)
-        SELECT id, user_id, workspace_id, call_id, phone_number, :lane FROM given
+        INSERT INTO hubspot_sync_logs
+            (id, user_id, workspace_id, call_id, phone_number, lane, warnings)
+        SELECT id, user_id, workspace_id, call_id, phone_number, :lane, warnings FROM given
         WHERE NOT EXISTS (SELECT FROM hubspot_pruned_calls pruned
                           WHERE pruned.identity_hash = {IDENTITY_HASH.format("given")} OFFSET 0)
         ORDER BY place
@@ -154,6 +158,7 @@ def _documents(calls: Sequence[NewCall], ids: Sequence[str]) -> Iterator[str]:
     in_order = sorted(zip(calls, ids, strict=True), key=lambda each: each[0].identity)
     for place, (call, log_id) in enumerate(in_order):
         row = {"place": place, "id": log_id} | {name: getattr(call, name) for name in _FIELDS}
+        row["warnings"] = [each._asdict() for each in call.warnings] or None
         if parts and size + len(call.document) > MAX_STATEMENT_BYTES:
             yield _join(parts)
             parts, size = [], 0

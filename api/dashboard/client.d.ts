@@ -86,7 +86,12 @@ export interface AuthorizationStarted {
   authUrl: string;
 }
 
-/** What is known of a call beside whose it is; all of it may be absent or null. */
+/**
+ * What is known of a call beside whose it is; all of it may be absent or null.
+ *
+ * A webhook's fields of another kind are read where they can be read (`"67"` is 67), else left out
+ * and named in `warnings`; what is longer than a note is cut.
+ */
 export interface CallFields {
   /** The customer's number in any spelling; absent or `anonymous` when withheld. */
   phone_number?: string | null;
@@ -187,6 +192,14 @@ export interface FieldProblem {
   message: string;
 }
 
+/** What was left out of a call, cut or guessed. */
+export interface IntakeWarning {
+  /** The call's field, such as `duration_seconds`. */
+  field: string;
+  /** What was done, as it goes on from the field's name; never what the field held. */
+  message: string;
+}
+
 /** One try of the call. */
 export interface LogAttempt {
   /** In epoch milliseconds. */
@@ -213,6 +226,8 @@ export interface LogDetail {
   attempts: Array<LogAttempt>;
   /** The contact's page in HubSpot. */
   contact_url: string | null;
+  /** What of the first delivery was left out, cut or guessed; empty if nothing was. */
+  warnings: Array<IntakeWarning>;
   /** Null once the call's contents are deleted. */
   note: LogNote | null;
 }

@@ -15,6 +15,7 @@ from api.operations.samples import (
     NOTE_HTML,
     SKIPPED,
     SYNCED,
+    WARNING,
 )
 from api.statistics import StatisticsQuery
 from shared.periods import Step
@@ -66,9 +67,12 @@ READING = (
                 log=SYNCED,
                 attempts=[ATTEMPT],
                 contact_url=CONTACT_URL,
+                warnings=[WARNING],
                 note=LogNote(html=NOTE_HTML, written=True),
             ),
-            "without contents": LogDetail(log=SYNCED, attempts=[], contact_url=None, note=None),
+            "without contents": LogDetail(
+                log=SYNCED, attempts=[], contact_url=None, warnings=[], note=None
+            ),
         },
         failures=(MISSING, *DASHBOARD),
         security="bearer",

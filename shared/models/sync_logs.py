@@ -38,6 +38,8 @@ class SyncLog(Base):
     error_code: Mapped[str | None] = mapped_column(Text)
     error_message: Mapped[str | None] = mapped_column(Text)
     phone_number: Mapped[str | None] = mapped_column(Text)
+    # What could not be taken over from the first delivery, as [{"field", "message"}]; no contents.
+    warnings: Mapped[list[dict[str, str]] | None] = mapped_column(JSONB(none_as_null=True))
     attempts: Mapped[int] = mapped_column(Integer, server_default="0")
     next_attempt_at: Mapped[datetime | None] = mapped_column(Moment, server_default=func.now())
     lane: Mapped[int] = mapped_column(SmallInteger, server_default="0")

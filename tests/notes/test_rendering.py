@@ -145,8 +145,10 @@ def test_duration_that_is_not_given_follows_from_start_and_end() -> None:
         "javascript:alert(1)",
         "https://",
         "https://hubspot.com@evil.example/a.wav",
-        "https://media.example.com/a b.wav",
-        'https://media.example.com/"onclick="alert(1)',
+        "HTTP://media.example.com/a.wav",
+        "https://media.example.com/a\nb.wav",
+        "https://media example.com/a.wav",
+        "https://media.example.com|evil.example/a.wav",
         "https://media.example.com\\@evil.example",
         "https://media.example.com:port/",
         "https://[media.example.com/",
@@ -159,6 +161,29 @@ def test_a_recording_that_is_no_clean_https_link_is_left_out(url: str) -> None:
     note = read_note(render_note(replace(CALL, recording_url=url), log_id=LOG_ID))
     assert "a" not in dict(note.tags)
     assert "Recording" not in note.text
+
+
+@pytest.mark.parametrize(
+    ("given_url", "linked"),
+    [
+        ("https://h.example/a b.wav", "https://h.example/a%20b.wav"),
+        (" https://h.example/it's.wav ", "https://h.example/it%27s.wav"),
+        ("https://h.example/a|b/{id}.wav", "https://h.example/a%7Cb/%7Bid%7D.wav"),
+        ("https://h.example/grüße.wav?n=ä&x=1#t=1", None),
+        ("https://h.example/100%/a%20b.wav", "https://h.example/100%25/a%20b.wav"),
+        ('https://h.example/"onclick="alert(1)', "https://h.example/%22onclick=%22alert(1)"),
+        ("https://h.example/<b>\\^`[x]", "https://h.example/%3Cb%3E%5C%5E%60%5Bx%5D"),
+        ("HTTPS://H.Example:8443/A", "https://h.example:8443/A"),
+        ("https://bücher.example/a", "https://xn--bcher-kva.example/a"),
+        ("https://h.example?a=b c", "https://h.example?a=b%20c"),
+    ],
+)
+def test_recording_link_that_is_only_unescaped_is_escaped(
+    given_url: str, linked: str | None
+) -> None:
+    body = render_note(replace(CALL, recording_url=given_url), log_id=LOG_ID)
+    found = dict(read_note(body).tags)["a"]["href"]
+    assert found == (linked or "https://h.example/gr%C3%BC%C3%9Fe.wav?n=%C3%A4&x=1#t=1")
 
 
 @settings(deadline=None)

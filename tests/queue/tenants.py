@@ -58,7 +58,8 @@ class Tenant:
                     session,
                     [
                         NewCall(
-                            **self.identity,
+                            user_id=self.identity["user_id"],
+                            workspace_id=self.identity["workspace_id"],
                             call_id=f"call_{uuid4().hex}",
                             phone_number="+12025550123",
                             payload=dict(payload),

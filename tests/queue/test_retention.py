@@ -263,7 +263,13 @@ def test_new_and_pruned_calls_of_one_batch_are_told_apart(tenant: Tenant) -> Non
     tenant.change(known, created_at=OLD, **ENDED)
     prune_all(tenant)
     calls = [
-        NewCall(**tenant.identity, call_id=f"call_{number}", phone_number=None, payload={})
+        NewCall(
+            user_id=tenant.user_id,
+            workspace_id=tenant.workspace_id,
+            call_id=f"call_{number}",
+            phone_number=None,
+            payload={},
+        )
         for number in (5, 2, 4, 0, 5)
     ]
     with tenant.database.begin() as session:

@@ -31,6 +31,23 @@ export const REASONS = {
   payload_expired: "Contents deleted",
 };
 
+// What people call the fields of a call.
+const FIELDS = {
+  phone_number: "The phone number",
+  direction: "The direction",
+  from_number: "The number that called",
+  to_number: "The number that was called",
+  started_at: "The start of the call",
+  ended_at: "The end of the call",
+  duration_seconds: "The duration",
+  summary: "The summary",
+  recording_url: "The recording's link",
+  transcript: "The transcript",
+  agent_name: "The agent's name",
+  outcome: "The outcome",
+  structured_data: "The details",
+};
+
 export const RETRYABLE = ["error", "skipped"];
 
 const SENTENCES = {
@@ -82,6 +99,10 @@ export function tellOutcomeText(log, now = Date.now()) {
     .map((part) => (typeof part === "string" ? part : part.textContent))
     .join("");
 }
+
+/** What was left out of a call, cut or guessed when it came in, as a sentence. */
+export const tellWarning = ({ field, message }) =>
+  endSentence(`${FIELDS[field] ?? field} ${message}`);
 
 /** Who called, as a title: a number in groups, or that there is none. */
 export function nameCaller(log) {
