@@ -76,7 +76,7 @@ def _is_our_own_page(settings: ApiSettings) -> bool:
     if request.headers.get("Origin", own) != own:
         return False
     return_to = request.args.get("return_to")
-    return return_to is not None and origin(return_to) == own
+    return bool(return_to) and origin(return_to) == own
 
 
 def browser_cookie(settings: ApiSettings) -> str:

@@ -219,7 +219,7 @@ NOT_READY: Final = Failing(
         _problem("postgres_away", "Postgres does not answer within a second."),
         _problem(
             "schema_too_old",
-            "The schema is at revision 0001, older than 0006. Run: alembic upgrade head",
+            "The schema is at revision 0001, older than 0010. Run: alembic upgrade head",
         ),
     ),
     retries_after=True,

@@ -23,7 +23,7 @@ OPERATIONS = (
         summary="Whether requests can be served",
         description="Redis may be degraded: calls are stored, and synced later.",
         answer=Ready,
-        answered={"ready": Ready(schema_revision="0006", redis="ok")},
+        answered={"ready": Ready(schema_revision="0010", redis="ok")},
         failures=(NOT_READY,),
     ),
     Operation(
