@@ -75,8 +75,8 @@ def _is_our_own_page(settings: ApiSettings) -> bool:
         return site == "same-origin"
     if request.headers.get("Origin", own) != own:
         return False
-    return_to = request.args.get("return_to")
-    return return_to is not None and origin(return_to) == own
+    return_to = request.args.get("return_to", "")
+    return return_to != "" and origin(return_to) == own
 
 
 def browser_cookie(settings: ApiSettings) -> str:

@@ -34,6 +34,6 @@ def hand_over_calls(resources: Resources, *, deadline: float) -> int:
                 calls=page.moved,
             )
         # Calls are due now, or nothing keeps those that are from being claimed any more.
-        if page.moved or page.is_last:
+        if page.is_last if page.kind == "part" else page.moved:
             resources.wake_ups.wake(page.connection_id)
     return moved

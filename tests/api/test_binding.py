@@ -109,6 +109,11 @@ def test_our_own_page_always_asks(
     assert landing(decide(asker, grant_in(page)))["hubspot"] == "connected"
 
 
+def test_empty_return_to_is_none(asker: Asker, sandbox: SandboxControl, hub_id: int) -> None:
+    url = initiate(asker, {}, return_to="")
+    assert landing(asker.visit(sandbox.approve(url, hub_id)))["hubspot"] == "connected"
+
+
 def test_our_own_page_needs_the_cookie_too_where_one_is_needed(
     make_client: ClientFactory, sandbox: SandboxControl, hub_id: int
 ) -> None:
