@@ -83,7 +83,8 @@ def read_customers_end(payload: Mapping[str, Any]) -> str | None:
     """
     ends = payload.get("from_number"), payload.get("to_number")
     direction = payload.get("direction")
-    if read_direction(direction) is None and any(map(_is_sent, ends)):
+    is_withheld = bool((payload.get("phone_number") or "").strip())  # or it were the customer's
+    if read_direction(direction) is None and not is_withheld and any(map(_is_sent, ends)):
         raise UnknownDirectionError(
             "The call does not say whether it was inbound or outbound, so it is not known which"
             " number is the customer's. Send phone_number, or inbound or outbound as direction."

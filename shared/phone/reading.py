@@ -106,7 +106,9 @@ def _choose(content: Content, region: str) -> tuple[PhoneNumber, ...]:
 
     Raises InvalidNumberError if the text holds the numbers of several people.
     """
-    several = _read_each(content.runs, region, may_guess=content.is_bare)
+    # Without a region nothing is known of whose rules a guess would have to obey.
+    may_guess = content.is_bare and region != NO_REGION
+    several = _read_each(content.runs, region, may_guess=may_guess)
     with_plus = [each for each in several if each[0].has_plus]
     if len(with_plus) == 1 and all(run.has_plus or run.follows_word for run, _ in several):
         return with_plus[0][1]  # what begins at the one plus is the number, a word's digits are not

@@ -105,11 +105,19 @@ def _say(run: Run, region: str) -> Iterator[Reading]:
             yield own
             return
     whole = _say_domestic(run, region)
-    competes = run.follows_word or (whole is not None and whole.assigned is not None)
+    competes = run.follows_word or (whole is not None and not _is_grouped_so(whole, run))
     apart = [each for each in _say_apart(run, region) if each.assigned] if competes else []
     if whole and not (apart and _blanks_decide(run, region)):
         yield whole
     yield from apart
+
+
+def _is_grouped_so(reading: Reading, run: Run) -> bool:
+    """Whether there is nothing to doubt: it is nobody's, or begins as its country writes it."""
+    if reading.assigned is None or len(run.groups) == 1:
+        return True
+    written = phonenumbers.format_number(reading.number, PhoneNumberFormat.NATIONAL)
+    return Run(written).groups[0] == run.groups[0]
 
 
 def _say_domestic(run: Run, region: str) -> Reading | None:
@@ -157,18 +165,28 @@ def _guess(run: Run, region: str) -> Iterator[Reading]:
         return
     digits = run.digits
     for prefix in _INTERNATIONAL_PREFIXES:
-        if digits.startswith(prefix) and len(run.groups[0]) >= len(prefix):
-            yield from _say_international("+" + digits)
+        if digits.startswith(prefix):
+            abroad = _say_international("+" + digits)
+            yield from (each for each in abroad if _fits_prefix(run, prefix, each))
             break
     if len(digits) >= _LEAST_DIGITS_WITH_CODE and (missing_plus := _read_with_code(run)):
-        yield missing_plus
+        code = str(missing_plus.number.country_code)
+        if len(run.groups) == 1 or run.groups[0] == code:
+            yield missing_plus
     yield from _drop_outside_line(run, region)
-    if found := _parse("0" + digits, region):
+    if not digits.startswith("0") and (found := _parse("0" + digits, region)):
         yield Reading(found, names_country=False)
 
 
+def _fits_prefix(run: Run, prefix: str, reading: Reading) -> bool:
+    """Whether the blanks fit a foreign prefix: 011 15 2345 6789 is dialled in Buenos Aires."""
+    first, *others = run.groups
+    code = str(reading.number.country_code)
+    return first.startswith(prefix + code) or (first == prefix and others[:1] == [code])
+
+
 def _read_with_code(run: Run) -> Reading | None:
-    """Read it as if a plus sign stood in front: nobody writes a country code in two groups."""
+    """Read it as if a plus sign stood in front; nobody writes a country code in two groups."""
     found = _parse(f"+{run.digits}", NO_REGION)
     if found is None or len(run.groups[0]) < len(str(found.country_code)):
         return None

@@ -100,6 +100,11 @@ _FORMER_TRUNKS: Final = {52: (("01", "044", "045"), 10)}
 # out again: today's have none. The metadata still lists them.
 _VOID: Final = frozenset({241})
 
+# Where a zero before the area is dialled within the country, and the library keeps it before
+# numbers that have become too short.
+_TRUNK_ZERO: Final = frozenset({84, 234})
+
+_LONGEST_PREFIX: Final = 5
 _Prefixes = dict[tuple[int, int], dict[str, str]]
 
 
@@ -122,7 +127,10 @@ def modern_form(code: int, national: str) -> str | None:
     for trunk in trunks:
         if len(national) == len(trunk) + rest and national.startswith(trunk):
             return national.removeprefix(trunk)
-    return _swap(_NOW, code, national)
+    modern = _swap(_NOW, code, national)
+    if modern is None and code in _TRUNK_ZERO and national.startswith("0"):
+        return _swap(_NOW, code, national[1:])
+    return modern
 
 
 def earlier_form(code: int, national: str) -> str | None:
@@ -139,7 +147,7 @@ def _swap(index: _Prefixes, code: int, national: str) -> str | None:
     prefixes = index.get((code, len(national)))
     if prefixes is None:
         return None
-    for length in range(4, -1, -1):
+    for length in range(_LONGEST_PREFIX, -1, -1):
         other = prefixes.get(national[:length])
         if other is not None:
             return other + national[length:]

@@ -20,6 +20,7 @@ from tests.api.asking import (
 )
 
 URL = "/api/webhooks/call-ended"
+CUSTOMER = "+12025550123"
 
 
 def stored_log(database: Database, log_id: str) -> SyncLog:
@@ -206,6 +207,20 @@ def test_largest_ids_are_stored(asker: Asker, database: Database) -> None:
         ({"direction": "inbound", "to_number": "+12025550100"}, None),
         ({"direction": "inbound", "from_number": "restricted"}, None),
         ({"from_number": "+12025550123"}, None),
+        ({"phone_number": '"Unit 9" <+12025550123>'}, "+12025550123"),
+        ({"phone_number": "912025550123"}, "912025550123"),
+        ({"phone_number": "0044 20 7946 0018"}, "0044 20 7946 0018"),
+        (
+            {"direction": "outbound-api", "from_number": "+12025550199", "to_number": CUSTOMER},
+            CUSTOMER,
+        ),
+        (
+            {"direction": "inboundPhoneCall", "from_number": CUSTOMER, "to_number": "+12025550199"},
+            CUSTOMER,
+        ),
+        ({"direction": "outgoing", "to_number": CUSTOMER}, CUSTOMER),
+        ({"direction": "in", "from_number": CUSTOMER}, CUSTOMER),
+        ({"direction": "sideways", "from_number": CUSTOMER, "to_number": "+12025550199"}, None),
     ],
 )
 def test_number_of_the_customer_is_stored(

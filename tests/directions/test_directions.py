@@ -58,7 +58,15 @@ def test_without_a_direction_nobody_is_taken_for_the_customer(word: str | None) 
             read_customers_end({"direction": word, **numbers})
 
 
-@pytest.mark.parametrize("numbers", [{}, {"from_number": None}, {"from_number": "anonymous"}])
+@pytest.mark.parametrize(
+    "numbers",
+    [
+        {},
+        {"from_number": None},
+        {"from_number": "anonymous"},
+        {"phone_number": "anonymous", "from_number": "anonymous", "to_number": OURS},
+    ],
+)
 def test_a_call_without_numbers_lacks_no_direction(numbers: dict[str, str | None]) -> None:
     assert read_customers_end(numbers) is None
 

@@ -64,6 +64,21 @@ def utf16_units(text: str) -> int:
     return len(text.encode("utf-16-le")) // 2
 
 
+@pytest.mark.parametrize(
+    ("direction", "title"),
+    [
+        ("incoming", "Inbound call"),
+        ("outbound-api", "Outbound call"),
+        ("inboundPhoneCall", "Inbound call"),
+        ("sideways", "Call"),
+        (None, "Call"),
+    ],
+)
+def test_the_title_names_the_direction_in_our_words(direction: str | None, title: str) -> None:
+    call = replace(CALL, direction=direction, duration_seconds=None, started_at=None)
+    assert read_note(render_note(call, log_id=LOG_ID)).lines[0] == title
+
+
 def test_a_full_call_reads_well() -> None:
     note = read_note(render_note(CALL, log_id=LOG_ID))
     assert note.lines == [

@@ -1,8 +1,11 @@
 """A guess is taken only if it is the only one: nobody is chosen between people."""
 
+import re
+
 import pytest
 
 from shared.phone import InvalidNumberError, PhoneError, find_numbers, parse_phone
+from shared.redaction import redact_text
 
 READ = {
     "+12025550123": [
@@ -75,6 +78,15 @@ def test_between_two_people_nobody_is_chosen(
     assert all(candidate in str(caught.value) for candidate in candidates)
     assert "2555" not in str(caught.value)
     assert find_numbers(raw, region) == ()
+
+
+@pytest.mark.parametrize("raw", ["912025550123", "2025550123 / 3035550199", "202555012345678"])
+def test_the_words_may_stand_in_a_log(raw: str) -> None:
+    with pytest.raises(InvalidNumberError) as caught:
+        parse_phone(raw, "US")
+    message = str(caught.value)
+    assert redact_text(message) == message
+    assert not re.search(r"\d{5}", message)
 
 
 @pytest.mark.parametrize(

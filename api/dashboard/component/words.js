@@ -40,8 +40,8 @@ const SENTENCES = {
     " Merge them or change the setting, then retry.",
   no_phone_number: () => "The caller withheld the number, so nobody can be looked up.",
   invalid_phone_number: (log) =>
-    `${log.phone_number ? `“${log.phone_number}”` : "What came with the call"} is not a phone` +
-    " number that a contact could have.",
+    (log.phone_number ? `“${log.phone_number}” is not a number that can be looked up. ` : "") +
+    (log.error_message ?? "It is not a phone number that a contact could have."),
   unknown_direction: (log) =>
     log.error_message ?? "The call does not say which of its numbers is the customer's.",
   not_connected: (log) =>
