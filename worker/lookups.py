@@ -25,6 +25,8 @@ from worker.writing import MatchedCall
 
 # Raw look-ups that fill a search body, about.
 RAW_BODY_NUMBERS: Final = 10
+# So many thorough ones fill two searches, and a multiple of it as many: others come later.
+THOROUGH_FILLING: Final = 5
 # Thorough ones that fill four searches.
 THOROUGH_GATHERED: Final = 10
 # Eight searches, about two seconds of an account's. The rest takes a turn behind live calls.
@@ -116,6 +118,7 @@ def _look_up(
         # One body a turn: what does not fit is cheaper in the next turn's full one.
         wanted = pack_calculated(wanted, scope).taken
     if stage is Stage.THOROUGH:
+        wanted = wanted[: len(wanted) // THOROUGH_FILLING * THOROUGH_FILLING or len(wanted)]
         wanted = wanted[:THOROUGH_NUMBERS]
     findings = find_contacts(
         turn.hubspot, wanted, scope=scope, stage=stage, may_search=turn.hubspot.may_search

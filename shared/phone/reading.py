@@ -78,6 +78,8 @@ def find_numbers(text: str | None, region: str) -> tuple[PhoneNumber, ...]:
     """
     if text is None or len(text) > MAX_TEXT:
         return ()
+    if _E164.fullmatch(text) and (only := _parse_e164(text)):  # most fields, in many accounts
+        return (only,)
     with suppress(InvalidNumberError):
         content = read_content(undo_spreadsheet(tidy(text)))
         several = _read_each(content.runs, region, may_guess=content.is_bare)
