@@ -31,7 +31,7 @@ def test_service_without_a_worker_has_that_fault_alone(invoke: Invoke) -> None:
     for fine in ("All settings", "Postgres", "The database's schema", "Redis", "HubSpot accepts"):
         assert f"✓ {fine}" in result.stdout
     assert "https://calls.example.com/api/hubspot/oauth/callback" in result.stdout
-    assert "OAuth is bound by cookie" in result.stdout
+    assert "OAuth is bound by auto" in result.stdout
 
 
 def test_offline_asks_no_server(invoke: Invoke) -> None:

@@ -49,7 +49,7 @@ def test_worker_deletes_old_contents_though_there_is_no_beat(
     workspace.disconnect()
     process = start_worker()
     try:
-        wait_for(lambda: workspace.contents() == 0, within_s=90)  # a second round, if need be
+        wait_for(lambda: workspace.contents() == 0)  # a second round, if need be
     finally:
         process.stop()
 
