@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from sqlalchemy import Engine, create_engine, func, select
+from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.pool import NullPool
 
 from alembic import context
@@ -22,21 +22,37 @@ LOCK_TIMEOUT_MS = 3_000
 
 @contextmanager
 def taking_turns(engine: Engine) -> Iterator[None]:
-    """Keep other migrations off, across all the transactions of this one."""
-    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+    """Keep other migrations off, across all the transactions of this one.
+
+    By a transaction that lasts as long: a session's lock would stay with the server connection that
+    a pooler lent out for it. Asked without parameters, Postgres keeps no snapshot for the answer,
+    which every index that is made meanwhile would wait for.
+    """
+    asking = f"SELECT pg_try_advisory_xact_lock({MIGRATION_LOCK})"
+    with engine.begin() as connection:
+        connection.exec_driver_sql("SET LOCAL idle_in_transaction_session_timeout = 0")
         # Tried again and again: CREATE INDEX CONCURRENTLY would wait for whoever waits in Postgres.
-        while not connection.scalar(select(func.pg_try_advisory_lock(MIGRATION_LOCK))):
+        while not connection.exec_driver_sql(asking).scalar():
             time.sleep(TRY_EVERY_S)
         yield
 
 
+def limit_waiting(connection: Connection) -> None:
+    """Told to each transaction, for a pooler keeps nothing of a session.
+
+    What runs outside of one (validating, concurrent indexes) may wait: it holds up nobody.
+    """
+    if connection.get_execution_options().get("isolation_level") != "AUTOCOMMIT":
+        connection.exec_driver_sql(f"SET LOCAL lock_timeout = {LOCK_TIMEOUT_MS}")
+
+
 def migrate() -> None:
-    # Without a pool, so that closing the connection gives the lock back.
     engine = create_engine(
         DatabaseSettings.load(os.environ).sqlalchemy_url,
         poolclass=NullPool,
-        connect_args={"options": f"-c lock_timeout={LOCK_TIMEOUT_MS}"},
+        connect_args={"prepare_threshold": None},  # a pooler may lend another connection next time
     )
+    event.listen(engine, "begin", limit_waiting)
     with taking_turns(engine), engine.connect() as connection:
         context.configure(
             connection=connection,

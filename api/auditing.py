@@ -2,7 +2,6 @@
 
 import base64
 import re
-from collections.abc import Mapping
 from typing import Annotated, Any, Final
 
 from flask import Blueprint, Response, request

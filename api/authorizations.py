@@ -1,19 +1,28 @@
-"""Turning what HubSpot sent back into a grant, or into the reason why there is none."""
+"""Turning what HubSpot sent back into a connection, or into the reason why there is none."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import structlog
+from sqlalchemy.exc import SQLAlchemyError
 
 from api.landing import Failure
 from api.services import Services
-from shared.connections import Grant, connect
+from shared.connections import DISCONNECTED, connect, find_connection
+from shared.crypto import UndecryptableError
+from shared.db import patiently
+from shared.handovers import move_page
 from shared.hubspot.client import HubSpotClient
 from shared.hubspot.errors import AuthorizationCodeError, ConfigurationError, HubSpotError
 from shared.hubspot.models import TokenGrant
 from shared.hubspot.payload import JsonObject, identifier, text
 from shared.hubspot.transport import build_session
 from shared.oauth_states import Authorization
-from shared.pending_grants import give_up_pending_grant, store_pending_grant
+from shared.pending_grants import (
+    complete_pending_grant,
+    give_up_pending_grant,
+    store_pending_grant,
+    take_pending_grant,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -29,15 +38,47 @@ class ConnectingError(Exception):
         self.failure = failure
 
 
-def obtain_grant(work: Services, authorization: Authorization, code: str) -> Grant:
+@dataclass(frozen=True, slots=True, repr=False)
+class ReceivedGrant:
+    """A grant that is kept, and of which account it is; `secret` takes it."""
+
+    secret: str
+    access_token: str
+    hub_id: int
+
+
+def receive_grant(work: Services, authorization: Authorization, code: str) -> ReceivedGrant:
     """Exchange a code for the tokens of an account; raises ConnectingError.
 
-    A grant that lacks scopes is given back to HubSpot, unless the account is connected already.
+    They are kept at once, because the code is spent. A grant that cannot be used is given back to
+    HubSpot in the background, unless another connection has the account.
     """
+    token = _exchange(work, code, authorization.code_verifier)
+    if token.refresh_token is None:
+        log.warning("oauth_grant_incomplete", has_refresh_token=False)
+        raise ConnectingError(Failure.HUBSPOT_UNAVAILABLE)
+    secret = patiently(_keep, work, authorization, token, token.refresh_token)
+    if token.hub_id is None or not token.scopes:
+        token = _complete(token, _introspect(work, token.access_token))
+    if token.hub_id is None:
+        log.warning("oauth_grant_incomplete", has_hub_id=False)
+        raise _give_up(work, secret, Failure.HUBSPOT_UNAVAILABLE)
+    # Scopes that nobody told are not missing: HubSpot's first 403 would say so.
+    missing = set(work.settings.hubspot_scopes) - set(token.scopes) if token.scopes else set()
+    if missing:
+        log.warning("oauth_scopes_missing", hub_id=token.hub_id, missing=sorted(missing))
+        raise _give_up(work, secret, Failure.MISSING_SCOPES)
+    ui_domain = _find_ui_domain(work, token.access_token)
+    with work.database.begin() as session:
+        complete_pending_grant(
+            session, secret, hub_id=token.hub_id, ui_domain=ui_domain, scopes=token.scopes
+        )
+    return ReceivedGrant(secret, token.access_token, token.hub_id)
+
+
+def _exchange(work: Services, code: str, code_verifier: str) -> TokenGrant:
     try:
-        token = work.oauth.exchange_code(code, code_verifier=authorization.code_verifier)
-        if token.hub_id is None or not token.scopes:
-            token = _complete(token, _introspect(work, token.access_token))
+        return work.oauth.exchange_code(code, code_verifier=code_verifier)
     except AuthorizationCodeError as error:
         raise ConnectingError(Failure.EXPIRED_CODE) from error
     except ConfigurationError as error:
@@ -46,43 +87,77 @@ def obtain_grant(work: Services, authorization: Authorization, code: str) -> Gra
     except HubSpotError as error:
         log.warning("oauth_exchange_failed", status=error.status, category=error.category)
         raise ConnectingError(Failure.HUBSPOT_UNAVAILABLE) from error
-    if token.refresh_token is None or token.hub_id is None:
-        log.warning("oauth_grant_incomplete", has_hub_id=token.hub_id is not None)
-        raise ConnectingError(Failure.HUBSPOT_UNAVAILABLE)
-    grant = Grant(
-        access_token=token.access_token,
-        refresh_token=token.refresh_token,
-        expires_in=token.expires_in,
-        hub_id=token.hub_id,
-        ui_domain=_find_ui_domain(work, token.access_token),
-        scopes=token.scopes,
-    )
-    # Scopes that nobody told are not missing: HubSpot's first 403 would say so.
-    missing = set(work.settings.hubspot_scopes) - set(grant.scopes) if grant.scopes else set()
-    if missing:
-        log.warning("oauth_scopes_missing", hub_id=grant.hub_id, missing=sorted(missing))
-        with work.database.begin() as session:
-            secret = store_pending_grant(session, authorization, grant, work.encrypt)
-            give_up_pending_grant(session, secret)
-        raise ConnectingError(Failure.MISSING_SCOPES)
-    return grant
 
 
-def finish_connecting(work: Services, *, user_id: str, workspace_id: str, grant: Grant) -> None:
-    """Store the grant as the tenant's connection and wake it."""
+def _keep(
+    work: Services, authorization: Authorization, token: TokenGrant, refresh_token: str
+) -> str:
     with work.database.begin() as session:
-        connection_id = connect(
-            session,
-            user_id=user_id,
-            workspace_id=workspace_id,
-            grant=grant,
-            encrypt=work.encrypt,
-        )
-    log.info("hubspot_connected", connection_id=connection_id, hub_id=grant.hub_id)
+        return store_pending_grant(session, authorization, token, refresh_token, work.encrypt)
+
+
+def _give_up(work: Services, secret: str, failure: Failure) -> ConnectingError:
+    with work.database.begin() as session:
+        give_up_pending_grant(session, secret)
+    return ConnectingError(failure)
+
+
+def finish_connecting(work: Services, secret: str) -> str | None:
+    """Make a kept grant its tenant's connection; returns where the browser goes.
+
+    None when the grant is unknown, used or expired. If it fails, the grant is kept as it was.
+
+    Raises:
+        ConnectingError: The grant cannot be decrypted with the keys that this service was given.
+    """
+    try:
+        with work.database.begin() as session:
+            confirmed = take_pending_grant(session, secret, work.cipher)
+            if confirmed is None:
+                return None
+            connection_id = connect(
+                session,
+                user_id=confirmed.user_id,
+                workspace_id=confirmed.workspace_id,
+                grant=replace(confirmed.grant, client_id=work.oauth.client_id),
+                encrypt=work.encrypt,
+            )
+    except UndecryptableError as error:
+        log.exception("pending_grant_undecryptable")
+        raise ConnectingError(Failure.CONFIGURATION_ERROR) from error
+    log.info("hubspot_connected", connection_id=connection_id, hub_id=confirmed.grant.hub_id)
+    _begin_handover(work, connection_id)
     work.waker.wake(connection_id)
+    return confirmed.return_to
 
 
-def describe_account(work: Services, grant: Grant) -> str:
+def _begin_handover(work: Services, connection_id: str) -> None:
+    """Hand over what waited, up to the first full page: few calls go on at once.
+
+    The workers do the rest.
+    """
+    try:
+        is_last = True
+        while is_last:
+            with work.database.begin() as session:
+                page = move_page(session, connection_id=connection_id)
+            is_last = page is not None and page.is_last
+    except SQLAlchemyError as error:
+        log.warning("handover_left_to_workers", error=type(error).__name__)
+
+
+def find_replaced_account(work: Services, authorization: Authorization, hub_id: int) -> str | None:
+    """The account that is connected now and would not be any more; None if there is none."""
+    with work.database.read() as session:
+        known = find_connection(
+            session, user_id=authorization.user_id, workspace_id=authorization.workspace_id
+        )
+    if known is None or known.state == DISCONNECTED or known.hub_id in {None, hub_id}:
+        return None
+    return str(known.hub_id)
+
+
+def describe_account(work: Services, grant: ReceivedGrant) -> str:
     """The account as a person knows it: its web domain if HubSpot tells, and its number."""
     domain = text(_introspect(work, grant.access_token).get("hub_domain"))
     return f"{domain} ({grant.hub_id})" if domain else str(grant.hub_id)

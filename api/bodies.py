@@ -1,7 +1,6 @@
 """JSON bodies: read within the size cap, parsed without surprises, and types for their texts."""
 
 import json
-import math
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -20,7 +19,6 @@ from pydantic import (
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from api.errors import InvalidRequestError, UnsupportedEncodingError, name_fields
-from shared.call_details import MAX_NESTING
 
 MAX_BODY_BYTES: Final = 1024 * 1024
 MAX_ID_CHARACTERS: Final = 255
@@ -118,22 +116,6 @@ def _require_identifier(text: str) -> str:
     return text
 
 
-def _require_bounded(value: Any, nesting: int = 0) -> Any:
-    """Check what `dict[str, Any]` leaves unchecked."""
-    match value:
-        case dict() | list() if nesting == MAX_NESTING:
-            raise ValueError(f"must not be nested deeper than {MAX_NESTING} levels")
-        case float() if not math.isfinite(value):
-            raise ValueError("must not contain numbers that are out of range")
-        case dict():
-            for item in value.values():
-                _require_bounded(item, nesting + 1)
-        case list():
-            for item in value:
-                _require_bounded(item, nesting + 1)
-    return value
-
-
 def parse_time(text: str) -> datetime:
     """Read an RFC 3339 date and time as aware UTC; raises ValueError saying what is wanted."""
     try:
@@ -145,6 +127,8 @@ def parse_time(text: str) -> datetime:
 
 
 def _read_time(value: object) -> datetime:
+    if isinstance(value, datetime):  # read already
+        return value
     if not isinstance(value, str):
         raise ValueError("must be a string like 2026-11-22T10:00:00Z (RFC 3339)")  # noqa: TRY004
     return parse_time(value)
@@ -156,7 +140,6 @@ Identifier = Annotated[
     Field(min_length=1, max_length=MAX_ID_CHARACTERS),
     AfterValidator(_require_identifier),
 ]
-BoundedObject = Annotated[dict[str, Any], AfterValidator(_require_bounded)]
 Time = Annotated[
     datetime,
     BeforeValidator(_read_time),

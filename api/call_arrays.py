@@ -14,12 +14,14 @@ from api.answers.call_arrays import (
     StoredResult,
     WebhookFailure,
 )
-from api.bodies import MAX_BODY_BYTES, Identifier, parse_model, parse_object
-from api.call_ended import MAX_CALLS, EndedCall, parse_call
+from api.answers.sync_log import describe_warnings
+from api.bodies import MAX_BODY_BYTES, Identifier
+from api.call_ended import MAX_CALLS, parse_call, parse_data
 from api.errors import MESSAGES, ApiError, InvalidRequestError, TooLargeError, WrongWorkspaceError
 from api.intake import accept_calls
 from api.json_arrays import split_array
 from api.signatures import Signers
+from api.webhook_json import parse_event
 from shared.calls import NewCall, StoredCall
 from shared.tracing import carried
 
@@ -31,13 +33,21 @@ _ALL_REFUSED: Final = Problem(
 )
 
 
-def receive_calls(body: bytes, signers: Signers) -> Response:
-    """Store the calls of a signed array as backfill, and answer what became of each.
+class CheckedArray(list["NewCall | RefusedResult | IgnoredResult"]):
+    """What is to be done with each element of an array."""
+
+
+def check_array(body: bytes, signers: Signers) -> CheckedArray:
+    """Check the elements of a signed array, each for itself.
 
     An element is a whole webhook, or only its `data`: who exports calls from a database has nothing
     else to say of them.
     """
-    checked = [_check(element, signers) for element in split_array(body, most=MAX_CALLS)]
+    return CheckedArray(_check(element, signers) for element in split_array(body, most=MAX_CALLS))
+
+
+def store_array(checked: CheckedArray) -> Response:
+    """Store the calls of an array as backfill, and answer what became of each element."""
     refused = [each for each in checked if isinstance(each, RefusedResult)]
     if len(refused) == len(checked):
         return _refuse_all(refused)
@@ -52,15 +62,15 @@ def _check(element: bytes, signers: Signers) -> NewCall | RefusedResult | Ignore
     try:
         if len(element) > MAX_BODY_BYTES:
             raise TooLargeError(MESSAGES[TooLargeError.status][1])
-        event = parse_object(element)
+        event = parse_event(element)
         is_bare = event.keys().isdisjoint({"type", "data"})
-        call = parse_model(EndedCall, event) if is_bare else parse_call(event)
+        call = parse_data(event, carried()) if is_bare else parse_call(event, carried())
         if call is None:
             return IgnoredResult(call_id=_find_call_id(event))
         signers.require(call.workspace_id)
     except ApiError as error:
         return RefusedResult(call_id=_find_call_id(event), error=_describe(error))
-    return call.to_store(carried())
+    return call
 
 
 def _find_call_id(event: dict[str, Any]) -> str | None:
@@ -91,4 +101,9 @@ def _tell(
     if not isinstance(checked, NewCall):
         return checked
     log = next(stored)
-    return StoredResult(call_id=checked.call_id, id=log.log_id, duplicate=log.is_duplicate)
+    return StoredResult(
+        call_id=checked.call_id,
+        id=log.log_id,
+        duplicate=log.is_duplicate,
+        warnings=describe_warnings(checked.warnings),
+    )

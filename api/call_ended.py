@@ -5,22 +5,39 @@ from contextlib import suppress
 from types import MappingProxyType
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, RootModel
+from pydantic import BaseModel, ConfigDict, Field, RootModel, ValidationError
 
-from api.bodies import BoundedObject, Identifier, StorableText, Time, parse_model
-from api.errors import InvalidRequestError
-from shared.call_details import CallDetails, Utterance
+from api.bodies import Identifier, StorableText, Time
+from api.errors import InvalidRequestError, name_fields
+from api.readings import (
+    SECONDS_PER_YEAR,
+    Reader,
+    Reading,
+    UnreadableError,
+    choose_value,
+    is_nothing,
+    read_duration,
+    read_first_text,
+    read_one_text,
+    read_outcome,
+    read_text,
+    read_time,
+)
+from api.transcripts import read_structured_data, read_transcript
+from api.webhook_json import Repeated
+from shared.call_details import CallDetails, FieldWarning, Utterance
 from shared.calls import NewCall
-from shared.phone import InvalidNumberError, WithheldNumberError, parse_phone
+from shared.directions import choose_end
+from shared.notes.bounds import MAX_NUMBER_CHARACTERS, fit_to_note
+from shared.phone import NO_REGION, InvalidNumberError, WithheldNumberError, parse_phone
 
 EVENT_TYPE = "call.ended"
-# One more than the longest text that is ever read as a number, so that cutting makes none valid.
-MAX_STORED_NUMBER = 251
 MAX_NAME = 1000
 MAX_CALLS = 1000
-SECONDS_PER_YEAR = 31_536_000
-# Only numbers that name their country are read here; any region does for them.
-ANY_REGION = "US"
+
+IDENTITY: Final = ("call_id", "user_id", "workspace_id")
+NUMBERS: Final = ("phone_number", "from_number", "to_number")
+GIVEN_TWICE: Final = "is given more than once, so it is not clear which one is meant: send one"
 
 NO_TRACE: Final[Mapping[str, str]] = MappingProxyType({})
 
@@ -39,14 +56,18 @@ class TranscriptTurn(BaseModel):
 
 
 class CallFields(BaseModel):
-    """What is known of a call beside whose it is; all of it may be absent or null."""
+    """What is known of a call beside whose it is; all of it may be absent or null.
+
+    A webhook's fields of another kind are read where they can be read (`"67"` is 67), else left out
+    and named in `warnings`; what is longer than a note is cut.
+    """
 
     model_config = STRICT
 
     phone_number: StorableText | None = None
     """The customer's number in any spelling; absent or `anonymous` when withheld."""
     direction: Annotated[StorableText, Field(max_length=MAX_NAME)] | None = None
-    """`inbound` or `outbound`."""
+    """`inbound` or `outbound`, also as other platforms say it: `incoming`, `outbound-api`."""
     from_number: StorableText | None = None
     """Who called; the customer of an inbound call without `phone_number`."""
     to_number: StorableText | None = None
@@ -68,7 +89,7 @@ class CallFields(BaseModel):
     """Who or what spoke for you."""
     outcome: Annotated[StorableText, Field(max_length=MAX_NAME)] | None = None
     """How the call ended, in a word."""
-    structured_data: BoundedObject | None = None
+    structured_data: dict[str, Any] | None = None
     """Anything else that is known; becomes a list."""
 
     def details_as(self, call_id: str) -> CallDetails:
@@ -104,9 +125,10 @@ class EndedCall(CallFields):
     @property
     def customer_number(self) -> str | None:
         """The customer's number to store: in E.164 if it names its country; None if withheld."""
-        direction = (self.direction or "").strip().lower()
-        other = {"inbound": self.from_number, "outbound": self.to_number}.get(direction)
-        for raw in (self.phone_number, other):
+        for raw in (
+            self.phone_number,
+            choose_end(self.direction, self.from_number, self.to_number),
+        ):
             with suppress(WithheldNumberError):
                 return _storable_number(raw)
         return None
@@ -115,14 +137,18 @@ class EndedCall(CallFields):
         """What the note is written from."""
         return self.details_as(self.call_id)
 
-    def to_store(self, trace: Mapping[str, str] = NO_TRACE) -> NewCall:
-        """What is stored of it, with the trace that it belongs to."""
+    def to_store(
+        self, trace: Mapping[str, str] = NO_TRACE, warnings: tuple[FieldWarning, ...] = ()
+    ) -> NewCall:
+        """What is stored of it: what a note can hold, with the trace that it belongs to."""
+        details, cuts = fit_to_note(self.details())
         return NewCall(
             user_id=self.user_id,
             workspace_id=self.workspace_id,
             call_id=self.call_id,
             phone_number=self.customer_number,
-            payload={**self.details().to_payload(), **trace},
+            payload={**details.to_payload(), **trace},
+            warnings=(*warnings, *cuts),
         )
 
 
@@ -147,17 +173,110 @@ class CallsEnded(RootModel[list[CallEnded | EndedCall]]):
     root: Annotated[list[CallEnded | EndedCall], Field(min_length=1, max_length=MAX_CALLS)]
 
 
-def parse_call(event: dict[str, Any]) -> EndedCall | None:
+def parse_call(event: Mapping[str, Any], trace: Mapping[str, str] = NO_TRACE) -> NewCall | None:
     """The call of a webhook; None if it is of another type. Raises InvalidRequestError."""
     event_type = event.get("type")
+    if isinstance(event_type, Repeated):
+        raise InvalidRequestError.of("type", GIVEN_TWICE)
     if not isinstance(event_type, str):
         raise InvalidRequestError.of("type", f'must be a string; "{EVENT_TYPE}" is recorded')
-    return parse_model(CallEnded, event).data if event_type == EVENT_TYPE else None
+    if event_type != EVENT_TYPE:
+        return None
+    data = event.get("data")
+    if isinstance(data, Repeated):
+        raise InvalidRequestError.of("data", GIVEN_TWICE)
+    if isinstance(data, dict):
+        return parse_data(data, trace, within="data.")
+    message = "must be an object" if "data" in event else "Field required"
+    raise InvalidRequestError.of("data", message)
+
+
+def parse_data(
+    data: Mapping[str, Any], trace: Mapping[str, str] = NO_TRACE, *, within: str = ""
+) -> NewCall:
+    """The call that a webhook's `data` describes, with warnings about what it could not say.
+
+    Args:
+        data: As JSON holds it.
+        trace: What it belongs to.
+        within: The path of `data`, for errors.
+
+    Raises:
+        InvalidRequestError: One of the three ids is missing or wrong.
+    """
+    try:
+        # Nearly all are as they should be, and this costs them nothing.
+        return EndedCall.model_validate(data).to_store(trace)
+    except ValidationError:
+        fields, warnings = _read_fields(data)
+    try:
+        call = EndedCall.model_validate(fields)
+    except ValidationError as error:
+        raise InvalidRequestError(
+            each._replace(
+                field=within + each.field,
+                message=GIVEN_TWICE if isinstance(data.get(each.field), Repeated) else each.message,
+            )
+            for each in name_fields(error)
+        ) from error
+    return call.to_store(trace, tuple(warnings))
+
+
+def _read_fields(data: Mapping[str, Any]) -> tuple[dict[str, Any], list[FieldWarning]]:
+    """The fields as the model wants them, the ids as they are."""
+    fields = {name: data[name] for name in IDENTITY if name in data}
+    warnings = []
+    for name, reader in READERS.items():
+        try:
+            reading = _read_field(data.get(name), reader, is_number=name in NUMBERS)
+        except UnreadableError as error:
+            warnings.append(FieldWarning(name, str(error)))
+            continue
+        fields[name] = reading.value
+        if reading.message:
+            warnings.append(FieldWarning(name, reading.message))
+    return fields, warnings
+
+
+def _read_field(value: Any, reader: Reader, *, is_number: bool) -> Reading:
+    chosen = choose_value(value, is_number=is_number)
+    if is_nothing(chosen.value):
+        return Reading(None)
+    reading = reader(chosen.value)
+    return reading._replace(message=reading.message or chosen.message)
+
+
+def _cut_name(read: Reader) -> Reader:
+    def read_name(value: Any) -> Reading:
+        reading = read(value)
+        if not reading.value or len(reading.value) <= MAX_NAME:
+            return reading
+        return Reading(reading.value[:MAX_NAME], f"was cut to {MAX_NAME:,} characters")
+
+    return read_name
+
+
+_read_number: Final = read_one_text("number", "phone_number", "phone", "e164", "value")
+READERS: Final[Mapping[str, Reader]] = {
+    "phone_number": _read_number,
+    "direction": _cut_name(read_one_text("direction", "value", "name", "type")),
+    "from_number": _read_number,
+    "to_number": _read_number,
+    "started_at": read_time,
+    "ended_at": read_time,
+    "duration_seconds": read_duration,
+    "summary": read_text("summary", "text", "content", "value", separator="\n"),
+    "recording_url": read_first_text("url", "recording_url", "href", "link", "uri"),
+    "transcript": read_transcript,
+    "agent_name": _cut_name(read_text("name", "full_name", "display_name", "agent_name", "id")),
+    "outcome": _cut_name(read_outcome),
+    "structured_data": read_structured_data,
+}
 
 
 def _storable_number(raw: str | None) -> str:
     try:
-        number = parse_phone(raw, ANY_REGION)
+        number = parse_phone(raw, NO_REGION)
     except InvalidNumberError:
-        return (raw or "")[:MAX_STORED_NUMBER]  # the worker says why it cannot be called
-    return number.e164 if number.names_country else (raw or "")[:MAX_STORED_NUMBER]
+        return (raw or "")[:MAX_NUMBER_CHARACTERS]  # the worker says why it cannot be called
+    return number.e164 if number.names_country else (raw or "")[:MAX_NUMBER_CHARACTERS]

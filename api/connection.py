@@ -1,12 +1,14 @@
 """The tenant's connection: its status, its settings and its end."""
 
+import time
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Final
 
 import structlog
 from flask import Blueprint, Response
 from pydantic import AfterValidator, BaseModel, ConfigDict
+from sqlalchemy.orm import Session
 
 from api.answers.base import answer, answer_if_changed
 from api.answers.connection import (
@@ -16,11 +18,13 @@ from api.answers.connection import (
     Counts,
     Disconnected,
 )
+from api.auth import Tenant
 from api.bodies import read_model
+from api.phone_properties import PhoneProperties, warn_of_refused
 from api.policies import MatchPolicy
-from api.preferences import policy_of, region_of
 from api.services import services
 from api.tenants import current_tenant, find_own_connection, guard
+from shared.accounts import forget_refused_properties, load_account
 from shared.connections import (
     CONNECTED,
     DISCONNECTED,
@@ -28,11 +32,17 @@ from shared.connections import (
     disconnect,
     ensure_connection,
 )
+from shared.marks import WRITE_WITHIN_S, may_write
 from shared.models import Account, Connection
 from shared.phone import validate_region
+from shared.preferences import phone_properties_of, policy_of, region_of
 from shared.tallies import count_calls
 
 log = structlog.get_logger(__name__)
+
+LOOK_EVERY_S: Final = 0.1
+# Longer than a mark is good for.
+LONGEST_WAIT_S: Final = WRITE_WITHIN_S + 1
 
 blueprint = Blueprint("connection", __name__, url_prefix="/api/hubspot")
 guard(blueprint)
@@ -41,11 +51,12 @@ guard(blueprint)
 class SettingsChange(BaseModel):
     """New values; null goes back to the service's default, what is absent stays."""
 
-    model_config = ConfigDict(strict=True, extra="ignore", use_attribute_docstrings=True)
+    model_config = ConfigDict(strict=True, extra="forbid", use_attribute_docstrings=True)
 
     default_region: Annotated[str, AfterValidator(validate_region)] | None = None
     """The two-letter region of numbers without a country code."""
     match_policy: MatchPolicy | None = None
+    phone_properties: PhoneProperties | None = None
 
 
 @blueprint.get("/status")
@@ -73,8 +84,8 @@ def show_status() -> Response:
 @blueprint.get("/settings")
 def show_settings() -> Response:
     with services().database.begin() as session:
-        connection = find_own_connection(session)
-    return answer(_describe_settings(connection))
+        described = _describe_settings(session, find_own_connection(session))
+    return answer(described)
 
 
 @blueprint.patch("/settings")
@@ -87,7 +98,9 @@ def change_settings() -> Response:
         )
         for name in change.model_fields_set:
             setattr(connection, name, getattr(change, name))
-        described = _describe_settings(connection)
+        if "phone_properties" in change.model_fields_set and connection.hub_id is not None:
+            forget_refused_properties(session, connection.hub_id)
+        described = _describe_settings(session, connection)
     log.info("settings_changed", connection_id=connection.id, names=sorted(change.model_fields_set))
     return answer(described)
 
@@ -97,8 +110,23 @@ def end_connection() -> Response:
     tenant = current_tenant()
     with services().database.begin() as session:
         has_ended = disconnect(session, user_id=tenant.user_id, workspace_id=tenant.workspace_id)
+    _wait_for_writes(tenant)
     log.info("hubspot_disconnected", was_connected=has_ended, **asdict(tenant))
     return answer(Disconnected())
+
+
+def _wait_for_writes(tenant: Tenant) -> None:
+    """Wait until no create can start any more under a mark from before the disconnect.
+
+    No new mark is made; those that there are lead to their write within seconds, or to none.
+    """
+    until = time.monotonic() + LONGEST_WAIT_S
+    while time.monotonic() < until:
+        with services().database.read() as session:
+            if not may_write(session, user_id=tenant.user_id, workspace_id=tenant.workspace_id):
+                return
+        time.sleep(LOOK_EVERY_S)
+    log.warning("writes_not_settled", **asdict(tenant))
 
 
 def _describe_connection(status: ConnectionStatus, connection: Connection) -> None:
@@ -119,7 +147,13 @@ def _describe_pause(status: ConnectionStatus, account: Account | None) -> None:
         status.pause_reason = account.pause_reason
 
 
-def _describe_settings(connection: Connection | None) -> ConnectionSettings:
+def _describe_settings(session: Session, connection: Connection | None) -> ConnectionSettings:
+    settings, names = services().settings, phone_properties_of(connection)
+    hub_id = connection.hub_id if connection is not None else None
+    refused = load_account(session, hub_id).refused_properties if hub_id is not None else ()
     return ConnectionSettings(
-        default_region=region_of(connection), match_policy=policy_of(connection)
+        default_region=region_of(connection, settings),
+        match_policy=policy_of(connection, settings),
+        phone_properties=list(names),
+        warnings=warn_of_refused(names, refused),
     )

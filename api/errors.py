@@ -147,7 +147,10 @@ def _retry_after(seconds: float) -> dict[str, str]:
 
 
 # What pydantic would say by the name of a Python class.
-_WORDS: Mapping[str, str] = {"model_type": "must be an object"}
+_WORDS: Mapping[str, str] = {
+    "model_type": "must be an object",
+    "extra_forbidden": "is not known here; check its spelling, or leave it out",
+}
 
 
 def name_fields(error: ValidationError) -> list[FieldError]:

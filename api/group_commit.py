@@ -18,12 +18,14 @@ from sqlalchemy.exc import InterfaceError, InternalError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from api.errors import TryLaterError
-from shared.calls import LIVE_LANE, NewCall, StoredCall, store_calls
+from shared.calls import LIVE_LANE, MAX_STATEMENT_BYTES, NewCall, StoredCall, store_calls
 from shared.db import Database
 
 log = structlog.get_logger(__name__)
 
 MOST_IN_ONE: Final = 100
+# The last one that is taken may be as large again.
+MOST_BYTES: Final = MAX_STATEMENT_BYTES // 2
 # One after the other is cheapest. What takes longer than this may hang: another goes beside it.
 PATIENCE_S: Final = 0.25
 # From then on, as long as a request would wait for a connection.
@@ -118,11 +120,13 @@ class GroupCommit:
             self._store(self._take())
 
     def _take(self, *first: _Waiting) -> list[_Waiting]:
-        """A call and whatever waits with it, without those that have been withdrawn."""
+        """A call and what waits with it, as much as fits, without those that were withdrawn."""
         taken = list(first)
+        size = sum(len(each.call.document) for each in first)
         with suppress(Empty):
-            while len(taken) < MOST_IN_ONE:
+            while len(taken) < MOST_IN_ONE and size < MOST_BYTES:
                 taken.append(self._waiting.get_nowait())
+                size += len(taken[-1].call.document)
         return [each for each in taken if each.claim()]
 
     def _store(self, batch: list[_Waiting]) -> None:

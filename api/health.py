@@ -8,11 +8,9 @@ from api.answers.service import Alive, Ready
 from api.errors import TryLaterError
 from api.services import services
 from shared.exposition import render_metrics
+from shared.schema import MIGRATE, describe_age
 
 blueprint = Blueprint("health", __name__)
-
-# The oldest schema this build can work with; as numbered in alembic/versions.
-REQUIRED_REVISION = "0006"
 
 
 @blueprint.get("/healthz")
@@ -26,12 +24,8 @@ def show_readiness() -> Response:
     revision = probes.find_revision()
     if revision is None:
         raise TryLaterError("Postgres does not answer within a second.", code="postgres_away")
-    if revision < REQUIRED_REVISION:
-        raise TryLaterError(
-            f"The schema is at revision {revision or 'none'}, older than {REQUIRED_REVISION}."
-            " Run: alembic upgrade head",
-            code="schema_too_old",
-        )
+    if problem := describe_age(revision):
+        raise TryLaterError(f"{problem} {MIGRATE}", code="schema_too_old")
     return answer(
         Ready(schema_revision=revision, redis="ok" if probes.redis_answers() else "degraded")
     )

@@ -4,17 +4,16 @@ from collections.abc import Sequence
 
 import structlog
 
-from api.call_ended import EndedCall
 from api.services import services
 from shared.calls import BACKFILL_LANE, NewCall, StoredCall, store_calls
-from shared.tracing import annotate, carried
+from shared.tracing import annotate
 
 log = structlog.get_logger(__name__)
 
 
-def accept_call(call: EndedCall) -> StoredCall:
+def accept_call(call: NewCall) -> StoredCall:
     """Store a call; when this returns it is committed."""
-    stored = services().group_commit.store(call.to_store(carried()))
+    stored = services().group_commit.store(call)
     annotate({"callsync.log_id": stored.log_id, "callsync.connection_id": stored.connection_id})
     if stored.connection_id is not None:
         services().waker.wake(stored.connection_id)

@@ -12,6 +12,8 @@ from api.errors import InvalidRequestError, TooLargeError
 MOST_BRACKETS: Final = 2_000_000
 
 _BLANK: Final = b" \t\r\n"
+# Behind a byte order mark, which RFC 8259 lets us ignore, and blanks.
+_BEGINNING: Final = re.compile(rb"(?:\xef\xbb\xbf)?[ \t\r\n]*+\[")
 _STRING: Final = rb'"(?:[^"\\]++|\\.)*+"'
 # Up to the next bracket; outside of elements, up to the next comma as well.
 _INSIDE: Final = re.compile(rb'(?:[^"\[\]{}]++|' + _STRING + rb")*+([\[\]{}])", re.DOTALL)
@@ -20,7 +22,7 @@ _OUTSIDE: Final = re.compile(rb'(?:[^"\[\]{},]++|' + _STRING + rb")*+([\[\]{},])
 
 def is_array(body: bytes) -> bool:
     """Tell whether a body begins as an array does."""
-    return body[:1] == b"[" or body.lstrip(_BLANK)[:1] == b"["
+    return body[:1] == b"[" or _BEGINNING.match(body) is not None
 
 
 def split_array(body: bytes, *, most: int) -> list[bytes]:

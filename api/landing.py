@@ -21,6 +21,7 @@ class Failure(StrEnum):
 
     ACCESS_DENIED = "access_denied"
     INVALID_STATE = "invalid_state"
+    INSTALLED_IN_HUBSPOT = "installed_in_hubspot"
     EXPIRED_CODE = "expired_code"
     BROWSER_MISMATCH = "browser_mismatch"
     CANCELLED = "cancelled"
@@ -33,6 +34,10 @@ class Failure(StrEnum):
 MESSAGES: Final = {
     Failure.ACCESS_DENIED: "Access was not allowed in HubSpot. Nothing was connected.",
     Failure.INVALID_STATE: "This link was used already or is too old. Start connecting again.",
+    Failure.INSTALLED_IN_HUBSPOT: (
+        "The app was installed from HubSpot. Open your dashboard and press Connect to finish:"
+        " HubSpot will not ask again."
+    ),
     Failure.EXPIRED_CODE: "HubSpot's permission expired before it was used. Connect again.",
     Failure.BROWSER_MISMATCH: (
         "Connecting was started in another browser. Start it again in this one."

@@ -152,9 +152,10 @@ class RetryOrder(Span):
 
 
 def _spellings(phone: str, region: str) -> tuple[str, ...]:
-    """A number as it may be stored: as it came, and in E.164."""
+    """A number as it may be stored: as it came, in E.164, and as it was before a renumbering."""
     text = f"+{phone[1:]}" if phone.startswith(" ") else phone
     try:
-        return tuple(dict.fromkeys((text, parse_phone(text, region).e164)))
+        number = parse_phone(text, region)
     except PhoneError:
         return (text,)
+    return tuple(dict.fromkeys((text, number.e164, *number.earlier_e164s)))

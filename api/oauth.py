@@ -22,6 +22,7 @@ from shared.oauth_states import (
     new_secret,
     store_state,
 )
+from shared.setting_values import origin
 from shared.settings import ApiSettings
 
 log = structlog.get_logger(__name__)
@@ -39,7 +40,8 @@ def start_authorization() -> Response:
     return_to = request.args.get("return_to") or settings.dashboard_url
     if return_to != settings.dashboard_url:
         check_return_to(return_to, settings.trusted_origins)
-    browser_key = _browser_key(settings) if settings.oauth_binding == "cookie" else None
+    browser_key = _browser_key(settings) if settings.oauth_binding != "confirm" else None
+    asks = _is_our_own_page(settings)
     state, verifier = new_secret(), secrets.token_urlsafe(VERIFIER_BYTES)
     authorization = Authorization(
         user_id=tenant.user_id,
@@ -47,6 +49,7 @@ def start_authorization() -> Response:
         code_verifier=verifier,
         browser_hash=hash_secret(browser_key) if browser_key else None,
         return_to=return_to,
+        asks=asks,
     )
     with services().database.begin() as session:
         store_state(session, state, authorization)
@@ -54,8 +57,26 @@ def start_authorization() -> Response:
     response = answer(AuthorizationStarted(auth_url=url))
     if browser_key:
         _set_browser_key(response, settings, browser_key)
-    log.info("oauth_started", binding=settings.oauth_binding, **asdict(tenant))
+    log.info("oauth_started", binding=settings.oauth_binding, asks=asks, **asdict(tenant))
     return response
+
+
+def _is_our_own_page(settings: ApiSettings) -> bool:
+    """Whether the built-in page asks, which serves whoever is signed in by its address.
+
+    A link may sign somebody in as another user, and have them connect their own account for that
+    user: the cookie would prove nothing. Scripts cannot change the headers by which browsers tell
+    that a page of our origin asks. A browser that sends none is told by where the page wants to
+    return to, which our page always says.
+    """
+    own = origin(settings.public_url)
+    site = request.headers.get("Sec-Fetch-Site")
+    if site is not None:
+        return site == "same-origin"
+    if request.headers.get("Origin", own) != own:
+        return False
+    return_to = request.args.get("return_to", "")
+    return return_to != "" and origin(return_to) == own
 
 
 def browser_cookie(settings: ApiSettings) -> str:

@@ -12,16 +12,17 @@ from werkzeug.wrappers import Response
 
 from api.authorizations import (
     ConnectingError,
+    ReceivedGrant,
     describe_account,
+    find_replaced_account,
     finish_connecting,
-    obtain_grant,
+    receive_grant,
 )
 from api.landing import Failure, landing_url
 from api.oauth import browser_cookie
 from api.services import services
-from shared.crypto import UndecryptableError
 from shared.oauth_states import Authorization, hash_secret, take_state
-from shared.pending_grants import give_up_pending_grant, store_pending_grant, take_pending_grant
+from shared.pending_grants import give_up_pending_grant
 from shared.setting_values import origin
 
 log = structlog.get_logger(__name__)
@@ -37,24 +38,19 @@ OUR_ERRORS: Final = frozenset(
 @blueprint.get("/callback")
 def receive_consent() -> Response:
     work = services()
+    state = request.args.get("state", "")
+    if not state.strip():
+        return _land(_explain_missing_state())
     with work.database.begin() as session:
-        authorization = take_state(session, request.args.get("state", ""))
+        authorization = take_state(session, state)
     if authorization is None:
-        was_denied = "state" not in request.args and request.args.get("error") == "access_denied"
-        return _land(Failure.ACCESS_DENIED if was_denied else Failure.INVALID_STATE)
+        return _land(Failure.INVALID_STATE)
     try:
-        _require_browser(authorization)
-        grant = obtain_grant(work, authorization, _read_code())
+        asks = _must_ask(authorization)
+        grant = receive_grant(work, authorization, _read_code())
     except ConnectingError as error:
         return _land(error.failure, authorization.return_to)
-    if work.settings.oauth_binding == "confirm":
-        with work.database.begin() as session:
-            secret = store_pending_grant(session, authorization, grant, work.encrypt)
-        return _ask(secret, describe_account(work, grant), authorization)
-    finish_connecting(
-        work, user_id=authorization.user_id, workspace_id=authorization.workspace_id, grant=grant
-    )
-    return _land(None, authorization.return_to)
+    return _ask(grant, authorization) if asks else _finish(grant.secret, authorization.return_to)
 
 
 @blueprint.post("/confirm")
@@ -67,21 +63,7 @@ def confirm_connection() -> Response:
         with work.database.begin() as session:
             return_to = give_up_pending_grant(session, secret)
         return _land(Failure.CANCELLED if return_to else Failure.INVALID_STATE, return_to)
-    try:
-        with work.database.begin() as session:
-            confirmed = take_pending_grant(session, secret, work.cipher)
-    except UndecryptableError:
-        log.exception("pending_grant_undecryptable")
-        return _land(Failure.CONFIGURATION_ERROR)
-    if confirmed is None:
-        return _land(Failure.INVALID_STATE)
-    finish_connecting(
-        work,
-        user_id=confirmed.user_id,
-        workspace_id=confirmed.workspace_id,
-        grant=confirmed.grant,
-    )
-    return _land(None, confirmed.return_to)
+    return _finish(secret)
 
 
 @blueprint.errorhandler(Exception)
@@ -91,14 +73,22 @@ def land_after_error(error: Exception) -> Response:
     return _land(Failure.INTERNAL_ERROR)
 
 
-def _require_browser(authorization: Authorization) -> None:
-    """In `cookie` binding, raise ConnectingError unless this browser started it."""
+def _explain_missing_state() -> Failure:
+    """Why HubSpot sends somebody whom we did not send there."""
+    if request.args.get("error") == "access_denied":
+        return Failure.ACCESS_DENIED
+    # Begun in HubSpot, so nobody knows for which user and workspace.
+    return Failure.INSTALLED_IN_HUBSPOT if request.args.get("code") else Failure.INVALID_STATE
+
+
+def _must_ask(authorization: Authorization) -> bool:
+    """Whether a person has to confirm; in `cookie` binding ConnectingError for another browser."""
     settings = services().settings
-    if settings.oauth_binding != "cookie":
-        return
     key = request.cookies.get(browser_cookie(settings), "")
-    if not secrets.compare_digest(hash_secret(key), authorization.browser_hash or b""):
+    is_known = secrets.compare_digest(hash_secret(key), authorization.browser_hash or b"")
+    if settings.oauth_binding == "cookie" and not is_known:
         raise ConnectingError(Failure.BROWSER_MISMATCH)
+    return authorization.asks or settings.oauth_binding == "confirm" or not is_known
 
 
 def _read_code() -> str:
@@ -123,18 +113,33 @@ def _is_same_origin() -> bool:
     return request.headers.get("Origin") == origin(services().settings.public_url)
 
 
-def _ask(secret: str, account: str, authorization: Authorization) -> Response:
+def _ask(grant: ReceivedGrant, authorization: Authorization) -> Response:
+    work = services()
     page = render_template(
-        "confirm.html", secret=secret, account=account, authorization=authorization
+        "confirm.html",
+        secret=grant.secret,
+        account=describe_account(work, grant),
+        replaced=find_replaced_account(work, authorization, grant.hub_id),
+        authorization=authorization,
     )
     response = make_response(page)
     # A form's policy also covers the redirect that follows it.
-    targets = " ".join(services().settings.trusted_origins)
+    targets = {*work.settings.trusted_origins, origin(authorization.return_to)}
     response.headers["Content-Security-Policy"] = (
         "default-src 'none'; style-src 'self'; base-uri 'none'; frame-ancestors 'none';"
-        f" form-action 'self' {targets}"
+        f" form-action 'self' {' '.join(sorted(targets))}"
     )
+    # Under no-referrer the form's origin would be "null", by which older browsers are recognised.
+    response.headers["Referrer-Policy"] = "same-origin"
     return response
+
+
+def _finish(secret: str, return_to: str | None = None) -> Response:
+    try:
+        confirmed = finish_connecting(services(), secret)
+    except ConnectingError as error:
+        return _land(error.failure, return_to)
+    return _land(None if confirmed else Failure.INVALID_STATE, confirmed or return_to)
 
 
 def _land(failure: Failure | None, return_to: str | None = None) -> Response:

@@ -1,5 +1,6 @@
 """A preview: which contact a number would match, and how the note would look. Writes nothing."""
 
+from collections.abc import Sequence
 from typing import Annotated, Final
 
 from flask import Blueprint, Response
@@ -12,17 +13,20 @@ from api.call_ended import STRICT, CallFields
 from api.contact_pages import contact_url
 from api.errors import ConflictError, TryLaterError
 from api.hubspot_failures import NOT_CONNECTED, RECONNECT_REQUIRED, told_to_person
-from api.preferences import policy_of, region_of
+from api.phone_properties import warn_of_refused
 from api.rationing import ration
 from api.services import services
 from api.tenants import find_own_connection, guard
 from shared import connections
-from shared.accounts import AccountState, load_account
+from shared.accounts import AccountState, load_account, remember_refused_properties
 from shared.hubspot.models import Contact
 from shared.matching.hits import Ambiguous, Match, NoMatch
+from shared.matching.search_plan import CALCULATED_BY_RAW
 from shared.models import Connection
+from shared.notes.bounds import fit_to_note
 from shared.notes.rendering import render_note
 from shared.phone import MAX_TEXT, PhoneError, PhoneNumber, WithheldNumberError, parse_phone
+from shared.preferences import phone_properties_of, region_of, scope_of
 from shared.previews import MatchPreview, PreviewSearcher, preview_match
 from shared.quotas import Action
 from shared.reasons import NOT_FOUND_MESSAGE, Reason, Status, describe_ambiguity
@@ -53,7 +57,7 @@ def preview_call() -> Response:
         connection, hub_id = _require_connected(find_own_connection(session))
         account = load_account(session, hub_id)
     ration(Action.PREVIEW)
-    region = region_of(connection)
+    region = region_of(connection, services().settings)
     preview = Preview(region=region, note_html=_render_note(order))
     try:
         number = parse_phone(order.phone_number, region)
@@ -65,8 +69,11 @@ def preview_call() -> Response:
         preview.phone_number = number.e164
         found = _find_match(connection, account, number)
         _describe_decision(preview, found.decision)
+        names = phone_properties_of(connection)
+        refused = {*account.refused_properties, *found.refused_properties}
+        preview.warnings = warn_of_refused(names, refused)
         preview.contacts = [
-            _describe_contact(each, contact_url(hub_id, each.id, connection))
+            _describe_contact(each, contact_url(hub_id, each.id, connection), names)
             for each in found.contacts
         ]
     return answer(preview)
@@ -90,13 +97,12 @@ def _find_match(connection: Connection, account: AccountState, number: PhoneNumb
         searcher = PreviewSearcher(
             services().hubspot, connection_id=connection.id, hub_id=account.hub_id
         )
-        return preview_match(
-            searcher,
-            number,
-            region=region_of(connection),
-            policy=policy_of(connection),
-            is_raw=account.is_raw_search,
-        )
+        scope = scope_of(connection, account, services().settings)
+        found = preview_match(searcher, number, scope)
+    if found.refused_properties:
+        with services().database.begin() as session:
+            remember_refused_properties(session, account.hub_id, found.refused_properties)
+    return found
 
 
 def _describe_decision(preview: Preview, decision: Match | Ambiguous | NoMatch) -> None:
@@ -111,14 +117,16 @@ def _describe_decision(preview: Preview, decision: Match | Ambiguous | NoMatch) 
             preview.message = NOT_FOUND_MESSAGE
 
 
-def _describe_contact(contact: Contact, url: str) -> PreviewedContact:
+def _describe_contact(
+    contact: Contact, url: str, phone_properties: Sequence[str]
+) -> PreviewedContact:
     known = contact.properties.get
     names = [name for name in (known("firstname"), known("lastname")) if name]
     return PreviewedContact(
         id=contact.id,
         name=" ".join(names) or known("email") or f"Contact {contact.id}",
         email=known("email"),
-        phone=known("phone") or known("mobilephone"),
+        phone=next(filter(None, map(known, (*CALCULATED_BY_RAW, *phone_properties))), None),
         url=url,
     )
 
@@ -127,4 +135,5 @@ def _render_note(order: PreviewOrder) -> str:
     call = order.call
     if not (call.phone_number or call.from_number or call.to_number):
         call = call.model_copy(update={"phone_number": order.phone_number})
-    return render_note(call.details_as(CALL_ID), log_id=LOG_ID)
+    details, _ = fit_to_note(call.details_as(CALL_ID))
+    return render_note(details, log_id=LOG_ID)

@@ -6,10 +6,10 @@ from typing import Final
 
 import structlog
 from redis import Redis, RedisError
-from sqlalchemy import text
-from sqlalchemy.exc import ProgrammingError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 
 from shared.db import Database
+from shared.schema import find_revision
 
 log = structlog.get_logger(__name__)
 
@@ -27,7 +27,7 @@ class Probes:
 
     def find_revision(self) -> str | None:
         """The schema's revision, empty before the first migration; None when Postgres is away."""
-        asked = self._asker.submit(self._read_revision)
+        asked = self._asker.submit(find_revision, self._database)
         try:
             return asked.result(POSTGRES_TIMEOUT_S)
         except (FutureTimeoutError, SQLAlchemyError) as error:
@@ -42,11 +42,3 @@ class Probes:
         except RedisError as error:
             log.warning("redis_away", error=type(error).__name__)
             return False
-
-    def _read_revision(self) -> str:
-        try:
-            with self._database.begin() as session:
-                query = text("SELECT version_num FROM alembic_version")
-                return str(session.execute(query).scalar_one_or_none() or "")
-        except ProgrammingError:  # the table does not exist yet
-            return ""

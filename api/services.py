@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Final, Protocol, cast
 
 from flask import current_app
-from redis import Redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
@@ -16,10 +15,11 @@ from api.gauges import Gauges
 from api.group_commit import GroupCommit
 from api.probes import Probes
 from api.signatures import WebhookVerifier
-from api.slots import Slots
+from api.slots import Room, Slots
 from shared.access_tokens import TokenSource
 from shared.crypto import TokenCipher
 from shared.db import Database
+from shared.deployment import DeploymentRedis
 from shared.hubspot.oauth import HubSpotOAuth
 from shared.hubspot.transport import build_session
 from shared.hubspot_app import open_oauth
@@ -35,8 +35,10 @@ HUBSPOT_POOL_SIZE = 8
 REDIS_TIMEOUT_S = 0.3
 PREVIEWS_AT_ONCE = 8
 EXPORTS_AT_ONCE = 4
-# One takes up to 250 MB, and for two seconds CPU that live webhooks need.
+# One takes the processor for two seconds, which live webhooks need.
 LARGE_ARRAYS_AT_ONCE = 1
+# Three times as much in memory, with what the server and the parser keep of them.
+LARGE_BODIES_BYTES = 32 * 1024 * 1024
 
 
 class Waker(Protocol):
@@ -61,6 +63,7 @@ class Services:
     preview_slots: Slots
     export_slots: Slots
     array_slots: Slots
+    room: Room
 
     def encrypt(self, plaintext: str, row_id: str, field: str) -> str:
         """Encrypt a token for one field of one row."""
@@ -71,7 +74,7 @@ def build_services(
     settings: ApiSettings, *, database: Database | None, waker: Waker | None
 ) -> Services:
     redis_url = settings.redis_url.get_secret_value()
-    redis = _connect_redis(redis_url)
+    redis = _connect_redis(redis_url, settings.redis_prefix)
     database = database or Database(
         settings.sqlalchemy_url, pool_size=DATABASE_POOL_SIZE, overflow=0
     )
@@ -81,7 +84,9 @@ def build_services(
     oauth = open_oauth(settings, http)
     limits = Limits(redis)
     tokens = TokenSource(database=database, redis=redis, limits=limits, cipher=cipher, oauth=oauth)
-    wake_ups = WakeUps(redis_url, settings.broker_url.get_secret_value())
+    wake_ups = WakeUps(
+        redis_url, settings.broker_url.get_secret_value(), prefix=settings.redis_prefix
+    )
     return Services(
         settings=settings,
         database=database,
@@ -97,18 +102,19 @@ def build_services(
         preview_slots=Slots(PREVIEWS_AT_ONCE),
         export_slots=Slots(EXPORTS_AT_ONCE),
         array_slots=Slots(LARGE_ARRAYS_AT_ONCE),
+        room=Room(LARGE_BODIES_BYTES),
     )
 
 
-def _connect_redis(url: str) -> Redis:
+def _connect_redis(url: str, prefix: str) -> DeploymentRedis:
     """A client for requests that somebody waits for: away or frozen, it says so at once."""
-    client: Redis = Redis.from_url(
+    return DeploymentRedis.open(
         url,
+        prefix,
         socket_timeout=REDIS_TIMEOUT_S,
         socket_connect_timeout=REDIS_TIMEOUT_S,
         retry=Retry(NoBackoff(), 0),
     )
-    return client
 
 
 def services() -> Services:

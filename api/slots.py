@@ -1,10 +1,16 @@
-"""Slots for slow requests, so that they leave the server's threads to the others."""
+"""Slots for slow requests and room for large ones: what they may take of a process."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from threading import BoundedSemaphore, Lock
+from threading import BoundedSemaphore, Condition, Lock
+from typing import Final
 
 from api.errors import TryLaterError
+
+# Bodies up to here are read without asking: 256 threads hold 16 MiB of them.
+SMALL_BYTES: Final = 64 * 1024
+# Whoever is refused may never send it again.
+WAIT_FOR_ROOM_S: Final = 30.0
 
 
 class Slot:
@@ -43,3 +49,43 @@ class Slots:
             yield
         finally:
             slot.give_back()
+
+
+class Room:
+    """The bytes that requests with large bodies may take together; the others wait.
+
+    A body takes its bytes until it is answered, and ten times as much while it is parsed: so one
+    is parsed at a time, and no two threads would be any faster.
+    """
+
+    def __init__(self, size: int) -> None:
+        """Make room for so many bytes."""
+        self._free = size
+        self._changed = Condition()
+        self._parsing = Lock()
+
+    @contextmanager
+    def taken(self, size: int) -> Iterator[None]:
+        """Take room for a body inside the block; raises TryLaterError when none comes free."""
+        if size <= SMALL_BYTES:
+            yield
+            return
+        with self._changed:
+            if not self._changed.wait_for(lambda: self._free >= size, WAIT_FOR_ROOM_S):
+                raise TryLaterError("Too much is sent at once. Try again soon.", code="busy")
+            self._free -= size
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._free += size
+                self._changed.notify_all()
+
+    @contextmanager
+    def parsing(self, size: int) -> Iterator[None]:
+        """Parse a body of so many bytes inside the block, and keep nothing large of it."""
+        if size <= SMALL_BYTES:
+            yield
+            return
+        with self._parsing:
+            yield

@@ -32,7 +32,7 @@ class StatisticsQuery(Span):
     bucket: Step = Step.HOUR
     """By hour or by day; at most 400 of them."""
     time_zone: Zone = Field(default="UTC", validate_default=True)
-    """Whose days are meant, by its IANA name: `Europe/Berlin`, say."""
+    """Whose hours and days are meant, by its IANA name: `Europe/Berlin`, say."""
 
     def edges(self, now: datetime) -> list[datetime]:
         """Where the steps begin, and where the last one ends; raises InvalidRequestError."""

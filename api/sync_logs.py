@@ -8,13 +8,20 @@ from flask import Blueprint, Response, request
 from sqlalchemy.orm import Session
 
 from api.answers.base import answer, answer_if_changed
-from api.answers.sync_log import LogAttempt, LogDetail, LogEntry, LogNote, LogPage, Requeued
+from api.answers.sync_log import (
+    IntakeWarning,
+    LogAttempt,
+    LogDetail,
+    LogEntry,
+    LogNote,
+    LogPage,
+    Requeued,
+)
 from api.auth import Tenant
 from api.bodies import read_model
 from api.contact_pages import contact_url
 from api.errors import MissingEntryError
 from api.log_queries import LogQuery, LogSelection, RetryOrder, write_cursor
-from api.preferences import region_of
 from api.queries import read_query
 from api.services import services
 from api.tenants import current_tenant, find_own_connection, guard
@@ -22,6 +29,7 @@ from shared.call_details import CallDetails
 from shared.connections import CONNECTED
 from shared.models import Connection, SyncLog
 from shared.notes.rendering import render_note
+from shared.preferences import region_of
 from shared.reasons import Status
 from shared.replays import requeue_batch, requeue_calls
 from shared.sync_logs import (
@@ -77,6 +85,7 @@ def show_log(log_id: str) -> Response:
             log=LogEntry.model_validate(entry),
             attempts=[LogAttempt.model_validate(each) for each in attempts],
             contact_url=_contact_url(entry, connection),
+            warnings=[IntakeWarning.model_validate(each) for each in entry.warnings or ()],
             note=_describe_note(entry, contents),
         )
     )
@@ -111,7 +120,7 @@ def retry_logs() -> Response:
 
 def select_logs(session: Session, query: LogSelection) -> LogFilter:
     """The asking tenant's entries that are meant; a phone number is read in their region."""
-    region = region_of(find_own_connection(session)) if query.phone else ""
+    region = region_of(find_own_connection(session), services().settings) if query.phone else ""
     return query.filter(current_tenant(), region=region)
 
 

@@ -9,13 +9,14 @@ from pydantic import BaseModel, Field
 
 from api.answers.base import answer
 from api.answers.trials import SentTestCall
-from api.bodies import StorableText, parse_model, read_model
-from api.call_ended import STRICT, EndedCall
+from api.bodies import StorableText, read_model
+from api.call_ended import STRICT, parse_data
 from api.intake import accept_call
 from api.rationing import ration
 from api.tenants import current_tenant, guard
 from shared.phone import MAX_TEXT
 from shared.quotas import Action
+from shared.tracing import carried
 
 blueprint = Blueprint("trials", __name__, url_prefix="/api/hubspot")
 guard(blueprint)
@@ -39,8 +40,7 @@ def send_test_call() -> Response:
     tenant, order = current_tenant(), read_model(OrderedTestCall)
     ration(Action.TEST_CALL)
     ended_at = datetime.now(UTC)
-    call = parse_model(
-        EndedCall,
+    call = parse_data(
         {
             "call_id": f"test_{uuid4().hex[:12]}",
             "user_id": tenant.user_id,
@@ -53,6 +53,7 @@ def send_test_call() -> Response:
             "agent_name": AGENT_NAME,
             "summary": SUMMARY,
         },
+        carried(),
     )
     stored = accept_call(call)
     return answer(SentTestCall(id=stored.log_id, call_id=call.call_id), 202)

@@ -6,7 +6,7 @@ from typing import Final
 
 import click
 
-from bench import big_log, costs, draining, intake, limits, memory, neighbours
+from bench import big_log, costs, draining, intake, limits, memory, neighbours, peaks
 from bench.report import cells, keep, print_table, write_page
 from bench.results import Result
 from local.consoles import open_console
@@ -22,6 +22,7 @@ BENCHMARKS: Final[dict[str, Callable[[int], Iterator[Result]]]] = {
     "neighbour": neighbours.measure,
     "log": big_log.measure,
     "memory": memory.measure,
+    "peaks": peaks.measure,
     "growth": draining.measure_growth,
 }
 

@@ -13,7 +13,8 @@ from bench.rig import Rig, Workspace, phone_numbers
 
 BURST: Final = 1000
 SMALL_BURST: Final = 200
-UNKNOWN: Final = (0.0, 0.1, 0.5)
+# Shares of unknown callers, and the most requests a call that are meant.
+UNKNOWN: Final = {0.0: 0.04, 0.1: 0.08, 0.5: None}
 SUSTAINED_S: Final = 60.0
 SUSTAINED_CALLS: Final = 30_000
 PEERS_CALLS: Final = 1000
@@ -46,7 +47,7 @@ def measure(runs: int) -> Iterator[Result]:
             peers.append(_run_textbook(rig, next(workspaces)))
             ours.append(_sustain(rig, next(workspaces)))
         spent_by_peer = [each.requests / max(1, each.calls) for each in peers]
-        for unknown in UNKNOWN:
+        for unknown, most in UNKNOWN.items():
             bursts = [_send_burst(rig, next(workspaces), unknown) for _ in range(runs)]
             yield Result(
                 f"HubSpot requests per call: burst of {BURST:,}, {unknown:.0%} unknown",
@@ -54,7 +55,7 @@ def measure(runs: int) -> Iterator[Result]:
                 [each.requests / each.calls for each in bursts],
                 spent_by_peer,
                 "textbook worker, none unknown",
-                None if unknown else Goal(0.04, is_least=False, of="ours"),
+                None if most is None else Goal(most, is_least=False, of="ours"),
                 {"answers of 429": sum(each.throttled for each in bursts)},
             )
     yield Result(

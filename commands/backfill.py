@@ -10,9 +10,9 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
-from api.call_ended import EndedCall
-from commands.call_rows import BadRow, CallRows, HeaderError
+from commands.call_rows import BadRow, CallRow, CallRows, HeaderError
 from commands.rehearsal import MatchReport, Rehearsal
+from commands.row_notices import RowNotices
 from commands.terminal import make_console, open_database, readable_settings_errors
 from shared.calls import BACKFILL_LANE, NewCall, store_calls
 from shared.db import Database
@@ -49,9 +49,10 @@ def import_calls(
     """Import historical calls; they are synced behind the live ones.
 
     The first row names the columns as the webhook names its fields: call_id, phone_number,
-    started_at, summary and so on; transcript and structured_data hold JSON. Bad rows are named
-    and left out. What was imported before is not imported again, so an import that broke off, or
-    a mended file, is imported by the same command.
+    started_at, summary and so on; transcript and structured_data hold JSON. Rows without an id
+    are named and left out. A field that cannot be read is left out of its call, and its line is
+    named. What was imported before is not imported again, so an import that broke off, or a
+    mended file, is imported by the same command; of rows with the same ids the first counts.
 
     With --dry-run nothing is stored, and HubSpot is asked how many of the phone numbers it knows.
     That uses only the searches that live calls leave over: at best some 350 numbers a second, and
@@ -91,22 +92,33 @@ def _take_file(
         except HeaderError as error:
             raise click.ClickException(str(error)) from error
         if rows.unknown_columns:
-            _say(console, f"Left out, no fields of a call: {', '.join(rows.unknown_columns)}")
+            names = ", ".join(map(_printable, rows.unknown_columns))
+            _say(console, f"Left out, no fields of a call: {names}")
+        notices = RowNotices()
         try:
-            _take_rows(file, rows, take, tally, console)
+            _take_rows(file, rows, take, tally, notices=notices, console=console)
         finally:  # what is committed stays, also when Postgres goes away in the middle
             progress.stop()
-            click.echo(f"{tally}.")
+            for line in (f"{tally}.", *notices.sum_up()):
+                click.echo(line)
 
 
 def _take_rows(
-    file: BinaryIO, rows: CallRows, take: TakeCalls, tally: Tally, console: Console
+    file: BinaryIO,
+    rows: CallRows,
+    take: TakeCalls,
+    tally: Tally,
+    *,
+    notices: RowNotices,
+    console: Console,
 ) -> None:
     batch: list[NewCall] = []
     began_at = 0
     for row in rows:
-        if isinstance(row, EndedCall):
-            batch.append(row.to_store())
+        if isinstance(row, CallRow):
+            batch.append(row.call)
+            for line in notices.tell(row):
+                _say(console, line)
         else:
             _report(console, row)
             tally.rejected += 1
@@ -132,6 +144,11 @@ def _store(database: Database, batch: Sequence[NewCall]) -> int:
 def _report(console: Console, problems: Sequence[BadRow]) -> None:
     for each in problems:
         _say(console, f"line {each.line}: {each.field} {each.message}")
+
+
+def _printable(name: str) -> str:
+    # Bytes that are not UTF-8 are half characters, which no terminal takes.
+    return name.encode(errors="replace").decode()
 
 
 def _say(console: Console, text: str) -> None:

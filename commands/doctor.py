@@ -1,5 +1,6 @@
 """`callsync doctor`: says what is misconfigured and how to fix it."""
 
+import base64
 import os
 import sys
 from collections.abc import Iterator, Mapping
@@ -15,8 +16,13 @@ from commands.terminal import make_console
 from shared.environment import read_settings
 from shared.hubspot.oauth import HubSpotOAuth
 from shared.hubspot.transport import build_session
-from shared.setting_values import sqlalchemy_url
-from shared.settings import ApiSettings, find_problems
+from shared.setting_values import (
+    BASIC_AUTH_PASSWORD_LENGTH,
+    DEFAULT_PREFIX,
+    JWT_SECRET_BYTES,
+    sqlalchemy_url,
+)
+from shared.settings import ApiSettings, WorkerSettings, find_problems
 
 MARKS: Final = {
     "fine": ("✓", "green"),
@@ -25,8 +31,8 @@ MARKS: Final = {
     "info": ("·", "dim"),
 }
 
-# HS256 wants a key no shorter than its hash (RFC 7518 §3.2).
-SAFE_JWT_SECRET_BYTES: Final = 32
+# Of 24 random bytes fewer than this are different once in some 10^20 times.
+LEAST_DISTINCT: Final = 8
 
 
 @click.command()
@@ -56,27 +62,59 @@ def _examine(environ: Mapping[str, str], *, offline: bool) -> Iterator[Finding]:
         yield Finding("fault", f"{each.name}: {each.problem}", each.cure)
     if not problems:
         yield Finding("fine", "All settings are there and well formed.")
-        yield from _describe(ApiSettings.load(environ))
+        yield from _describe(ApiSettings.load(environ), environ)
     if not offline:
         yield from _examine_servers(read_settings(ApiSettings, environ).values)
 
 
-def _describe(settings: ApiSettings) -> Iterator[Finding]:
+def _describe(settings: ApiSettings, environ: Mapping[str, str]) -> Iterator[Finding]:
     """What a person has to know beyond right and wrong."""
     yield Finding("info", f"Your HubSpot app must list this redirect URL: {settings.redirect_uri}")
     explained = {
+        "auto": "another browser than the one that starts connecting, or none that can be told,"
+        " is asked before an account is connected",
         "cookie": "the browser that starts connecting must be the one that ends it",
         "confirm": "a page asks before an account is connected",
     }
     secret = settings.jwt_secret
-    if secret is not None and len(secret.get_secret_value().encode()) < SAFE_JWT_SECRET_BYTES:
+    if secret is not None and len(secret.get_secret_value().encode()) < JWT_SECRET_BYTES:
         yield Finding(
             "warning",
-            f"JWT_SECRET is shorter than {SAFE_JWT_SECRET_BYTES} bytes and may be guessed.",
+            f"JWT_SECRET is shorter than {JWT_SECRET_BYTES} bytes and may be guessed: it is"
+            " accepted on localhost only.",
             "take a longer one in production",
         )
+    for name in _find_monotonous(settings):
+        yield Finding(
+            "warning",
+            f"{name} repeats a few characters and may be guessed.",
+            "take a random one in production",
+        )
+    auth = WorkerSettings.load(environ).flower_basic_auth
+    if auth is not None:
+        password = auth.get_secret_value().partition(":")[2]
+        if len(password) < BASIC_AUTH_PASSWORD_LENGTH:
+            yield Finding(
+                "warning",
+                "The password in FLOWER_BASIC_AUTH is shorter than"
+                f" {BASIC_AUTH_PASSWORD_LENGTH} characters and may be guessed.",
+                "take a longer one in production",
+            )
     binding = settings.oauth_binding
     yield Finding("info", f"OAuth is bound by {binding}: {explained[binding]}.")
+
+
+def _find_monotonous(settings: ApiSettings) -> Iterator[str]:
+    """Secrets that are long enough and yet were not drawn by lot."""
+    secret = settings.jwt_secret
+    if secret is not None and len(set(secret.get_secret_value())) < LEAST_DISTINCT:
+        yield "JWT_SECRET"
+    signing = (each.secret.get_secret_value() for each in settings.webhook_secrets)
+    keys = (base64.b64decode(each.removeprefix("whsec_")) for each in signing)
+    if any(len(set(key)) < LEAST_DISTINCT for key in keys):
+        yield "WEBHOOK_SECRETS"
+    if any(len(set(key)) < LEAST_DISTINCT for key in settings.token_encryption_keys):
+        yield "TOKEN_ENCRYPTION_KEYS"
 
 
 def _examine_servers(values: Mapping[str, Any]) -> Iterator[Finding]:
@@ -89,7 +127,12 @@ def _examine_servers(values: Mapping[str, Any]) -> Iterator[Finding]:
         # Without a word on it, or with one that cannot be read, wake-ups go through Redis.
         broker_url = values.get("broker_url") or redis_url
         yield from findings.examine_redis(
-            redis_url.get_secret_value(), broker_url.get_secret_value()
+            redis_url.get_secret_value(),
+            broker_url.get_secret_value(),
+            prefix=values.get("redis_prefix") or DEFAULT_PREFIX,
+            database_url=sqlalchemy_url(values["database_url"].get_secret_value())
+            if "database_url" in values
+            else None,
         )
     if "hubspot_api_url" not in values:
         return

@@ -51,7 +51,7 @@ def erase(
         erasure = _erase(database, ids, is_rehearsal=dry_run)
     _report(erasure, settings, would=dry_run)
     if not dry_run:
-        _forget_matches(settings.redis_url.get_secret_value())
+        _forget_matches(settings.redis_url.get_secret_value(), settings.redis_prefix)
 
 
 def _read_number(phone: str, region: str) -> str | None:
@@ -93,10 +93,10 @@ def _describe_notes(notes: Sequence[NoteLeft], app_url: str) -> Iterator[str]:
         yield f"  account {note.hub_id}, contact {note.contact_id}, {what}: {link}"
 
 
-def _forget_matches(redis_url: str) -> None:
+def _forget_matches(redis_url: str, prefix: str) -> None:
     """Empty the cache of matches, which holds keyed hashes of numbers and contact ids."""
     try:
-        with connect_redis(redis_url) as redis:
+        with connect_redis(redis_url, prefix) as redis:
             forget_everybody(redis)
     except RedisError as error:
         click.echo(

@@ -1,6 +1,6 @@
 """What `callsync doctor` can find: one function for each thing that a deployment needs."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,20 +11,23 @@ from alembic.script import ScriptDirectory
 from kombu.exceptions import OperationalError as BrokerError
 from redis import RedisError, ResponseError
 from sqlalchemy import URL, text
-from sqlalchemy.exc import OperationalError, ProgrammingError
+from sqlalchemy.exc import DBAPIError, OperationalError
 
-from api.health import REQUIRED_REVISION
 from commands.terminal import first_line
-from shared.db import Database
+from shared.db import Database, find_limits
+from shared.deployment import DeploymentRedis, find_strangers, identify
 from shared.hubspot.errors import ConfigurationError, HubSpotError
 from shared.hubspot.oauth import HubSpotOAuth
 from shared.queue import connect_redis, make_celery
+from shared.schema import REQUIRED_REVISION, find_revision
 
 MIGRATIONS: Final = Path(__file__).parents[1] / "alembic"
 # Webhooks and dashboard tokens are refused when clocks differ by minutes; this is well before.
 MOST_SKEW_S: Final = 30.0
 TIMEOUT_S: Final = 5.0
 PING_TIMEOUT_S: Final = 1.5
+# How many of a pooler's connections are looked at to find out how it lends them.
+MOST_SERVERS: Final = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +43,7 @@ class Finding:
 
 
 def examine_postgres(url: URL) -> Iterator[Finding]:
-    """Whether Postgres answers, its clock is ours, and its schema is this build's."""
+    """Whether Postgres answers, its limits, clock and schema are right, and who is between."""
     database = Database(url)
     try:
         with database.begin() as session:
@@ -48,29 +51,80 @@ def examine_postgres(url: URL) -> Iterator[Finding]:
             asked_at = datetime.now(UTC)
             told = session.execute(text("SELECT clock_timestamp()")).scalar_one()
             skew = max((told - datetime.now(UTC), asked_at - told)).total_seconds()
+            limits = find_limits(session)
         yield Finding("fine", f"Postgres {version.split()[0]} answers.")
+        yield judge_limits(limits)
+        if database.is_pooled:
+            yield judge_pooler(lends_by_transaction=_is_lent_by_transaction(database))
         yield judge_clock(skew)
-        yield judge_schema(_find_revision(database))
+        yield judge_schema(find_revision(database))
     except OperationalError as error:
-        yield Finding(
-            "fault",
-            f"Postgres does not answer: {first_line(error)}",
-            "start it, or correct DATABASE_URL",
-        )
+        said = first_line(error)
+        yield Finding("fault", f"Postgres does not answer: {said}", _cure_connection(said))
     finally:
         database.dispose()
 
 
-def examine_redis(url: str, broker_url: str) -> Iterator[Finding]:
-    """Whether Redis answers and keeps what it is given, and whether a worker hears wake-ups."""
-    with connect_redis(url) as redis:
+def _cure_connection(said: str) -> str:
+    if "statement pooling mode" in said:
+        return "let the pooler lend its connections by the transaction (pool_mode = transaction)"
+    return "start it, or correct DATABASE_URL"
+
+
+def judge_limits(limits: Mapping[str, str]) -> Finding:
+    """Whether Postgres ends what takes too long; `limits` are its settings as it shows them."""
+    missing = [name for name, limit in limits.items() if limit == "0"]
+    if missing:
+        return Finding(
+            "fault",
+            f"Nothing ends what hangs in Postgres: {', '.join(missing)} is not in force.",
+            "let DATABASE_URL lead to Postgres, or to a pooler that leaves set_config alone",
+        )
+    told = ", ".join(f"{name} {limit}" for name, limit in limits.items())
+    return Finding("fine", f"Time limits are in force: {told}.")
+
+
+def judge_pooler(*, lends_by_transaction: bool) -> Finding:
+    """What stands between us and Postgres, and what we do about it."""
+    if not lends_by_transaction:
+        return Finding(
+            "info",
+            "A pooler stands before Postgres and lends its connections by the session, as far as"
+            " can be seen: each of ours takes one of its. Each transaction brings its time limits"
+            " along, and no statement is prepared.",
+        )
+    return Finding(
+        "info",
+        "A pooler stands before Postgres and lends its connections by the transaction: each"
+        " transaction brings its time limits along, and no statement is prepared.",
+    )
+
+
+def _is_lent_by_transaction(database: Database) -> bool:
+    """Whether two connections that are open at once were served by one process of Postgres."""
+    asking = text("SELECT pg_backend_pid()")
+    with database.engine.connect() as one, database.engine.connect() as other:
+        pid = one.execute(asking).scalar_one()
+        one.rollback()
+        for _ in range(MOST_SERVERS):  # a pooler may lend them in turn
+            if other.execute(asking).scalar_one() == pid:
+                return True
+            other.rollback()
+    return False
+
+
+def examine_redis(
+    url: str, broker_url: str, *, prefix: str, database_url: URL | None
+) -> Iterator[Finding]:
+    """Whether Redis answers, keeps what it is given, is ours alone, and workers hear wake-ups."""
+    with connect_redis(url, prefix) as redis:
         try:
             redis.ping()
         except RedisError as error:
             yield Finding(
                 "fault",
                 f"Redis does not answer ({error}): calls are accepted, but wait.",
-                "start it, or correct REDIS_URL",
+                _cure_tls("REDIS_URL", error) or "start it, or correct REDIS_URL",
             )
             return
         yield Finding("fine", "Redis answers.")
@@ -78,13 +132,46 @@ def examine_redis(url: str, broker_url: str) -> Iterator[Finding]:
             policy = redis.config_get("maxmemory-policy").get("maxmemory-policy", "")
         except ResponseError:  # hosted servers often forbid the question
             policy = ""
+        strangers = _count_strangers(redis, database_url)
     if policy not in {"", "noeviction"}:
         yield Finding(
             "warning",
             f"Redis may evict wake-ups and limits when it is full (maxmemory-policy {policy}).",
             "set maxmemory-policy to noeviction",
         )
-    yield _find_workers(broker_url)
+    if strangers:
+        yield Finding(
+            "fault",
+            f"Workers of another database use this Redis under the same prefix, {prefix}: both"
+            " take each other's wake-ups, sweeps and budgets.",
+            "give one of the deployments another REDIS_PREFIX, or another Redis",
+        )
+    yield _find_workers(broker_url, prefix)
+
+
+def _count_strangers(redis: DeploymentRedis, database_url: URL | None) -> int:
+    """How many other deployments are there; none if ours cannot be told from them."""
+    if database_url is None:
+        return 0
+    database = Database(database_url)
+    try:
+        with database.begin() as session:
+            identity = identify(session)
+    except DBAPIError:
+        return 0
+    finally:
+        database.dispose()
+    return len(find_strangers(redis, identity))
+
+
+def _cure_tls(name: str, error: Exception) -> str:
+    """What to do about a certificate that nobody vouches for; empty if that is not the matter."""
+    if "CERTIFICATE_VERIFY_FAILED" not in str(error):
+        return ""
+    return (
+        f"add ?ssl_ca_certs=FILE to {name}, with the certificates of who vouches for the server's,"
+        " or ?ssl_cert_reqs=none to believe whoever answers"
+    )
 
 
 def examine_hubspot(api_url: str) -> Finding:
@@ -131,16 +218,6 @@ def judge_clock(skew_seconds: float) -> Finding:
     return Finding("fine", "The clocks of this machine and Postgres agree.")
 
 
-def _find_revision(database: Database) -> str:
-    """The schema's revision, empty before the first migration."""
-    try:
-        with database.begin() as session:
-            query = text("SELECT version_num FROM alembic_version")
-            return str(session.execute(query).scalar_one_or_none() or "")
-    except ProgrammingError:  # the table does not exist yet
-        return ""
-
-
 def judge_schema(revision: str) -> Finding:
     """Whether the database is at the newest revision; an empty one was never migrated."""
     newest = REQUIRED_REVISION
@@ -155,11 +232,13 @@ def judge_schema(revision: str) -> Finding:
     return Finding("fine", f"The database's schema is up to date (revision {revision}).")
 
 
-def _find_workers(broker_url: str) -> Finding:
-    with make_celery(broker_url) as app:
+def _find_workers(broker_url: str, prefix: str) -> Finding:
+    with make_celery(broker_url, prefix) as app:
         try:
             answers = app.control.ping(timeout=PING_TIMEOUT_S)
-        except BrokerError:
+        except (BrokerError, OSError) as error:
+            if cure := _cure_tls("BROKER_URL", error):
+                return Finding("fault", f"The broker does not answer ({error}).", cure)
             answers = []
     if not answers:
         return Finding(

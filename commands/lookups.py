@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from redis import RedisError
@@ -24,23 +24,20 @@ from shared.hubspot_app import open_oauth
 from shared.limits import Limits
 from shared.matching.finding import Findings, find_contacts
 from shared.matching.hits import Decision, NoMatch
+from shared.matching.scope import SearchScope, Stage
 from shared.phone import PhoneNumber
 from shared.previews import HubSpotAccess
 from shared.queue import connect_redis
-from shared.settings import MatchPolicy, ServiceSettings
+from shared.settings import ServiceSettings
 
-# A search holds about 90 numbers, or the spellings of about 5: so often the progress is told.
-NUMBERS_A_LOOKUP: Final = 90
-RAW_NUMBERS_A_LOOKUP: Final = 15
+# So often the progress is told: what one search holds, or two.
+NUMBERS_A_LOOKUP: Final = {Stage.CALCULATED: 90, Stage.RAW: 16, Stage.THOROUGH: 5}
 # How long to wait before looking for a free slot again: a slot's length.
 SLOT_S: Final = 0.25
 TRIES: Final = 5
 LONGEST_PAUSE_S: Final = 10
 NOT_ASKED: Final = (HubSpotError, TokenBusyError, ConnectionEndedError, RedisError)
 """What `look_up` raises."""
-
-# What the calculated properties do not know may still be found as people typed it.
-_OPEN: Final = NoMatch(in_raw=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +46,12 @@ class LookUpPlan:
 
     connection_id: str
     hub_id: int
-    region: str
-    policy: MatchPolicy
-    is_raw: bool
+    scope: SearchScope
 
 
 def open_access(database: Database, settings: ServiceSettings) -> HubSpotAccess:
     """What it takes to ask HubSpot in the name of any connection."""
-    redis = connect_redis(settings.redis_url.get_secret_value())
+    redis = connect_redis(settings.redis_url.get_secret_value(), settings.redis_prefix)
     limits, http = Limits(redis), build_session(1)
     tokens = TokenSource(
         database=database,
@@ -88,16 +83,34 @@ def look_up(
     """
     searcher = _LeftoverSearcher(access, plan)
     decisions: dict[str, Decision] = {}
-    for in_raw in (True,) if plan.is_raw else (False, True):
-        waiting = [each for each in numbers if decisions.get(each.e164, _OPEN) == _OPEN]
-        step = RAW_NUMBERS_A_LOOKUP if in_raw else NUMBERS_A_LOOKUP
+    scope = plan.scope
+    for stage in scope.stages:
+        waiting = [each for each in numbers if _is_open(decisions.get(each.e164))]
+        step = NUMBERS_A_LOOKUP[stage]
         for first in range(0, len(waiting), step):
-            found = searcher.find(waiting[first : first + step], in_raw=in_raw)
+            found = searcher.find(waiting[first : first + step], scope, stage)
             decisions |= found.decisions
-            advance(sum(each != _OPEN for each in found.decisions.values()))
-            if found.calculated_unsupported:
+            is_last = stage is scope.stages[-1]
+            advance(sum(is_last or not _is_open(each) for each in found.decisions.values()))
+            scope = _narrow(scope, found)
+            if stage is Stage.CALCULATED and scope.is_raw:
                 break  # the others are looked up as people typed them
     return decisions
+
+
+def _is_open(decision: Decision | None) -> bool:
+    """What one stage does not find may still be found in the next."""
+    return decision is None or isinstance(decision, NoMatch)
+
+
+def _narrow(scope: SearchScope, found: Findings) -> SearchScope:
+    """Leave out what HubSpot has just refused."""
+    names = [each for each in scope.phone_properties if each not in found.refused_properties]
+    return replace(
+        scope,
+        phone_properties=tuple(names),
+        is_raw=scope.is_raw or found.calculated_unsupported,
+    )
 
 
 class _LeftoverSearcher:
@@ -107,7 +120,7 @@ class _LeftoverSearcher:
         self._access = access
         self._plan = plan
 
-    def find(self, numbers: Sequence[PhoneNumber], *, in_raw: bool) -> Findings:
+    def find(self, numbers: Sequence[PhoneNumber], scope: SearchScope, stage: Stage) -> Findings:
         """As `find_contacts`, a few times over while HubSpot or the token is busy."""
         patient = Retrying(
             stop=stop_after_attempt(TRIES),
@@ -119,9 +132,8 @@ class _LeftoverSearcher:
             find_contacts,
             self,
             numbers,
-            region=self._plan.region,
-            policy=self._plan.policy,
-            in_raw=in_raw,
+            scope=scope,
+            stage=stage,
             may_search=self._wait_for_slot,
         )
 

@@ -16,6 +16,7 @@ from shared.connections import CONNECTED, find_connection
 from shared.db import Database
 from shared.matching.hits import Ambiguous, Decision, Match, Refused, Undecided
 from shared.phone import PhoneError, PhoneNumber, parse_phone
+from shared.preferences import scope_of
 from shared.settings import ServiceSettings
 
 Tenant = tuple[str, str]
@@ -77,7 +78,7 @@ class MatchReport:
         plan = self._plan(tenant)
         if plan is None:
             return f"0 of {calls.total()} calls would match, HubSpot is not connected."
-        numbers = _parse_all(calls, plan.region)
+        numbers = _parse_all(calls, plan.scope.region)
         decisions = self._look_up(plan, {each.e164: each for each in numbers.values()})
         matched = {e164 for e164, decision in decisions.items() if isinstance(decision, Match)}
         several = sum(isinstance(decision, Ambiguous) for decision in decisions.values())
@@ -107,9 +108,7 @@ class MatchReport:
         return LookUpPlan(
             connection_id=connection.id,
             hub_id=account.hub_id,
-            region=connection.default_region or self._settings.default_region,
-            policy=connection.match_policy or self._settings.match_policy,
-            is_raw=account.is_raw_search,
+            scope=scope_of(connection, account, self._settings),
         )
 
     def _look_up(self, plan: LookUpPlan, numbers: Mapping[str, PhoneNumber]) -> dict[str, Decision]:

@@ -99,12 +99,12 @@ def _examine(found: Trouble) -> Iterator[Finding]:
     yield _examine_pile(
         "Second notes not archived yet",
         found.surplus_notes,
-        "see that beat runs, and that the account is connected",
+        "see that a worker runs, and that the account is connected",
     )
     yield _examine_pile(
         "Ended connections not revoked yet",
         found.revocations,
-        "see that beat runs; given up, and the tokens erased, after a day",
+        "see that a worker runs; given up, and the tokens erased, after a day",
     )
 
 

@@ -14,7 +14,24 @@ from local.hubspot.client import SandboxRecord
 
 # Written anew here: a checker that shares the code it checks shares its mistakes.
 MARKER: Final = re.compile(r"Call ID: ([^<]*) · Ref: (hs_[0-9a-z]+)</p>\Z")
-SHOWN: Final = ("call_id", "status", "error_code", "contact_id", "engagement_id", "attempts")
+SHOWN: Final = (
+    "call_id",
+    "phone_number",
+    "status",
+    "error_code",
+    "error_message",
+    "contact_id",
+    "engagement_id",
+    "attempts",
+)
+# What a person must be told, in words that stand nowhere in the service.
+TOLD: Final = {
+    "contact_not_found": r"no .*contact has this phone number",
+    "not_connected": r"not connected when|another HubSpot account",
+    "rejected_by_hubspot": r"\w",
+    "unconfirmed": r"note may have been written",
+    "poison": r"ended its worker three times",
+}
 
 _Places = list[tuple[int, SandboxRecord]]
 
@@ -43,6 +60,7 @@ def judge(history: History, evidence: Evidence) -> Verdict:
     acknowledged = history.acknowledged
     sent = history.sent
     summaries = history.summaries
+    openings = {each.splitlines()[0] for said in summaries.values() for each in said}
     notes = _notes_by_ref(evidence)
     lost = 0
     duplicated = 0
@@ -51,7 +69,10 @@ def judge(history: History, evidence: Evidence) -> Verdict:
         row = evidence.rows.get(identity)
         found = list(_wrong_with(sent[identity], log_ids, row, notes))
         if row is not None:
-            found += _wrong_with_text(sent[identity], summaries[identity], notes.get(row["id"], ()))
+            found += _wrong_with_words(sent[identity], row)
+            own = summaries[identity]
+            others = {each for each in openings if not any(each in said for said in own)}
+            found += _wrong_with_text(sent[identity], own, others, notes.get(row["id"], ()))
             found += _wrong_with_attempts(row, evidence.attempts.get(row["id"], ()))
         lost += bool(found)
         problems += [f"{identity[2]}: {each}" for each in found]
@@ -108,6 +129,8 @@ def _wrong_with(
 
 def _wrong_with_notes(call: SentCall, row: Row, places: _Places) -> Iterator[str]:
     """Say what is wrong with the notes of a success."""
+    if row["hub_id"] != call.hub_id:
+        yield f"its log names the account {row['hub_id']}, not {call.hub_id}"
     if not any(note.id == row["engagement_id"] for _, note in places):
         yield f"is a success without its note {row['engagement_id']}"
     for hub_id, note in places:
@@ -119,17 +142,38 @@ def _wrong_with_notes(call: SentCall, row: Row, places: _Places) -> Iterator[str
             yield f"its log names the contact {row['contact_id']}, its note is elsewhere"
 
 
+def _wrong_with_words(call: SentCall, row: Row) -> Iterator[str]:
+    """Say what is wrong with whose call it is in the log, and with the words of its reason."""
+    spellings = {call.number}
+    if row["status"] != "success":
+        spellings.add(call.data.get("phone_number"))
+    if row["phone_number"] not in spellings:
+        yield f"is of {call.number}, and its log has the number {row['phone_number']}"
+    code, message = row["error_code"], row["error_message"]
+    if code == "contact_not_found" and row["contact_id"] is not None:
+        yield f"was found by nobody, and its log names the contact {row['contact_id']}"
+    if (code is None) != (message is None):
+        yield f"ended with the reason {code} and the words {message}"
+    if code in TOLD and not re.search(TOLD[code], message or "", re.IGNORECASE):
+        yield f"ended as {code} with the words {message}"
+
+
 def _wrong_with_text(
-    call: SentCall, summaries: Collection[str], places: Collection[tuple[int, SandboxRecord]]
+    call: SentCall,
+    summaries: Collection[str],
+    others: Collection[str],
+    places: Collection[tuple[int, SandboxRecord]],
 ) -> Iterator[str]:
     """Say what is wrong with what a call's notes say: the last line may be right, the rest not."""
     for _, note in places:
         match = MARKER.search(note.body)
         if match is None or html.unescape(match[1]) != call.call_id:
             yield "has a note whose last line names another call"
-        text = html.unescape(note.body)
-        if not any(summary.splitlines()[0] in text for summary in summaries):
+        text = html.unescape(note.body[: match.start()] if match else note.body)
+        if not any(all(line in text for line in said.splitlines()) for said in summaries):
             yield "has a note that tells of something else"
+        if any(each in text for each in others):
+            yield "has a note that tells of another call as well"
 
 
 def _wrong_with_attempts(row: Row, outcomes: Collection[str]) -> Iterator[str]:

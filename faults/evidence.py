@@ -11,7 +11,7 @@ from local.hubspot.client import SandboxRecord
 if TYPE_CHECKING:
     from faults.world import World
 
-TIMEOUT_S: Final = 15.0
+TIMEOUT_S: Final = 60.0
 
 Row = Mapping[str, Any]
 Identity = tuple[str, str, str]

@@ -19,6 +19,7 @@ class SentCall:
         hub_id: the account that its note belongs in.
         contact_ids: the contacts on which its note may be; none if there must be no note.
         endings: how it may end.
+        number: the caller's number in full, as the contact has it.
         data: the webhook's `data`.
     """
 
@@ -29,6 +30,7 @@ class SentCall:
     contact_ids: Collection[str]
     data: Mapping[str, Any] = field(repr=False)
     endings: Collection[Ending] = SYNCED
+    number: str | None = None
 
     @property
     def identity(self) -> tuple[str, str, str]:

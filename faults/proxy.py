@@ -81,6 +81,7 @@ class Proxy:
         self.bytes_per_s: int | None = None
         self.traps: list[Trap] = []
         self._mode = Mode.CARRY
+        self._is_closed = False
         self._links: set[Link] = set()
         self._lock = threading.Lock()
         self._always = () if listener is None else (listener,)
@@ -122,20 +123,22 @@ class Proxy:
         """End every connection there is; returns how many."""
         links = self._copy()
         for link in links:
-            link.cut(is_reset=is_reset)
+            self._end(link, is_reset=is_reset)
         return len(links)
 
     def bury(self) -> None:
-        """End what was half-open and has been given up by its client."""
+        """End what was half-open."""
         for link in self._copy():
             if link.is_swallowing:
-                link.cut()
+                self._end(link)
 
     def close(self) -> None:
         """Listen no more and cut everything."""
         with suppress(OSError):
             self._door.shutdown(socket.SHUT_RDWR)
         self._door.close()
+        with self._lock:
+            self._is_closed = True  # whoever is still connecting cuts its own
         self.cut()
 
     def _copy(self) -> list[Link]:
@@ -161,12 +164,19 @@ class Proxy:
         except OSError:
             client.close()
             return
-        for end in (client, server):
-            end.settimeout(None)
-            end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         link = Link(client, server, client_port, is_swallowing=self._mode == Mode.HALF_OPEN)
         with self._lock:
             self._links.add(link)
+            is_late = self._is_closed
+        try:
+            for end in (client, server):
+                end.settimeout(None)
+                end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        except OSError:  # one of them has reset it already
+            is_late = True
+        if is_late:
+            self._end(link)
+            return
         threading.Thread(target=self._carry, args=[link, True], daemon=True).start()
         self._carry(link, False)
 
@@ -183,8 +193,12 @@ class Proxy:
                     target.sendall(data)
         except OSError:
             pass
+        # The end of one side is not told to the other if it is half-open: `bury` closes both.
         if not link.is_swallowing:
-            link.cut()
+            self._end(link)
+
+    def _end(self, link: Link, *, is_reset: bool = False) -> None:
+        link.cut(is_reset=is_reset)
         with self._lock:
             self._links.discard(link)
 

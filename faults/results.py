@@ -82,17 +82,21 @@ class Result:
         return found
 
 
-def play(scenario: Scenario, cluster: Cluster, seed: int) -> Run:
-    """Play a scenario once. Whatever is wrong ends up in the run, never as an exception."""
+def play(scenario: Scenario, cluster: Cluster, seed: int, *, is_timed: bool = True) -> Run:
+    """Play a scenario once. Whatever is wrong ends up in the run, never as an exception.
+
+    Without `is_timed` nothing is wrong for taking long, and no recovery is measured.
+    """
     started = time.monotonic()
     draws = random.Random(f"{scenario.name}:{seed}")
     verdict, recovered_in_s = Verdict(0, 0, 0, ()), None
     try:
-        with World(cluster, draws) as world:
+        with World(cluster, draws, is_timed=is_timed) as world:
             verdict, recovered_in_s = _play(scenario, world)
     except FAILURES as error:  # it could not even be begun, or cleared away
         verdict = replace(verdict, problems=(*verdict.problems, _describe(error)))
-    return Run(seed, verdict, time.monotonic() - started, recovered_in_s)
+    measured = recovered_in_s if is_timed else None
+    return Run(seed, verdict, time.monotonic() - started, measured)
 
 
 def _play(scenario: Scenario, world: World) -> tuple[Verdict, float | None]:

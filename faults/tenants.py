@@ -15,7 +15,7 @@ from local.visitor import Visitor, sign_in
 
 SIGNED_IN_FOR: Final = timedelta(hours=1)
 PAGE: Final = 200
-TIMEOUT_S: Final = 15.0
+TIMEOUT_S: Final = 60.0
 
 
 @dataclass(frozen=True)
@@ -108,6 +108,7 @@ class Tenant:
             [contact.id, *filter(None, [contact.survivor_id])],
             data,
             endings,
+            contact.phone_number,
         )
 
     def calls(self, number: int, *, endings: Collection[Ending] = SYNCED) -> list[SentCall]:

@@ -7,7 +7,9 @@ from typing import Final
 from faults.postgres_wire import COMMITTED, Conversations
 from faults.proxy import Link
 
-HOLD_AT_MOST_S: Final = 60.0
+# Guards against waiting for ever, whatever else the machine does meanwhile.
+HOLD_AT_MOST_S: Final = 240.0
+GUARD_S: Final = 240.0
 
 
 class StepTrap:
@@ -26,7 +28,7 @@ class StepTrap:
         self._released = threading.Event()
         self._lock = threading.Lock()
 
-    def wait(self, timeout_s: float) -> Link:
+    def wait(self, timeout_s: float = GUARD_S) -> Link:
         """Wait until somebody is caught; raises TimeoutError."""
         self._sprung.wait(timeout_s)
         if self.sprung_by is None:
@@ -69,6 +71,20 @@ class RequestTrap(StepTrap):
             return True
         self._asked.discard(link)
         return self._spring(link)
+
+
+class AnswerTrap(StepTrap):
+    """Springs on an answer that contains `text`: the server has given away what nobody gets."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(is_after=True)
+        self._text = text.encode()
+
+    def sees_request(self, _link: Link, _data: bytes) -> bool:
+        return True
+
+    def sees_answer(self, link: Link, data: bytes) -> bool:
+        return self._text not in data or self._spring(link)
 
 
 class CommitTrap(StepTrap):

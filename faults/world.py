@@ -17,7 +17,7 @@ from faults.evidence import Row, gather
 from faults.history import Delivery, History, SentCall
 from faults.producer import RecordingProducer
 from faults.tenants import Tenant
-from faults.traps import CommitTrap, RequestTrap, StepTrap
+from faults.traps import GUARD_S, AnswerTrap, CommitTrap, RequestTrap, StepTrap
 from local.hubspot.client import SandboxControl
 from shared.claims import LEASE_S
 from shared.queue import SYNC_QUEUE, make_celery
@@ -64,8 +64,12 @@ _FIND_IDLE: Final = """
 class World:
     """One run of one scenario, on tenants of its own. Everything drawn comes from `draws`."""
 
-    def __init__(self, cluster: Cluster, draws: random.Random) -> None:
-        """Begin a run; the cluster must not be in use by another one."""
+    def __init__(self, cluster: Cluster, draws: random.Random, *, is_timed: bool = True) -> None:
+        """Begin a run; the cluster must not be in use by another one.
+
+        With `is_timed` a run may be wrong for taking too long: the machine has to be a calm one.
+        """
+        self._is_timed = is_timed
         self.cluster = cluster
         self.draws = draws
         cluster.crew.fill_up()
@@ -129,6 +133,13 @@ class World:
         self._traps.append(trap)
         return trap
 
+    def trap_handout(self, text: str) -> AnswerTrap:
+        """Set a trap at what Redis hands out to a worker."""
+        trap = AnswerTrap(text)
+        self.cluster.worker_doors.redis.traps.append(trap)
+        self._traps.append(trap)
+        return trap
+
     def release_traps(self) -> None:
         """Let go what traps hold; those that nobody came to yet will hold nothing."""
         for trap in self._traps:
@@ -137,6 +148,11 @@ class World:
     def complain(self, problem: str) -> None:
         """Say that something went wrong that the checker cannot know of."""
         self._complaints.append(problem)
+
+    def complain_if_slow(self, what: str, seconds: float, *, limit: float) -> None:
+        """Say that something took too long, on a machine on which that can be told."""
+        if self._is_timed and seconds > limit:
+            self.complain(f"{what} took {seconds:.2f} s, not {limit:.2f} s")
 
     def tenant(self, *, hub_id: int | None = None, is_connected: bool = True) -> Tenant:
         """A new tenant, connected to a new account or to the one named."""
@@ -155,7 +171,7 @@ class World:
         with make_celery(self.cluster.valkey.url) as app:
             app.send_task(HOUSEKEEPING_TASK, queue=SYNC_QUEUE)
 
-    def wait_for(self, condition: Callable[[], bool], *, timeout_s: float = 30) -> float:
+    def wait_for(self, condition: Callable[[], bool], *, timeout_s: float = GUARD_S) -> float:
         """Wait for something; returns the seconds it took. Raises TimeoutError."""
         started = time.monotonic()
         while not condition():
@@ -174,11 +190,11 @@ class World:
         """Whether every call has an outcome and nobody holds it."""
         return all(row["status"] != "pending" and not row["claimed_by"] for row in self.rows())
 
-    def recover(self, *, timeout_s: float) -> float:
+    def recover(self, *, timeout_s: float = GUARD_S) -> float:
         """Wait until everything is settled, skipping no time; returns the seconds."""
         return self.wait_for(self.is_settled, timeout_s=timeout_s)
 
-    def settle(self, *, timeout_s: float = 60) -> None:
+    def settle(self, *, timeout_s: float = GUARD_S) -> None:
         """Come to the end of all that is scheduled, skipping the time in which nothing happens.
 
         Raises TimeoutError.

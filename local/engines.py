@@ -23,7 +23,7 @@ from redis.retry import Retry
 from local.homes import Home
 from local.processes import Command, Process, StartError, free_port
 
-INITDB_TIMEOUT_SECONDS = 60.0
+INITDB_TIMEOUT_SECONDS = 300.0
 PORT_ATTEMPTS = 5
 # Locale and time zone of their own: every environment, a cleared one too, starts the same server.
 ENVIRONMENT = {"LC_ALL": "C", "TZ": "UTC"}
@@ -96,7 +96,7 @@ def start_postgres(state: Path, *, durable: bool = True) -> Engine:
 
     def answers(port: int) -> bool:
         try:
-            psycopg.connect(url(port), connect_timeout=2).close()
+            psycopg.connect(url(port), connect_timeout=10).close()
         except psycopg.OperationalError:
             return False
         return True
@@ -139,10 +139,10 @@ def start_valkey(state: Path, *, appendonly: bool = False) -> Engine:
         return f"redis://:{password}@127.0.0.1:{port}/0"
 
     def answers(port: int) -> bool:
-        with redis.Redis.from_url(url(port), socket_timeout=2, retry=ONE_TRY) as client:
+        with redis.Redis.from_url(url(port), socket_timeout=10, retry=ONE_TRY) as client:
             try:
                 return bool(client.ping())
-            except redis.ConnectionError:  # also while it loads its data
+            except (redis.ConnectionError, redis.TimeoutError):  # also while it loads its data
                 return False
 
     try:

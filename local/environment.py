@@ -21,6 +21,7 @@ def make_environment(
     """
     made = {name: environ.get(name) or value for name, value in make_secrets().items()}
     made |= {"DATABASE_URL": database_url, "REDIS_URL": redis_url, "PUBLIC_URL": api_url}
+    made["MALLOC_ARENA_MAX"] = environ.get("MALLOC_ARENA_MAX") or "2"  # as in the image
     if sandbox_url:
         made |= {"HUBSPOT_API_URL": sandbox_url, "HUBSPOT_APP_URL": sandbox_url}
     rivals = {"JWT_JWKS_URL", *(f"{name}_FILE" for name in made)}

@@ -16,7 +16,8 @@ import psutil
 
 GUARD = Path(__file__).with_name("guard.py")
 TAIL_LINES = 25
-START_TIMEOUT_SECONDS = 60.0
+# A guard: a process that ended is noticed at once, a slow machine is no failure.
+START_TIMEOUT_SECONDS = 300.0
 POLL_SECONDS = 0.01
 
 

@@ -55,7 +55,7 @@ class Stack:
             workers: worker processes.
             flower: whether Flower runs too.
             sandbox: whether HubSpot is the sandbox; else `env` says where HubSpot is.
-            beat: whether beat runs, which does the housekeeping.
+            beat: whether beat runs.
             latency_ms: what every answer of the sandbox takes at least.
             durable: whether the embedded Postgres survives a crash of the machine.
             env: variables for the processes, above all others.

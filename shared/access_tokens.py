@@ -2,15 +2,15 @@
 
 import time
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NoReturn
 
 import structlog
-from redis import Redis
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from shared import connections
 from shared.crypto import TokenCipher, UndecryptableError
 from shared.db import Database, patiently
+from shared.deployment import DeploymentRedis
 from shared.hubspot.errors import (
     ConfigurationError,
     GrantRevokedError,
@@ -31,11 +31,10 @@ LONGEST_MARGIN_S: Final = 300.0
 LEAST_LIFE_S: Final = 20.0
 LONGEST_WAIT_FOR_BUDGET_S: Final = 2.0
 
-# So many connections refused within the window, and none refreshed: it is our configuration.
+# A refusal is taken at its word when another connection was refreshed as lately.
 REFUSED_WINDOW_S: Final = 600
-REFUSED_TOO_MANY: Final = 5
-_REFUSED_KEY: Final = "callsync:grants:refused"
-_REFRESHED_KEY: Final = "callsync:grants:refreshed"
+_REFUSED_KEY: Final = "grants:refused"
+_REFRESHED_KEY: Final = "grants:refreshed"
 
 
 class TokenBusyError(Exception):
@@ -61,7 +60,7 @@ class TokenSource:
         self,
         *,
         database: Database,
-        redis: Redis,
+        redis: DeploymentRedis,
         limits: Limits,
         cipher: TokenCipher,
         oauth: HubSpotOAuth,
@@ -71,6 +70,8 @@ class TokenSource:
         self._limits = limits
         self._cipher = cipher
         self._oauth = oauth
+        # What another app's credentials could do says nothing about ours.
+        self._refreshed_key = redis.key(_REFRESHED_KEY, oauth.client_id)
 
     def access_token(
         self, connection_id: str, *, refused_version: int | None = None
@@ -100,8 +101,7 @@ class TokenSource:
                 return self._open(connection_id, stored)
             raise
         except GrantRevokedError as error:
-            self._note_refusal(connection_id, stored.version, error)
-            raise
+            self._note_refusal(connection_id, stored, error)
 
     def _refresh(self, connection_id: str, refused_version: int | None) -> AccessToken:
         # Short blips only, and outside the lock; a longer trouble is the retry schedule's.
@@ -134,7 +134,7 @@ class TokenSource:
             is_stored = patiently(self._store, connection_id, stored.version, refresh_token, grant)
         if not is_stored:
             raise TokenBusyError  # connected anew or disconnected meanwhile: look again
-        self._redis.set(_REFRESHED_KEY, b"", ex=REFUSED_WINDOW_S)
+        self._redis.set(self._refreshed_key, b"", ex=REFUSED_WINDOW_S)
         TOKEN_REFRESHES.labels("refreshed").inc()
         log.info("token_refreshed", connection_id=connection_id, expires_in_s=grant.expires_in)
         return AccessToken(grant.access_token, stored.version + 1)
@@ -156,6 +156,7 @@ class TokenSource:
                     field="refresh_token",
                 ),
                 expires_in=grant.expires_in,
+                client_id=self._oauth.client_id,
             )
 
     def _open(self, connection_id: str, stored: StoredToken) -> AccessToken:
@@ -174,39 +175,76 @@ class TokenSource:
             ) from error
 
     def _note_refusal(
-        self, connection_id: str, token_version: int, error: GrantRevokedError
-    ) -> None:
-        """Ask the person to reconnect, unless so many are refused that it must be our fault."""
-        now = time.time()
-        with self._redis.pipeline() as pipe:
-            pipe.zremrangebyscore(_REFUSED_KEY, "-inf", now - REFUSED_WINDOW_S)
-            pipe.zadd(_REFUSED_KEY, {connection_id: now})
-            pipe.expire(_REFUSED_KEY, REFUSED_WINDOW_S)
-            pipe.zrange(_REFUSED_KEY, 0, -1)
-            pipe.exists(_REFRESHED_KEY)
-            *_, refused, refreshed = pipe.execute()
-        if len(refused) >= REFUSED_TOO_MANY and not refreshed:
-            ids = [each.decode() for each in refused]
-            with self._database.begin() as session:
-                connections.restore(session, ids)
-            TOKEN_REFRESHES.labels("misconfigured").inc()
-            log.error("grants_refused_in_numbers", connections=len(ids))
-            raise ConfigurationError(
-                "HubSpot refuses every connection's refresh token: check HUBSPOT_CLIENT_ID.",
-                status=error.status,
-                category=error.category,
-                correlation_id=error.correlation_id,
-                definite=True,
-            ) from error
+        self, connection_id: str, stored: StoredToken, error: GrantRevokedError
+    ) -> NoReturn:
+        """Ask the person to reconnect, unless it is our credentials that were refused.
+
+        Raises:
+            GrantRevokedError: The person is asked; its state says so now.
+            TokenBusyError: Somebody has connected anew meanwhile.
+            ConfigurationError, RetryLaterError: The grant is not known to be revoked.
+        """
+        if not self._redis.exists(self._refreshed_key):
+            self._require_own_fault_excluded(connection_id, stored, error)
         with self._database.begin() as session:
             is_changed = connections.require_reconnect(
-                session, connection_id, token_version=token_version, reason=error.message
+                session, connection_id, token_version=stored.version, reason=error.message
             )
         if not is_changed:
             TOKEN_REFRESHES.labels("busy").inc()
             raise TokenBusyError from error  # somebody has connected anew: look again
         TOKEN_REFRESHES.labels("revoked").inc()
         log.warning("reconnect_required", connection_id=connection_id)
+        raise error
+
+    def _require_own_fault_excluded(
+        self, connection_id: str, stored: StoredToken, error: GrantRevokedError
+    ) -> None:
+        """Raise ConfigurationError or RetryLaterError while the refusal may be our fault.
+
+        HubSpot refuses a revoked grant and one of another app in the same words.
+        """
+        if stored.client_id not in {None, self._oauth.client_id}:
+            raise self._misconfigured(error, "The connection was made with another HubSpot app")
+        refresh_token = self._decrypt(connection_id, "refresh_token", stored.refresh_token)
+        try:
+            facts = self._oauth.introspect(refresh_token, kind="refresh_token")
+        except (ConfigurationError, RetryLaterError) as refusal:
+            TOKEN_REFRESHES.labels(_result_of(refusal)).inc()
+            log.error("refused_grant_not_examined", category=refusal.category)  # noqa: TRY400 - a line for operators, not a trace
+            raise
+        if facts is not None:
+            raise self._misconfigured(error, "HubSpot does not renew a grant that it calls active")
+        if stored.client_id is None:
+            self._require_few_refusals(connection_id, error)
+
+    def _require_few_refusals(self, connection_id: str, error: GrantRevokedError) -> None:
+        """Raise ConfigurationError when half of all connections, and not only one, are refused."""
+        now = time.time()
+        key = self._redis.key(_REFUSED_KEY)
+        with self._redis.pipeline() as pipe:
+            pipe.zremrangebyscore(key, "-inf", now - REFUSED_WINDOW_S)
+            pipe.zadd(key, {connection_id: now})
+            pipe.expire(key, REFUSED_WINDOW_S)
+            pipe.zrange(key, 0, -1)
+            refused = [each.decode() for each in pipe.execute()[-1]]
+        with self._database.begin() as session:
+            live = connections.count_live(session, among=refused)
+            if len(refused) == 1 or 2 * len(refused) < live:
+                return
+            connections.restore(session, refused)
+        raise self._misconfigured(error, "HubSpot refuses the refresh tokens of most connections")
+
+    def _misconfigured(self, error: GrantRevokedError, reason: str) -> ConfigurationError:
+        TOKEN_REFRESHES.labels("misconfigured").inc()
+        log.error("grants_refused_by_our_fault", reason=reason)
+        return ConfigurationError(
+            f"{reason}: check HUBSPOT_CLIENT_ID and HUBSPOT_CLIENT_SECRET.",
+            status=error.status,
+            category=error.category,
+            correlation_id=error.correlation_id,
+            definite=True,
+        )
 
 
 def _result_of(error: RetryLaterError | TokenBusyError | ConfigurationError) -> str:

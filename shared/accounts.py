@@ -1,6 +1,7 @@
 """What is known of a HubSpot account: pauses that are told or earned, and how wide to work."""
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from typing import Final
 
 from sqlalchemy import text
@@ -8,6 +9,8 @@ from sqlalchemy.orm import Session
 
 FULL_WIDTH: Final = 4
 RAW_SEARCH_DAYS: Final = 7
+# A missing property is mostly a slip that somebody mends; to ask again costs a few searches.
+REFUSED_PROPERTIES_HOURS: Final = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +23,7 @@ class AccountState:
         turn_width: Turns that may run side by side.
         failing_turns: Turns in a row that failed for reasons of the account's.
         is_raw_search: Calculated phone properties are not to be used in searches.
+        refused_properties: Phone properties of connections that HubSpot refuses to search.
         was_paused: There is a pause on record, over or not.
     """
 
@@ -28,6 +32,7 @@ class AccountState:
     turn_width: int = FULL_WIDTH
     failing_turns: int = 0
     is_raw_search: bool = False
+    refused_properties: tuple[str, ...] = ()
     was_paused: bool = False
 
     @property
@@ -41,6 +46,8 @@ _LOAD = text("""
                AS paused_for,
            turn_width, failing_turns,
            coalesce(raw_search_until > now(), false) AS is_raw_search,
+           CASE WHEN refused_properties_until > now() THEN refused_properties ELSE '{}' END
+               AS refused_properties,
            paused_until IS NOT NULL AS was_paused
     FROM hubspot_accounts WHERE hub_id = :hub_id
 """)
@@ -49,7 +56,10 @@ _LOAD = text("""
 def load_account(session: Session, hub_id: int) -> AccountState:
     """What is known of the account; the defaults when nothing is."""
     row = session.execute(_LOAD, {"hub_id": hub_id}).mappings().one_or_none()
-    return AccountState(hub_id, **row) if row is not None else AccountState(hub_id)
+    if row is None:
+        return AccountState(hub_id)
+    known = AccountState(hub_id, **row)
+    return replace(known, refused_properties=tuple(known.refused_properties))
 
 
 _PAUSE = text("""
@@ -108,3 +118,36 @@ _RAW_SEARCH = text("""
 def remember_raw_search(session: Session, hub_id: int) -> None:
     """Leave calculated phone properties out of this account's searches for a while."""
     session.execute(_RAW_SEARCH, {"hub_id": hub_id, "days": RAW_SEARCH_DAYS})
+
+
+_REFUSED_PROPERTIES = text("""
+    INSERT INTO hubspot_accounts AS a (hub_id, refused_properties, refused_properties_until)
+    VALUES (:hub_id, CAST(:names AS text[]), now() + make_interval(hours => :hours))
+    ON CONFLICT (hub_id) DO UPDATE
+    SET refused_properties = CASE
+            WHEN a.refused_properties_until > now()
+            THEN ARRAY(SELECT unnest(a.refused_properties)
+                       UNION SELECT unnest(excluded.refused_properties))
+            ELSE excluded.refused_properties END,
+        refused_properties_until = excluded.refused_properties_until, updated_at = now()
+""")
+
+
+def remember_refused_properties(session: Session, hub_id: int, names: Collection[str]) -> None:
+    """Leave these phone properties out of this account's searches for a while."""
+    session.execute(
+        _REFUSED_PROPERTIES,
+        {"hub_id": hub_id, "names": list(names), "hours": REFUSED_PROPERTIES_HOURS},
+    )
+
+
+_FORGET_REFUSED = text("""
+    UPDATE hubspot_accounts
+    SET refused_properties = NULL, refused_properties_until = NULL, updated_at = now()
+    WHERE hub_id = :hub_id AND refused_properties IS NOT NULL
+""")
+
+
+def forget_refused_properties(session: Session, hub_id: int) -> None:
+    """Ask HubSpot anew: somebody has changed which properties are searched."""
+    session.execute(_FORGET_REFUSED, {"hub_id": hub_id})

@@ -20,6 +20,16 @@ class Utterance(NamedTuple):
     text: str
 
 
+class FieldWarning(NamedTuple):
+    """What of a field was left out, cut or guessed. The message goes on from the field's name.
+
+    It is kept with the sync log's entry, longer than the call's contents: it never quotes them.
+    """
+
+    field: str
+    message: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallDetails:
     """A finished call. Everything but `call_id` may be unknown; times are aware UTC."""

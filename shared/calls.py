@@ -1,17 +1,20 @@
 """Intake: storing a finished call durably, once."""
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import InitVar, dataclass, field
+from typing import Any, Final
 
 from sqlalchemy import Connection, text
 from sqlalchemy.orm import Session
 
+from shared.call_details import FieldWarning
 from shared.ids import new_log_id
 
 LIVE_LANE = 0
 BACKFILL_LANE = 3
+# Of calls in one statement: each byte is copied several times on its way.
+MAX_STATEMENT_BYTES: Final = 2 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,13 +27,22 @@ class NewCall:
         call_id: The producer's id; with user and workspace it is the call's identity.
         phone_number: The customer's number as given, None when withheld.
         payload: What the note is written from.
+        document: The payload as JSON in UTF-8, the form in which calls wait: parsed, a transcript
+            takes ten times its bytes.
+        warnings: What could not be taken over from the producer's fields.
     """
 
     user_id: str
     workspace_id: str
     call_id: str
     phone_number: str | None
-    payload: Mapping[str, Any]
+    warnings: tuple[FieldWarning, ...] = ()
+    payload: InitVar[Mapping[str, Any]]
+    document: bytes = field(init=False, repr=False)
+
+    def __post_init__(self, payload: Mapping[str, Any]) -> None:
+        text = json.dumps(payload, ensure_ascii=False, separators=(",", ":"))
+        object.__setattr__(self, "document", text.encode())
 
     @property
     def identity(self) -> tuple[str, str, str]:
@@ -54,76 +66,119 @@ class StoredCall:
 
 
 _IDENTITY = ("user_id", "workspace_id", "call_id")
-_FIELDS = (*_IDENTITY, "phone_number", "payload")
+_FIELDS = (*_IDENTITY, "phone_number")
 
-# The log row decides whether a call is new; only then is the payload stored. One document is one
-# parameter, whatever the number of calls. They are inserted in the order of their identities, or
+# What is known of a call whose log row has been pruned; NULL before anything has been. In Postgres,
+# so that whoever stores calls knows it, whatever becomes of the keys of tokens.
+IDENTITY_HASH: Final = """
+    substring(sha256((SELECT key FROM hubspot_pruning_keys)
+                     || convert_to({0}.user_id, 'UTF8') || decode('00', 'hex')
+                     || convert_to({0}.workspace_id, 'UTF8') || decode('00', 'hex')
+                     || convert_to({0}.call_id, 'UTF8')) FROM 1 FOR 16)
+"""
+
+# The log row decides whether a call is new, or what is left of it once it has been pruned; only
+# then is the payload stored. OFFSET keeps Postgres from reading all pruned calls instead of looking
+# up each, should it have planned that while they were few. One document is one parameter, whatever
+# the number of calls. A payload is measured as it will be read: Postgres writes the number 1e308 in
+# 309 digits. They are inserted in the order of their identities, or
 # two transactions with the same calls would wait for each other.
-_STORE = text("""
+_STORE = text(f"""
     WITH given AS (
         SELECT * FROM json_to_recordset(CAST(:calls AS json)) AS given (
             place int, id text, user_id text, workspace_id text, call_id text,
-            phone_number text, payload jsonb)
+            phone_number text, payload jsonb, warnings jsonb)
     ), new_log AS (
-        INSERT INTO hubspot_sync_logs (id, user_id, workspace_id, call_id, phone_number, lane)
-        SELECT id, user_id, workspace_id, call_id, phone_number, :lane FROM given
-        ORDER BY user_id, workspace_id, call_id, place
+        INSERT INTO hubspot_sync_logs
+            (id, user_id, workspace_id, call_id, phone_number, lane, warnings)
+        SELECT id, user_id, workspace_id, call_id, phone_number, :lane, warnings FROM given
+        WHERE NOT EXISTS (SELECT FROM hubspot_pruned_calls pruned
+                          WHERE pruned.identity_hash = {IDENTITY_HASH.format("given")} OFFSET 0)
+        ORDER BY place
         ON CONFLICT (user_id, workspace_id, call_id) DO NOTHING
         RETURNING id, user_id, workspace_id
     ), new_call AS (
-        INSERT INTO calls (log_id, payload) SELECT id, payload FROM given JOIN new_log USING (id)
+        INSERT INTO calls (log_id, payload, payload_bytes)
+        SELECT id, payload, octet_length(payload::text) FROM given JOIN new_log USING (id)
     )
     SELECT new_log.id,
            (SELECT c.id FROM hubspot_oauth_tokens c
              WHERE c.user_id = new_log.user_id AND c.workspace_id = new_log.workspace_id
                AND c.state = 'connected') AS connection_id
     FROM new_log
-""")
+""")  # noqa: S608 - a constant of ours
 
 # A statement of its own: inside the first one a concurrent copy would be invisible.
-_FIND = text("""
-    SELECT user_id, workspace_id, call_id, log.id
-    FROM json_to_recordset(CAST(:calls AS json))
-        AS given (user_id text, workspace_id text, call_id text)
-    JOIN hubspot_sync_logs log USING (user_id, workspace_id, call_id)
-""")
+_FIND = text(f"""
+    SELECT found.* FROM (
+        SELECT given.*, coalesce(log.id, (
+            SELECT pruned.log_id FROM hubspot_pruned_calls pruned
+            WHERE pruned.identity_hash = {IDENTITY_HASH.format("given")})) AS id
+        FROM json_to_recordset(CAST(:calls AS json))
+            AS given (user_id text, workspace_id text, call_id text)
+        LEFT JOIN hubspot_sync_logs log USING (user_id, workspace_id, call_id)) AS found
+    WHERE id IS NOT NULL
+""")  # noqa: S608 - a constant of ours
 
 
 def store_calls(
     session: Session | Connection, calls: Sequence[NewCall], *, lane: int
 ) -> list[StoredCall]:
-    """Store calls as pending, or find the copies that came first; in two statements at most.
+    """Store calls as pending, or find the copies that came first.
 
     Args:
         session: An open transaction; the calls count as accepted once it has committed. Or a
-            connection on which each statement commits itself: all calls are stored by one.
+            connection on which each statement commits itself: up to `MAX_STATEMENT_BYTES` of calls
+            are stored by one.
         calls: In any order. Of several with the same identity the first is stored.
         lane: `LIVE_LANE`, or `BACKFILL_LANE` for calls that may wait.
 
     Returns:
         What became of each call, in the order given.
     """
-    given = [
-        {"place": place, "id": new_log_id(), **{name: getattr(call, name) for name in _FIELDS}}
-        for place, call in enumerate(calls)
-    ]
-    document = json.dumps(given, ensure_ascii=False)
-    rows = session.execute(_STORE, {"calls": document, "lane": lane})
-    new: dict[str, str | None] = {row.id: row.connection_id for row in rows}
-    copies = [call for call, row in zip(calls, given, strict=True) if row["id"] not in new]
+    ids = [new_log_id() for _ in calls]
+    new: dict[str, str | None] = {}
+    for document in _documents(calls, ids):
+        rows = session.execute(_STORE, {"calls": document, "lane": lane})
+        new |= {row.id: row.connection_id for row in rows}
+    copies = [call for call, log_id in zip(calls, ids, strict=True) if log_id not in new]
     known = find_stored(session, copies)
     return [
-        StoredCall(row["id"], is_duplicate=False, connection_id=new[row["id"]])
-        if row["id"] in new
+        StoredCall(log_id, is_duplicate=False, connection_id=new[log_id])
+        if log_id in new
         else StoredCall(known[call.identity], is_duplicate=True, connection_id=None)
-        for call, row in zip(calls, given, strict=True)
+        for call, log_id in zip(calls, ids, strict=True)
     ]
+
+
+def _documents(calls: Sequence[NewCall], ids: Sequence[str]) -> Iterator[str]:
+    """JSON arrays of calls, each of about `MAX_STATEMENT_BYTES` at most."""
+    parts: list[bytes] = []
+    size = 0
+    in_order = sorted(zip(calls, ids, strict=True), key=lambda each: each[0].identity)
+    for place, (call, log_id) in enumerate(in_order):
+        row = {"place": place, "id": log_id} | {name: getattr(call, name) for name in _FIELDS}
+        row["warnings"] = [each._asdict() for each in call.warnings] or None
+        if parts and size + len(call.document) > MAX_STATEMENT_BYTES:
+            yield _join(parts)
+            parts, size = [], 0
+        # Its last brace makes room for the document that is there already.
+        parts.append(json.dumps(row, ensure_ascii=False).encode()[:-1] + b',"payload":')
+        parts.append(call.document + b"}")
+        size += len(call.document)
+    if parts:
+        yield _join(parts)
+
+
+def _join(parts: Sequence[bytes]) -> str:
+    rows = (start + end for start, end in zip(parts[::2], parts[1::2], strict=True))
+    return (b"[" + b",".join(rows) + b"]").decode()
 
 
 def find_stored(
     session: Session | Connection, calls: Sequence[NewCall]
 ) -> dict[tuple[str, str, str], str]:
-    """The log ids of those calls that are stored, by their identity."""
+    """The log ids of those calls that are stored, or were until pruned, by their identity."""
     if not calls:
         return {}
     identities = [dict(zip(_IDENTITY, call.identity, strict=True)) for call in calls]

@@ -8,12 +8,17 @@ from typing import Any, Final
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from shared.contents import read_contents
 from shared.reasons import POISON_MESSAGE
-from shared.suspects import largest_suspect_size, may_claim_suspects
+from shared.suspects import ALONE, largest_suspect_size, may_claim_suspects
 
 # Calls of a killed worker go on within 30 s: this, a sweep, and the turns of all its connections.
 LEASE_S: Final = 20.0
 CRASHES_ALONE_MAKING_POISON: Final = 3
+# A claim brings the contents along if they are no more than this together: a lone call's, mostly.
+MAX_BYTES_CLAIMED: Final = 64 * 1024
+# What is on the disk is compressed; of a version that did not measure it nothing else is known.
+COMPRESSED_AT_MOST: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +30,7 @@ class ClaimedCall:
     call_id: str
     status: str
     phone_number: str | None
+    # What the note is written from; None if it is loaded later, or gone.
     payload: Mapping[str, Any] | None
     received_at: datetime
     lane: int
@@ -39,6 +45,13 @@ class ClaimedCall:
     # Seconds since the mark; None when no write is in doubt.
     marked_for: float | None
     read_back_misses: int
+    # Of the payload as text, about; 0 when it has been deleted.
+    payload_bytes: int = 0
+
+    @property
+    def is_content_gone(self) -> bool:
+        """Whether there was nothing left to write a note from when it was claimed."""
+        return self.payload is None and self.payload_bytes == 0
 
 
 # Lane by lane, so that calls scheduled for later are not looked at.
@@ -86,14 +99,20 @@ _CLAIM = """
         FROM chosen WHERE l.id = chosen.id
         RETURNING l.*
     )
-    SELECT l.id, l.fence, l.call_id, l.status, l.phone_number, calls.payload,
-           coalesce(calls.received_at, l.created_at) AS received_at,
+    SELECT l.id, l.fence, l.call_id, l.status, l.phone_number,
+           CASE WHEN sum(content.bytes) OVER () <= :most_bytes THEN content.payload END AS payload,
+           coalesce(content.bytes, 0) AS payload_bytes,
+           coalesce(content.received_at, l.created_at) AS received_at,
            l.lane, l.looks, l.raw_lookup, l.failures,
            coalesce(extract(epoch FROM now() - l.failing_since), 0)::float8 AS failing_for,
            l.suspect_size IS NOT NULL AS is_suspect, l.hub_id, l.contact_id,
            extract(epoch FROM now() - l.last_write_at)::float8 AS marked_for,
            l.read_back_misses
-    FROM claimed l LEFT JOIN calls ON calls.log_id = l.id
+    FROM claimed l LEFT JOIN LATERAL (
+        SELECT payload, received_at,
+               coalesce(payload_bytes, pg_column_size(payload) * :compressed) AS bytes
+        FROM calls WHERE log_id = l.id
+    ) AS content ON true
     ORDER BY l.lane, l.next_attempt_at, l.id
 """
 # Two statements, because the planner misjudges one that serves both and sorts the whole backlog.
@@ -107,17 +126,33 @@ def claim_due_calls(
     """Take up to `most` due calls of one connection for `LEASE_S` seconds.
 
     A call whose last claim ended without any result is claimed apart from the others, in a batch
-    half the size of the one it was lost in: a crash must not convict its neighbours.
+    half the size of the one it was lost in, and in the end alone in the whole system: a crash must
+    not convict its neighbours.
     """
     tenant = {"user_id": user_id, "workspace_id": workspace_id}
     suspect_size = largest_suspect_size(session, **tenant)
-    wanted = {**tenant, "claim_id": claim_id, "lease": LEASE_S, "most": most}
+    wanted = {
+        **tenant,
+        "claim_id": claim_id,
+        "lease": LEASE_S,
+        "most": most,
+        "most_bytes": MAX_BYTES_CLAIMED,
+        "compressed": COMPRESSED_AT_MOST,
+    }
     if suspect_size is not None and may_claim_suspects(session, suspect_size):
-        suspects = {"suspect_size": suspect_size, "most": min(most, suspect_size)}
+        suspects = {"suspect_size": suspect_size, "most": min(most, max(suspect_size, 1))}
         rows = session.execute(_CLAIM_SUSPECTS, wanted | suspects)
     else:
         rows = session.execute(_CLAIM_TRUSTED, wanted)
     return [ClaimedCall(**row) for row in rows.mappings()]
+
+
+def load_contents(session: Session, calls: Collection[ClaimedCall]) -> dict[str, Mapping[str, Any]]:
+    """What the notes of claimed calls are written from, by log id; without those that are gone.
+
+    The caller sees to it that `payload_bytes` of all of them fit into memory.
+    """
+    return read_contents(session, [call.id for call in calls])
 
 
 _RENEW = text("""
@@ -196,11 +231,12 @@ def abandon_calls(session: Session, calls: Collection[ClaimedCall]) -> None:
     )
 
 
-# Poison is judged here: only a suspect that was held alone counts towards it. A call with a mark
-# may have its note and is read back before anything else: it is judged if that crashes as often.
+# Poison is judged here: only a suspect that was held alone counts towards it. It need not be alone
+# at once: a host may have died with hundreds of calls, each in a claim of its own. A call with a
+# mark may have its note and is read back before anything else: judged if that crashes as often.
 _RETURN_EXPIRED = text("""
     WITH lost AS (
-        SELECT id, (suspect_size = 1)::int AS was_alone FROM hubspot_sync_logs
+        SELECT id, (suspect_size = :alone)::int AS was_alone FROM hubspot_sync_logs
         WHERE claimed_by IS NOT NULL AND claimed_until <= now()
         LIMIT 5000
         FOR UPDATE SKIP LOCKED
@@ -208,7 +244,8 @@ _RETURN_EXPIRED = text("""
         UPDATE hubspot_sync_logs l
         SET claimed_by = NULL, claimed_until = NULL, claim_size = NULL,
             solo_crashes = l.solo_crashes + coalesce(lost.was_alone, 0),
-            suspect_size = greatest(l.claim_size / 2, 1),
+            suspect_size = CASE WHEN l.suspect_size IS NULL THEN greatest(l.claim_size / 2, 1)
+                                ELSE l.claim_size / 2 END,
             next_attempt_at = coalesce(l.next_attempt_at, now())
         FROM lost WHERE l.id = lost.id
         RETURNING l.id, l.solo_crashes, l.last_write_at IS NOT NULL AS is_marked
@@ -229,7 +266,7 @@ _POISON = text("""
 def return_expired_claims(session: Session) -> tuple[int, list[str]]:
     """Free the calls of workers that died; returns how many, and the ids set aside as poison."""
     count, poisonous = session.execute(
-        _RETURN_EXPIRED, {"poison": CRASHES_ALONE_MAKING_POISON}
+        _RETURN_EXPIRED, {"poison": CRASHES_ALONE_MAKING_POISON, "alone": ALONE}
     ).one()
     if poisonous:
         session.execute(_POISON, {"ids": poisonous, "message": POISON_MESSAGE})

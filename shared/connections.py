@@ -1,4 +1,4 @@
-"""Connections: finding them, changing what they hold, and what that does to waiting calls."""
+"""Connections: finding them, connecting, disconnecting, and what HubSpot's refusals do to them."""
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
@@ -7,14 +7,14 @@ from typing import Final
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
+from shared.claims import LEASE_S
+from shared.handovers import begin_parting, begin_requeueing, end_requeueing
 from shared.ids import new_connection_id
 from shared.models import Connection
-from shared.reasons import OTHER_ACCOUNT_MESSAGE
 
 CONNECTED: Final = "connected"
 DISCONNECTED: Final = "disconnected"
 RECONNECT_REQUIRED: Final = "reconnect_required"
-REQUEUE_DAYS: Final = 7
 
 # Encrypts a token for a row: (plaintext, row id, field name) -> ciphertext.
 Encrypt = Callable[[str, str, str], str]
@@ -30,6 +30,8 @@ class Grant:
     hub_id: int
     ui_domain: str | None
     scopes: tuple[str, ...]
+    # The HubSpot app that it was given to; None where nobody noted it.
+    client_id: str | None = None
 
 
 def find_connection(session: Session, *, user_id: str, workspace_id: str) -> Connection | None:
@@ -81,47 +83,17 @@ _STORE_GRANT = text("""
         token_version = token_version + 1, generation = generation + 1,
         state = 'connected', state_reason = NULL, state_changed_at = now(),
         hub_id = :hub_id, ui_domain = :ui_domain, scopes = :scopes,
-        connected_at = now(), updated_at = now()
+        client_id = :client_id, connected_at = now(), updated_at = now()
     WHERE id = :id
-""")
-
-# Calls that waited for the account that was connected before are that account's affair; those that
-# came since it was disconnected are nobody's yet.
-_PART_FROM_OLD_ACCOUNT = text("""
-    UPDATE hubspot_sync_logs
-    SET status = CASE WHEN last_write_at IS NOT NULL THEN 'error' ELSE 'skipped' END,
-        error_code = CASE WHEN last_write_at IS NOT NULL THEN 'unconfirmed'
-                          WHEN status = 'skipped' THEN error_code
-                          ELSE 'not_connected' END,
-        error_message = CASE WHEN last_write_at IS NULL AND status = 'skipped'
-                             THEN error_message ELSE :message END,
-        hub_id = coalesce(hub_id, :old_hub_id), next_attempt_at = NULL,
-        claimed_by = NULL, claimed_until = NULL, claim_size = NULL, updated_at = now()
-    WHERE user_id = :user_id AND workspace_id = :workspace_id
-      AND (next_attempt_at IS NOT NULL
-           OR (error_code IN ('reconnect_required', 'missing_scopes')
-               AND (hub_id IS NULL OR hub_id = :old_hub_id)))
-      AND created_at < coalesce(CAST(:disconnected_at AS timestamptz), now())
-""")
-
-# A repeated POST of the same call to the same account is excluded by the mark that is kept.
-_REQUEUE = text("""
-    UPDATE hubspot_sync_logs
-    SET status = 'pending', error_code = NULL, error_message = NULL, lane = 1,
-        next_attempt_at = now(), failures = 0, failing_since = NULL,
-        looks = 0, raw_lookup = false, updated_at = now()
-    WHERE user_id = :user_id AND workspace_id = :workspace_id
-      AND (error_code IN ('reconnect_required', 'missing_scopes')
-           OR (error_code = 'not_connected'
-               AND created_at > now() - make_interval(days => :days)))
-      AND (hub_id IS NULL OR hub_id = :hub_id)
 """)
 
 
 def connect(
     session: Session, *, user_id: str, workspace_id: str, grant: Grant, encrypt: Encrypt
 ) -> str:
-    """Store a grant as the tenant's connection and requeue the calls that waited for it.
+    """Store a grant as the tenant's connection; what waited for it is handed over page by page.
+
+    However many calls wait, this touches none of them: see `shared.handovers`.
 
     Connecting the same account again overwrites the tokens without revoking them: HubSpot hands
     out the same refresh token. Another account's tokens go to the revocation list.
@@ -134,18 +106,16 @@ def connect(
     for hub_id in sorted({grant.hub_id, old_hub_id or grant.hub_id}):
         lock_hub(session, hub_id)
     connection = ensure_connection(session, user_id=user_id, workspace_id=workspace_id)
-    tenant = {"user_id": user_id, "workspace_id": workspace_id}
     if connection.hub_id is not None and connection.hub_id != grant.hub_id:
         _revoke_unless_shared(session, connection)
+        # Calls that waited for the account that was connected before are that account's affair;
+        # those that came since it was disconnected are nobody's yet.
         is_disconnected = connection.state == DISCONNECTED
-        session.execute(
-            _PART_FROM_OLD_ACCOUNT,
-            {
-                **tenant,
-                "old_hub_id": connection.hub_id,
-                "disconnected_at": connection.state_changed_at if is_disconnected else None,
-                "message": OTHER_ACCOUNT_MESSAGE,
-            },
+        begin_parting(
+            session,
+            connection.id,
+            hub_id=connection.hub_id,
+            before=connection.state_changed_at if is_disconnected else None,
         )
     session.execute(
         _STORE_GRANT,
@@ -157,16 +127,18 @@ def connect(
             "hub_id": grant.hub_id,
             "ui_domain": grant.ui_domain,
             "scopes": list(grant.scopes),
+            "client_id": grant.client_id,
         },
     )
-    session.execute(_REQUEUE, {**tenant, "hub_id": grant.hub_id, "days": REQUEUE_DAYS})
+    begin_requeueing(session, connection.id, hub_id=grant.hub_id)
     return connection.id
 
 
 _REVOKE = text("""
-    INSERT INTO hubspot_revocations
-        (id, bound_to, hub_id, access_token, refresh_token, token_expires_at)
-    SELECT :revocation_id, c.id, c.hub_id, c.access_token, c.refresh_token, c.expires_at
+    INSERT INTO hubspot_revocations (id, bound_to, hub_id, access_token, refresh_token,
+                                     token_expires_at, next_attempt_at)
+    SELECT :revocation_id, c.id, c.hub_id, c.access_token, c.refresh_token, c.expires_at,
+           now() + make_interval(secs => :delay)
     FROM hubspot_oauth_tokens c
     WHERE c.id = :id AND c.refresh_token IS NOT NULL
       AND NOT EXISTS (SELECT FROM hubspot_oauth_tokens other
@@ -177,8 +149,10 @@ _REVOKE = text("""
 
 def _revoke_unless_shared(session: Session, connection: Connection) -> None:
     # An uninstall ends the app for the whole account, so the last connection alone may ask for it.
+    # It also ends the access token of a create that is under way: that has ended by then.
+    revocation_id = new_connection_id().replace("hc_", "hr_")
     session.execute(
-        _REVOKE, {"revocation_id": new_connection_id().replace("hc_", "hr_"), "id": connection.id}
+        _REVOKE, {"revocation_id": revocation_id, "id": connection.id, "delay": LEASE_S}
     )
 
 
@@ -203,6 +177,7 @@ def disconnect(session: Session, *, user_id: str, workspace_id: str) -> bool:
         return False
     _revoke_unless_shared(session, connection)
     session.execute(_DISCONNECT, {"id": connection.id})
+    end_requeueing(session, connection.id)
     return True
 
 
@@ -228,12 +203,22 @@ _RESTORE = text("""
     UPDATE hubspot_oauth_tokens
     SET state = 'connected', state_reason = NULL, state_changed_at = now(), updated_at = now()
     WHERE id = ANY(:ids) AND state = 'reconnect_required' AND refresh_token IS NOT NULL
-    RETURNING user_id, workspace_id, hub_id
+    RETURNING id, hub_id
 """)
 
 
 def restore(session: Session, connection_ids: Collection[str]) -> None:
     """Take back `require_reconnect`: the refusals turned out to be our configuration's fault."""
-    restored = session.execute(_RESTORE, {"ids": list(connection_ids)}).mappings().all()
-    for tenant in restored:
-        session.execute(_REQUEUE, {**tenant, "days": REQUEUE_DAYS})
+    for restored in session.execute(_RESTORE, {"ids": list(connection_ids)}).all():
+        begin_requeueing(session, restored.id, hub_id=restored.hub_id)
+
+
+_COUNT_LIVE = text("""
+    SELECT count(*) FROM hubspot_oauth_tokens
+    WHERE state = 'connected' OR (state = 'reconnect_required' AND id = ANY(:among))
+""")
+
+
+def count_live(session: Session, *, among: Collection[str]) -> int:
+    """How many connections are live, those `among` that HubSpot refused lately included."""
+    return int(session.execute(_COUNT_LIVE, {"among": list(among)}).scalar_one())

@@ -3,27 +3,32 @@
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from redis import Redis
-
 from shared.crypto import TokenCipher
+from shared.deployment import DeploymentRedis
 
 # Bounds how long a renumbered contact still gets the notes of its old number.
 CACHE_S: Final = 300
-_PREFIX: Final = "callsync:contact:"
 
 
 class ContactCache:
-    """Contacts by phone number within one account, under one region and policy.
+    """Contacts by phone number within one account, as one way of searching finds them.
 
     Redis sees keyed hashes, never a number.
     """
 
     def __init__(
-        self, redis: Redis, cipher: TokenCipher, *, hub_id: int, region: str, policy: str
+        self,
+        redis: DeploymentRedis,
+        cipher: TokenCipher,
+        *,
+        hub_id: int,
+        region: str,
+        policy: str,
+        phone_properties: Iterable[str] = (),
     ) -> None:
         self._redis = redis
         self._cipher = cipher
-        self._scope = f"{hub_id}:{region}:{policy}"
+        self._scope = ":".join([str(hub_id), region, policy, *phone_properties])
 
     def find(self, e164s: Iterable[str]) -> dict[str, str]:
         """The contact ids that are known, by number."""
@@ -49,12 +54,12 @@ class ContactCache:
         self._redis.delete(self._key(e164))
 
     def _key(self, e164: str) -> str:
-        return _PREFIX + self._cipher.keyed_hash(f"{self._scope}:{e164}")
+        return self._redis.key("contact", self._cipher.keyed_hash(f"{self._scope}:{e164}"))
 
 
-def forget_everybody(redis: Redis) -> None:
+def forget_everybody(redis: DeploymentRedis) -> None:
     """Empty the cache, which costs the next calls a search."""
-    for key in redis.scan_iter(f"{_PREFIX}*", count=1000):
+    for key in redis.scan_iter(redis.key("contact", "*"), count=1000):
         redis.delete(key)
 
 

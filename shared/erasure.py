@@ -11,7 +11,7 @@ from typing import Any, Final
 from sqlalchemy import Result, Row, TextClause, text
 from sqlalchemy.orm import Session
 
-from shared.phone import PhoneError, parse_phone
+from shared.phone import NO_REGION, find_numbers, parse_phone
 
 # Calls are looked through in pages, none of which comes near the statement timeout.
 PAGE: Final = 5_000
@@ -44,10 +44,15 @@ class Person:
         # Whoever spells a number, its last digits are in it: this spares parsing all others.
         if self.e164 is None or (raw.isascii() and not _may_be(raw, self.e164)):
             return False
-        try:
-            return parse_phone(raw, region).e164 == self.e164
-        except PhoneError:
-            return False
+        return any(number.e164 == self.e164 for number in find_numbers(raw, region))
+
+    @property
+    def spellings(self) -> list[str]:
+        """How the number stands in the log: as it was given, in full, before a renumbering."""
+        if self.e164 is None:
+            return [self.spelling]
+        number = parse_phone(self.e164, NO_REGION)
+        return [self.spelling, number.e164, *number.earlier_e164s]
 
 
 def _may_be(raw: str, e164: str) -> bool:
@@ -110,8 +115,8 @@ def find_calls(session: Session, person: Person, *, region: str) -> set[str]:
         region: The region of numbers without a country code where the connection names none.
     """
     tenant = {"user_id": person.user_id, "workspace_id": person.workspace_id}
-    spellings = [each for each in (person.spelling, person.e164) if each]
-    found = set(session.execute(_FIND_STORED, {**tenant, "spellings": spellings}).scalars())
+    stored = {**tenant, "spellings": person.spellings}
+    found = set(session.execute(_FIND_STORED, stored).scalars())
     for query in (_PAGE_OF_RAW_NUMBERS, _PAGE_OF_CONTENTS):
         for row in _read_pages(session, query, {**tenant, "region": region}):
             if row.is_meant and any(person.has_number(each, row.region) for each in row.numbers):

@@ -10,8 +10,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Final
 
-from redis import Redis, RedisError
+from redis import RedisError
 
+from shared.deployment import DeploymentRedis
 from shared.metrics import BUDGET_REFUSALS, BUDGET_WAIT_SECONDS
 
 # A turn's place is renewed while it runs; a dead worker's is free after this.
@@ -111,7 +112,7 @@ class _Line:
 class Limits:
     """Reservations against HubSpot's limits. Redis's errors pass through: without it, no sync."""
 
-    def __init__(self, redis: Redis) -> None:
+    def __init__(self, redis: DeploymentRedis) -> None:
         self._redis = redis
         self._reserve = redis.register_script(_RESERVE)
         self._lower = redis.register_script(_LOWER)
@@ -120,43 +121,55 @@ class Limits:
 
     def enter_turn(self, hub_id: int, turn_id: str, *, width: int) -> bool:
         """Take one of the account's `width` places for a turn; False when all are taken."""
-        entered = self._enter(keys=[_turns(hub_id)], args=[turn_id, width, PLACE_S])
+        entered = self._enter(
+            keys=[self._redis.key("turns", hub_id)], args=[turn_id, width, PLACE_S]
+        )
         return bool(entered)
 
     def keep_turn(self, hub_id: int, turn_id: str) -> None:
         """Renew the turn's place."""
-        self._keep(keys=[_turns(hub_id)], args=[turn_id, PLACE_S])
+        self._keep(keys=[self._redis.key("turns", hub_id)], args=[turn_id, PLACE_S])
 
     def leave_turn(self, hub_id: int, turn_id: str) -> None:
         """Give the place back; a worker that dies gives it back by time."""
-        self._redis.zrem(_turns(hub_id), turn_id)
+        self._redis.zrem(self._redis.key("turns", hub_id), turn_id)
 
     def reserve_search(self, hub_id: int, *, longest_wait: float) -> float | None:
         """Reserve a search: seconds to wait before sending it, None if over `longest_wait`."""
-        return self._take(_search(hub_id), longest_wait)
+        return self._take(self._search(hub_id), longest_wait)
 
     def lower_search_rate(self, hub_id: int, *, pause: float = SEARCH_PAUSE_S) -> None:
         """After a 429 on search: other apps share the limit. Recovers by 5 % a minute."""
-        line = _search(hub_id)
+        line = self._search(hub_id)
         self._lower(keys=[line.key], args=[line.rate, SEARCH_BACK_OFF, pause, line.recovery])
 
     def reserve_request(self, hub_id: int, *, longest_wait: float) -> float | None:
         """Reserve any request but a search; as `reserve_search`."""
-        allowed = self._redis.get(_allowed(hub_id))
+        allowed = self._redis.get(self._redis.key("allowed", hub_id))
         share = 1.0 if allowed is None else int(allowed) * 0.9 / 90
-        return self._take(_requests(hub_id, share), longest_wait)
+        return self._take(self._requests(hub_id, share), longest_wait)
 
     def note_request_limit(self, hub_id: int, allowed: int) -> None:
         """Remember HubSpot's X-HubSpot-RateLimit-Max (requests in 10 s) where it is below 100."""
         if allowed < 100:  # noqa: PLR2004 - 90 in 10 s is 90 % of it
             least = max(allowed, LEAST_REQUESTS_ALLOWED)
-            self._redis.set(_allowed(hub_id), least, ex=3600)
+            self._redis.set(self._redis.key("allowed", hub_id), least, ex=3600)
 
     def reserve_token_request(self, *, longest_wait: float) -> float | None:
         """Reserve a request to the token endpoint, which the whole app shares."""
         return self._take(
-            _Line("tokens", "callsync:budget:tokens", TOKENS_PER_S, TOKENS_BURST), longest_wait
+            _Line("tokens", self._redis.key("budget:tokens"), TOKENS_PER_S, TOKENS_BURST),
+            longest_wait,
         )
+
+    def _search(self, hub_id: int) -> _Line:
+        key = self._redis.key("budget:search", hub_id)
+        return _Line("search", key, SEARCH_PER_S, 1, SEARCH_RECOVERY_PER_MIN)
+
+    def _requests(self, hub_id: int, share: float) -> _Line:
+        burst = max(1, round(REQUESTS_BURST * share))
+        key = self._redis.key("budget:requests", hub_id)
+        return _Line("requests", key, REQUESTS_PER_S * share, burst)
 
     def _take(self, line: _Line, longest_wait: float) -> float | None:
         wait_ms = self._reserve(
@@ -172,7 +185,7 @@ class Limits:
     def note_busy(self, connection_id: str) -> None:
         """After a batch that was not small: one that is not full may gather for a moment."""
         with suppress(RedisError):  # a hint, given while calls are held
-            self._redis.set(_busy(connection_id), b"", px=int(GATHER_S * 1000))
+            self._redis.set(self._redis.key("busy", connection_id), b"", px=int(GATHER_S * 1000))
 
     @contextmanager
     def gathering(self, connection_id: str) -> Iterator[float | None]:
@@ -180,43 +193,18 @@ class Limits:
 
         Yields the seconds to wait before claiming, None if another turn is gathering.
         """
-        left_ms = max(self._redis.pttl(_busy(connection_id)), 0)
+        left_ms = max(self._redis.pttl(self._redis.key("busy", connection_id)), 0)
         if not left_ms:
-            yield None if self._redis.exists(_gathering(connection_id)) else 0.0
+            yield None if self._redis.exists(self._redis.key("gathering", connection_id)) else 0.0
             return
         lasts_ms = left_ms + int(CLAIM_WITHIN_S * 1000)
-        if not self._redis.set(_gathering(connection_id), b"", nx=True, px=lasts_ms):
+        if not self._redis.set(
+            self._redis.key("gathering", connection_id), b"", nx=True, px=lasts_ms
+        ):
             yield None
             return
         try:
             yield left_ms / 1000
         finally:
             with suppress(RedisError):  # it ends by itself
-                self._redis.delete(_gathering(connection_id))
-
-
-def _busy(connection_id: str) -> str:
-    return f"callsync:busy:{connection_id}"
-
-
-def _gathering(connection_id: str) -> str:
-    return f"callsync:gathering:{connection_id}"
-
-
-def _turns(hub_id: int) -> str:
-    return f"callsync:turns:{hub_id}"
-
-
-def _allowed(hub_id: int) -> str:
-    return f"callsync:allowed:{hub_id}"
-
-
-def _search(hub_id: int) -> _Line:
-    return _Line(
-        "search", f"callsync:budget:search:{hub_id}", SEARCH_PER_S, 1, SEARCH_RECOVERY_PER_MIN
-    )
-
-
-def _requests(hub_id: int, share: float) -> _Line:
-    burst = max(1, round(REQUESTS_BURST * share))
-    return _Line("requests", f"callsync:budget:requests:{hub_id}", REQUESTS_PER_S * share, burst)
+                self._redis.delete(self._redis.key("gathering", connection_id))

@@ -11,27 +11,35 @@ from shared.claims import LEASE_S, ClaimedCall
 
 # No POST may start with less of the lease left: HubSpot's timeouts together stay below it.
 LEASE_LEFT_TO_WRITE_S: Final = 15.0
+# So no POST starts that was marked longer ago.
+WRITE_WITHIN_S: Final = LEASE_S - LEASE_LEFT_TO_WRITE_S
 
 # The generation proves that nobody disconnected since the claim; the fence, that it still holds.
+# A disconnect waits for a mark under way, and a mark for a disconnect: whoever is second sees what
+# the first has done.
 _MARK = text("""
+    WITH live AS (
+        SELECT c.id FROM hubspot_oauth_tokens c
+        WHERE c.id = :connection_id AND c.generation = :generation AND c.state = 'connected'
+        FOR SHARE
+    )
     UPDATE hubspot_sync_logs l
-    SET hub_id = :hub_id, contact_id = m.contact_id, phone_number = m.phone_number,
+    SET hub_id = :hub_id, contact_id = m.contact_id,
+        phone_number = coalesce(m.phone_number, l.phone_number),
         last_write_at = clock_timestamp(), read_back_misses = 0,
         claimed_until = now() + make_interval(secs => :lease)
     FROM unnest(CAST(:ids AS text[]), CAST(:fences AS int[]), CAST(:contact_ids AS text[]),
                 CAST(:phone_numbers AS text[])) AS m (id, fence, contact_id, phone_number)
     WHERE l.id = m.id AND l.fence = m.fence AND l.claimed_by IS NOT NULL
       AND l.claimed_until > now() AND l.status <> 'success'
-      AND EXISTS (SELECT FROM hubspot_oauth_tokens c
-                  WHERE c.id = :connection_id AND c.generation = :generation
-                    AND c.state = 'connected')
+      AND EXISTS (SELECT FROM live)
     RETURNING l.id
 """)
 
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """The intent to write one note."""
+    """The intent to write one note; without a number the call's log keeps the one it has."""
 
     call: ClaimedCall
     contact_id: str
@@ -59,3 +67,23 @@ def mark_calls(
         },
     )
     return frozenset(marked.scalars())
+
+
+# With or without a claim: a replay takes one away from a worker that may have marked the call.
+_MAY_WRITE = text("""
+    SELECT EXISTS (SELECT FROM hubspot_sync_logs
+                   WHERE user_id = :user_id AND workspace_id = :workspace_id
+                     AND claimed_by IS NOT NULL
+                     AND last_write_at > clock_timestamp() - make_interval(secs => :seconds))
+        OR EXISTS (SELECT FROM hubspot_sync_logs
+                   WHERE user_id = :user_id AND workspace_id = :workspace_id
+                     AND claimed_by IS NULL AND next_attempt_at IS NOT NULL
+                     AND last_write_at > clock_timestamp() - make_interval(secs => :seconds))
+""")
+
+
+def may_write(session: Session, *, user_id: str, workspace_id: str) -> bool:
+    """Whether a POST may still start under a mark of the tenant; false `WRITE_WITHIN_S` after."""
+    tenant = {"user_id": user_id, "workspace_id": workspace_id}
+    found = session.execute(_MAY_WRITE, {**tenant, "seconds": WRITE_WITHIN_S})
+    return bool(found.scalar_one())

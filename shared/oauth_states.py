@@ -23,20 +23,26 @@ def hash_secret(secret: str) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Authorization:
-    """What a state stands for; `browser_hash` is that of the browser's cookie, if one is bound."""
+    """What a state stands for.
+
+    Attributes:
+        browser_hash: The hash of the browser's cookie; None if no cookie counts.
+        asks: A person has to confirm it, whatever the browser proves.
+    """
 
     user_id: str
     workspace_id: str
     code_verifier: str = field(repr=False)
     browser_hash: bytes | None
     return_to: str
+    asks: bool = False
 
 
 _STORE_STATE = text("""
     INSERT INTO hubspot_oauth_states (state_hash, user_id, workspace_id, code_verifier,
-                                      browser_hash, return_to, expires_at)
+                                      browser_hash, return_to, asks, expires_at)
     VALUES (:state_hash, :user_id, :workspace_id, :code_verifier,
-            :browser_hash, :return_to, now() + make_interval(secs => :lifetime))
+            :browser_hash, :return_to, :asks, now() + make_interval(secs => :lifetime))
 """)
 
 
@@ -51,6 +57,7 @@ def store_state(session: Session, state: str, authorization: Authorization) -> N
             "code_verifier": authorization.code_verifier,
             "browser_hash": authorization.browser_hash,
             "return_to": authorization.return_to,
+            "asks": authorization.asks,
             "lifetime": LIFETIME_S,
         },
     )
@@ -59,7 +66,7 @@ def store_state(session: Session, state: str, authorization: Authorization) -> N
 # Deleting decides who of two callers gets it; an expired one is deleted too and not returned.
 _TAKE_STATE = text("""
     WITH taken AS (DELETE FROM hubspot_oauth_states WHERE state_hash = :state_hash RETURNING *)
-    SELECT user_id, workspace_id, code_verifier, browser_hash, return_to
+    SELECT user_id, workspace_id, code_verifier, browser_hash, return_to, asks
     FROM taken WHERE expires_at > now()
 """)
 

@@ -1,7 +1,7 @@
 """Recording what became of claimed calls: one statement for a whole batch."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
@@ -9,6 +9,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from shared.late_writes import UnansweredWrite, remember_late_writes
+from shared.reasons import CONTACTLESS
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +25,8 @@ class Outcome:
         keeps_mark: A write is still in doubt; a write of this claim, if `hub_id` and `contact_id`
             say where.
         is_attempt: This is shown as an attempt; a mere wait is not.
-        hub_id: Overwrites the row's only when given, as do `phone_number` and `contact_id`.
+        hub_id: Overwrites the row's only when given, as do `phone_number` and `contact_id`. A
+            contact that was matched earlier is cleared when the reason says that there is none.
     """
 
     id: str
@@ -67,7 +69,9 @@ _RECORD = text("""
             read_back_misses = o.read_back_misses,
             hub_id = coalesce(o.hub_id, l.hub_id),
             phone_number = coalesce(o.phone_number, l.phone_number),
-            contact_id = coalesce(o.contact_id, l.contact_id),
+            contact_id = CASE WHEN o.keeps_mark OR o.error_code IS NULL
+                                   OR o.error_code <> ALL(:contactless)
+                              THEN coalesce(o.contact_id, l.contact_id) END,
             engagement_id = o.engagement_id,
             attempts = l.attempts + o.is_attempt::int,
             claimed_by = NULL, claimed_until = NULL, claim_size = NULL,
@@ -117,6 +121,7 @@ def record_outcomes(
         {
             "outcomes": json.dumps([asdict(outcome) for outcome in outcomes]),
             "started_at": started_at,
+            "contactless": list(CONTACTLESS),
         },
     )
     recorded = {row.id: row.age for row in rows}
@@ -149,7 +154,7 @@ _HASTEN = text("""
         SELECT id FROM hubspot_sync_logs
         WHERE user_id = :user_id AND workspace_id = :workspace_id AND claimed_by IS NULL
           AND next_attempt_at > now() AND next_attempt_at < now() + interval '10 seconds'
-          AND raw_lookup AND failing_since IS NULL
+          AND raw_lookup AND looks = ANY(:looks) AND failing_since IS NULL
         FOR UPDATE SKIP LOCKED
     )
     UPDATE hubspot_sync_logs l SET next_attempt_at = now()
@@ -158,9 +163,20 @@ _HASTEN = text("""
 """)
 
 
-def hasten_raw_lookups(session: Session, *, user_id: str, workspace_id: str, enough: int) -> int:
-    """Make collected raw look-ups due at once when they fill a search body; returns how many."""
+def hasten_raw_lookups(
+    session: Session, *, user_id: str, workspace_id: str, looks: Collection[int], enough: int
+) -> int:
+    """Make raw look-ups due at once when `enough` of those at these `looks` are collected.
+
+    Returns how many it were.
+    """
     result = session.execute(
-        _HASTEN, {"user_id": user_id, "workspace_id": workspace_id, "enough": enough}
+        _HASTEN,
+        {
+            "user_id": user_id,
+            "workspace_id": workspace_id,
+            "looks": list(looks),
+            "enough": enough,
+        },
     )
     return result.rowcount  # type: ignore[attr-defined,no-any-return]

@@ -1,8 +1,10 @@
-"""Grants that await a person's confirmation: encrypted, for a short while, taken once.
+"""Grants that are not a connection yet: encrypted, for a short while, taken once.
 
-Housekeeping puts those that expire on the revocation list.
+HubSpot's code is spent with the first answer to it, so a grant is kept here before anything else is
+done: whatever fails then, housekeeping puts it on the revocation list when it expires.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import text
@@ -10,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from shared.connections import Encrypt, Grant
 from shared.crypto import TokenCipher
+from shared.hubspot.models import TokenGrant
 from shared.ids import new_connection_id
 from shared.oauth_states import LIFETIME_S, Authorization, hash_secret, new_secret
 
@@ -17,15 +20,19 @@ _STORE = text("""
     INSERT INTO hubspot_pending_grants (grant_hash, id, user_id, workspace_id, access_token,
         refresh_token, expires_in, hub_id, ui_domain, scopes, return_to, expires_at)
     VALUES (:grant_hash, :id, :user_id, :workspace_id, :access_token, :refresh_token,
-        :expires_in, :hub_id, :ui_domain, :scopes, :return_to,
+        :expires_in, :hub_id, NULL, :scopes, :return_to,
         now() + make_interval(secs => :lifetime))
 """)
 
 
 def store_pending_grant(
-    session: Session, authorization: Authorization, grant: Grant, encrypt: Encrypt
+    session: Session,
+    authorization: Authorization,
+    token: TokenGrant,
+    refresh_token: str,
+    encrypt: Encrypt,
 ) -> str:
-    """Keep a grant for `LIFETIME_S` seconds, until it is confirmed; returns its secret."""
+    """Keep a grant for `LIFETIME_S` seconds; returns the secret that takes it."""
     secret, row_id = new_secret(), new_connection_id().replace("hc_", "hg_")
     session.execute(
         _STORE,
@@ -34,12 +41,11 @@ def store_pending_grant(
             "id": row_id,
             "user_id": authorization.user_id,
             "workspace_id": authorization.workspace_id,
-            "access_token": encrypt(grant.access_token, row_id, "access_token"),
-            "refresh_token": encrypt(grant.refresh_token, row_id, "refresh_token"),
-            "expires_in": grant.expires_in,
-            "hub_id": grant.hub_id,
-            "ui_domain": grant.ui_domain,
-            "scopes": list(grant.scopes),
+            "access_token": encrypt(token.access_token, row_id, "access_token"),
+            "refresh_token": encrypt(refresh_token, row_id, "refresh_token"),
+            "expires_in": token.expires_in,
+            "hub_id": token.hub_id,
+            "scopes": list(token.scopes),
             "return_to": authorization.return_to,
             "lifetime": LIFETIME_S,
         },
@@ -47,9 +53,31 @@ def store_pending_grant(
     return secret
 
 
+_COMPLETE = text("""
+    UPDATE hubspot_pending_grants
+    SET hub_id = :hub_id, ui_domain = :ui_domain, scopes = :scopes
+    WHERE grant_hash = :grant_hash
+""")
+
+
+def complete_pending_grant(
+    session: Session, secret: str, *, hub_id: int, ui_domain: str | None, scopes: Sequence[str]
+) -> None:
+    """Add what HubSpot said of the grant's account beside the tokens."""
+    session.execute(
+        _COMPLETE,
+        {
+            "grant_hash": hash_secret(secret),
+            "hub_id": hub_id,
+            "ui_domain": ui_domain,
+            "scopes": list(scopes),
+        },
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class ConfirmedGrant:
-    """A grant that a person has confirmed, and whose it is."""
+    """A grant that may be connected, and whose it is."""
 
     user_id: str
     workspace_id: str
@@ -60,7 +88,8 @@ class ConfirmedGrant:
 # The access token has aged since it was stored.
 _TAKE = text("""
     WITH taken AS (DELETE FROM hubspot_pending_grants
-                   WHERE grant_hash = :grant_hash AND expires_at > now() RETURNING *)
+                   WHERE grant_hash = :grant_hash AND expires_at > now()
+                     AND hub_id IS NOT NULL RETURNING *)
     SELECT id, user_id, workspace_id, return_to, access_token, refresh_token, hub_id, ui_domain,
            scopes,
            greatest(expires_in - :lifetime + extract(epoch FROM expires_at - now()), 1)::float8

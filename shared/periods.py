@@ -9,6 +9,8 @@ from zoneinfo import ZoneInfo, available_timezones
 
 MOST_STEPS: Final = 400
 HOUR: Final = timedelta(hours=1)
+# Calls are tallied by it: no clock of today is off UTC by a fraction of it.
+QUARTER: Final = timedelta(minutes=15)
 
 
 class Step(StrEnum):
@@ -34,10 +36,12 @@ def _zone_names() -> frozenset[str]:
 
 
 def cut_period(since: datetime, until: datetime, step: Step, zone: ZoneInfo) -> list[datetime]:
-    """Where the steps of a period begin, and as the last where it ends: whole hours of UTC.
+    """Where the steps of a period begin, and as the last where it ends: whole quarters of UTC.
 
-    The first step contains `since`, the last ends at or after `until`. A day is from midnight to
-    midnight in the zone; where midnight is not at a full hour of UTC, from the next full hour.
+    The first step contains `since`, the last ends at or after `until`. An hour begins when the
+    minute hand of the place is at the top, or when its clock is changed; a day is from midnight to
+    midnight there. Before some hundred years ago, when clocks were off UTC by odd minutes, both
+    begin with the next quarter of UTC.
 
     Raises:
         ValueError: These are more than `MOST_STEPS`.
@@ -46,7 +50,7 @@ def cut_period(since: datetime, until: datetime, step: Step, zone: ZoneInfo) -> 
     problem = ValueError(f"must not span more than {MOST_STEPS} {step}s")
     if (until - since) / LENGTHS[step] > MOST_STEPS:
         raise problem
-    begins = _hours(since) if step == Step.HOUR else _days(since, zone)
+    begins = _hours(since, zone) if step == Step.HOUR else _days(since, zone)
     edges = [next(begins)]
     while edges[-1] < until:
         edges.append(next(begins))
@@ -55,16 +59,36 @@ def cut_period(since: datetime, until: datetime, step: Step, zone: ZoneInfo) -> 
     return edges
 
 
-def _hours(since: datetime) -> Iterator[datetime]:
-    begins_at = since.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+def _hours(since: datetime, zone: ZoneInfo) -> Iterator[datetime]:
+    quarter = _round_up(since.astimezone(UTC))
+    if quarter > since:
+        quarter -= QUARTER
+    while not _begins_hour(quarter, zone):
+        quarter -= QUARTER
     while True:
-        yield begins_at
-        begins_at += HOUR
+        if _begins_hour(quarter, zone):
+            yield quarter
+        quarter += QUARTER
+
+
+def _begins_hour(quarter: datetime, zone: ZoneInfo) -> bool:
+    shift = _shift(quarter, zone)
+    past = (timedelta(minutes=quarter.minute) + shift) % HOUR
+    return not past or shift != _shift(quarter - QUARTER, zone)
+
+
+def _shift(moment: datetime, zone: ZoneInfo) -> timedelta:
+    """By how much the zone's clock differs from UTC, in whole quarters."""
+    offset = moment.astimezone(zone).utcoffset() or timedelta(0)
+    return round(offset / QUARTER) * QUARTER
 
 
 def _days(since: datetime, zone: ZoneInfo) -> Iterator[datetime]:
     day = since.astimezone(zone).date()
     begins_at = _midnight(day, zone)
+    if begins_at > since:  # rounded up
+        day -= timedelta(days=1)
+        begins_at = _midnight(day, zone)
     yield begins_at
     while True:
         day += timedelta(days=1)
@@ -75,5 +99,10 @@ def _days(since: datetime, zone: ZoneInfo) -> Iterator[datetime]:
 
 
 def _midnight(day: date, zone: ZoneInfo) -> datetime:
-    midnight = datetime.combine(day, time(), zone).astimezone(UTC)
-    return midnight + (-timedelta(minutes=midnight.minute, seconds=midnight.second) % HOUR)
+    return _round_up(datetime.combine(day, time(), zone).astimezone(UTC))
+
+
+def _round_up(moment: datetime) -> datetime:
+    """The next whole quarter of an hour of UTC, or the same moment."""
+    past = timedelta(minutes=moment.minute, seconds=moment.second, microseconds=moment.microsecond)
+    return moment + -past % QUARTER

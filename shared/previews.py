@@ -17,9 +17,17 @@ from shared.hubspot.errors import RateLimitedError, TokenRejectedError, Unavaila
 from shared.hubspot.models import Contact, ContactPage, ContactSearch
 from shared.limits import Limits
 from shared.matching.finding import find_contacts
-from shared.matching.hits import Ambiguous, Match, NoMatch, Refused, Undecided, numbers_of
+from shared.matching.hits import (
+    Ambiguous,
+    Decision,
+    Match,
+    NoMatch,
+    Refused,
+    Undecided,
+    numbers_of,
+)
+from shared.matching.scope import SearchScope
 from shared.phone import PhoneNumber
-from shared.settings import MatchPolicy
 
 MOST_CONTACTS: Final = 10
 # A person waits; workers stand in the same line with up to 1.5 s of patience.
@@ -47,11 +55,13 @@ class HubSpotAccess:
 class MatchPreview:
     """The contacts that have the number, at most `MOST_CONTACTS`, and what is made of them.
 
-    The contacts are in the policy's order and carry the properties of `NAMES`.
+    The contacts are in the policy's order and carry the properties of `NAMES`. HubSpot refuses to
+    search `refused_properties`, which were left out.
     """
 
     contacts: Sequence[Contact]
     decision: Match | Ambiguous | NoMatch
+    refused_properties: tuple[str, ...]
 
 
 class PreviewSearcher:
@@ -101,52 +111,32 @@ class PreviewSearcher:
 
 
 def preview_match(
-    searcher: PreviewSearcher,
-    number: PhoneNumber,
-    *,
-    region: str,
-    policy: MatchPolicy,
-    is_raw: bool,
+    searcher: PreviewSearcher, number: PhoneNumber, scope: SearchScope
 ) -> MatchPreview:
-    """Look a number up as a worker does, first calculated, then as people typed it.
-
-    Args:
-        searcher: HubSpot.
-        number: The caller's.
-        region: Where stored numbers without a country code are taken to be.
-        policy: Which of several contacts is meant.
-        is_raw: The account refuses searches on calculated properties.
+    """Look a number up as a worker does, through all stages at once.
 
     Raises:
         BudgetSpentError: No search was possible soon enough.
         HubSpotError: HubSpot could not be asked.
     """
-    decision = _look_up(searcher, number, region=region, policy=policy, in_raw=is_raw)
-    if decision == NoMatch(in_raw=False):
-        decision = _look_up(searcher, number, region=region, policy=policy, in_raw=True)
+    refused: tuple[str, ...] = ()
+    for stage in scope.stages:
+        found = find_contacts(
+            searcher, [number], scope=scope, stage=stage, may_search=searcher.may_search
+        )
+        decision = _require_answer(found.decisions[number.e164])
+        refused += found.refused_properties
+        left = tuple(name for name in scope.phone_properties if name not in refused)
+        scope = replace(scope, phone_properties=left)
+        if not isinstance(decision, NoMatch):
+            break
     owners = [
-        contact for contact in searcher.seen.values() if number.e164 in numbers_of(contact, region)
+        contact for contact in searcher.seen.values() if number.e164 in numbers_of(contact, scope)
     ]
-    return MatchPreview(owners[:MOST_CONTACTS], decision)
+    return MatchPreview(owners[:MOST_CONTACTS], decision, refused)
 
 
-def _look_up(
-    searcher: PreviewSearcher,
-    number: PhoneNumber,
-    *,
-    region: str,
-    policy: MatchPolicy,
-    in_raw: bool,
-) -> Match | Ambiguous | NoMatch:
-    found = find_contacts(
-        searcher,
-        [number],
-        region=region,
-        policy=policy,
-        in_raw=in_raw,
-        may_search=searcher.may_search,
-    )
-    decision = found.decisions[number.e164]
+def _require_answer(decision: Decision) -> Match | Ambiguous | NoMatch:
     if isinstance(decision, Undecided):
         raise BudgetSpentError
     if isinstance(decision, Refused):

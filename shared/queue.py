@@ -5,7 +5,9 @@ because the sweep wakes again.
 """
 
 import threading
+from ssl import VerifyMode as CertificateCheck
 from typing import Any, Final
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import structlog
 from amqp import AMQPError  # type: ignore[import-untyped]  # comes with Kombu
@@ -14,14 +16,16 @@ from celery.app.amqp import AMQP
 from kombu.connection import Connection
 from kombu.exceptions import OperationalError as BrokerError
 from kombu.transport.redis import Channel
-from redis import Redis, RedisError
+from redis import RedisError
 
+from shared.deployment import DeploymentRedis
 from shared.metrics import WAKE_UPS
+from shared.setting_values import DEFAULT_PREFIX, explicit_tls
 
 log = structlog.get_logger(__name__)
 
 SYNC_TASK: Final = "callsync.sync_connection"
-SYNC_QUEUE: Final = "callsync"
+SYNC_QUEUE: Final = DEFAULT_PREFIX  # unless the deployment has another prefix
 # In each worker process; a turn waits for HubSpot most of its time.
 WORKER_THREADS: Final = 32
 # A burst leaves about one message per connection; a turn clears the key first thing.
@@ -34,8 +38,14 @@ SOCKET_TIMEOUT_S: Final = 2.0
 Channel.do_restore = False
 
 
-def make_celery(broker_url: str) -> Celery:
-    """The Celery application, configured the same in every process."""
+def make_celery(broker_url: str, prefix: str = DEFAULT_PREFIX) -> Celery:
+    """The Celery application, configured the same in every process.
+
+    The queue, and the exchanges of commands and events, are named by the deployment's prefix.
+
+    Raises:
+        InvalidValueError: The URL says something about TLS that cannot be.
+    """
     redis_options = {
         "ack_emulation": False,
         "health_check_interval": 5,  # seconds; else a silent connection is noticed after 25
@@ -45,12 +55,16 @@ def make_celery(broker_url: str) -> Celery:
     }
     if broker_url.startswith("unix://"):  # Kombu's word for the same
         broker_url = broker_url.replace("unix://", "redis+socket://", 1)
+    broker_url, tls = _take_tls(explicit_tls(broker_url))
     app = Celery("callsync", broker=broker_url, set_as_current=False, amqp=_PromptAMQP)
+    if prefix != DEFAULT_PREFIX:  # else Celery's own names
+        app.conf.update(control_exchange=prefix, event_exchange=f"{prefix}ev")
     app.conf.update(
         task_serializer="json",
         accept_content=["json"],
         task_ignore_result=True,
-        task_default_queue=SYNC_QUEUE,
+        task_default_queue=prefix,
+        broker_use_ssl=tls,
         task_send_sent_event=False,
         worker_send_task_events=True,
         worker_pool="threads",
@@ -67,15 +81,31 @@ def make_celery(broker_url: str) -> Celery:
     return app
 
 
-def connect_redis(redis_url: str) -> Redis:
+def _take_tls(broker_url: str) -> tuple[str, dict[str, Any] | None]:
+    """What RabbitMQ's URL says of TLS, in the words of the client, which knows none of a URL's."""
+    parts = urlsplit(broker_url)
+    if parts.scheme != "amqps":
+        return broker_url, None
+    said = dict(parse_qsl(parts.query))
+    tls: dict[str, Any] = {"cert_reqs": CertificateCheck[f"CERT_{said['ssl_cert_reqs'].upper()}"]}
+    if said["ssl_cert_reqs"] != "none" and said.get("ssl_check_hostname") != "false":
+        tls["server_hostname"] = parts.hostname
+    for name in ("ca_certs", "certfile", "keyfile"):
+        if path := said.get(f"ssl_{name}"):
+            tls[name] = path
+    rest = {name: text for name, text in said.items() if not name.startswith("ssl_")}
+    return parts._replace(query=urlencode(rest)).geturl(), tls
+
+
+def connect_redis(redis_url: str, prefix: str = DEFAULT_PREFIX) -> DeploymentRedis:
     """A Redis client that gives up on a frozen server after `SOCKET_TIMEOUT_S` seconds."""
-    client: Redis = Redis.from_url(
+    return DeploymentRedis.open(
         redis_url,
+        prefix,
         socket_connect_timeout=SOCKET_TIMEOUT_S,
         socket_timeout=SOCKET_TIMEOUT_S,
         health_check_interval=15,
     )
-    return client
 
 
 class _PromptConnection(Connection):
@@ -100,10 +130,12 @@ class WakeUpError(Exception):
 class WakeUps:
     """Tells the workers that a connection has due calls, at most once per `COALESCE_S`."""
 
-    def __init__(self, redis_url: str, broker_url: str | None = None) -> None:
+    def __init__(
+        self, redis_url: str, broker_url: str | None = None, *, prefix: str = DEFAULT_PREFIX
+    ) -> None:
         """The messages go through `broker_url`, or through Redis, which coalesces them."""
-        self._redis = connect_redis(redis_url)
-        self._celery = make_celery(broker_url or redis_url)
+        self._redis = connect_redis(redis_url, prefix)
+        self._celery = make_celery(broker_url or redis_url, prefix)
 
     def wake(self, connection_id: str) -> None:
         """Publish a wake-up unless one is on its way.
@@ -112,7 +144,7 @@ class WakeUps:
             WakeUpError: It could not.
         """
         try:
-            is_first = self._redis.set(_key(connection_id), b"", nx=True, ex=COALESCE_S)
+            is_first = self._redis.set(self._key(connection_id), b"", nx=True, ex=COALESCE_S)
             if is_first:
                 self._celery.send_task(SYNC_TASK, args=[connection_id], retry=False)
         except (RedisError, BrokerError, AMQPError, OSError) as error:
@@ -122,11 +154,10 @@ class WakeUps:
 
     def heard(self, connection_id: str) -> None:
         """Say that the wake-up has arrived: what becomes due from now on needs another."""
-        self._redis.delete(_key(connection_id))
+        self._redis.delete(self._key(connection_id))
 
-
-def _key(connection_id: str) -> str:
-    return f"callsync:wake:{connection_id}"
+    def _key(self, connection_id: str) -> str:
+        return self._redis.key("wake", connection_id)
 
 
 class BackgroundWakeUps:

@@ -21,6 +21,7 @@ class Reason(StrEnum):
     AMBIGUOUS_CONTACT = "ambiguous_contact"
     NO_PHONE_NUMBER = "no_phone_number"
     INVALID_PHONE_NUMBER = "invalid_phone_number"
+    UNKNOWN_DIRECTION = "unknown_direction"
     NOT_CONNECTED = "not_connected"
     RECONNECT_REQUIRED = "reconnect_required"
     MISSING_SCOPES = "missing_scopes"
@@ -32,6 +33,15 @@ class Reason(StrEnum):
     CONFIGURATION_ERROR = "configuration_error"
     POISON = "poison"
     PAYLOAD_EXPIRED = "payload_expired"
+
+
+# Those that say that no contact is the caller's.
+CONTACTLESS: Final = (
+    Reason.CONTACT_NOT_FOUND,
+    Reason.AMBIGUOUS_CONTACT,
+    Reason.NO_PHONE_NUMBER,
+    Reason.INVALID_PHONE_NUMBER,
+)
 
 
 # Messages that more than one place gives.
@@ -46,6 +56,10 @@ RECONNECT_MESSAGE: Final = (
 POISON_MESSAGE: Final = (
     "Working on this call alone ended its worker three times. It is set aside; retry it by hand"
     " once the cause is mended."
+)
+DOUBT_ELSEWHERE_MESSAGE: Final = (
+    "A note may have been written to the HubSpot account that was connected before; it cannot"
+    " be asked any more."
 )
 OTHER_ACCOUNT_MESSAGE: Final = (
     "This call waited for another HubSpot account when the connection changed. Retry it to sync"

@@ -1,14 +1,25 @@
-"""Deleting what has had its time: call contents, abandoned authorizations."""
+"""Deleting what has had its time: contents, entries of the log, attempts, authorizations."""
 
 from typing import Final
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from shared.calls import IDENTITY_HASH
 from shared.metrics import OUTCOMES
 from shared.reasons import Reason, Status
 
-MOST_AT_ONCE: Final = 10_000
+# Rows in one transaction: each deletes its content too, of up to hundreds of pieces.
+MOST_AT_ONCE: Final = 1_000
+# Entries go in larger batches: what hangs on them is small, and a batch takes two rounds.
+LOGS_AT_ONCE: Final = 10_000
+# From a call's hash to the end of its row: longer than any statement lasts that began before.
+HASH_SETTLES_S: Final = 60
+# A producer that repeats a call after that, and after its entry was pruned, makes a second note.
+PRUNED_CALL_KNOWN_DAYS: Final = 730
+# Together what the dashboard shows of an entry.
+FIRST_ATTEMPTS_KEPT: Final = 20
+LAST_ATTEMPTS_KEPT: Final = 180
 
 # A call in a worker's hands keeps its content until the next round. When HubSpot refuses a note it
 # may quote what the note says, so its words go with the content.
@@ -66,21 +77,155 @@ def delete_old_payloads(session: Session, *, days: int) -> int:
     return int(deleted)
 
 
+# Two random UUIDs are 244 bits.
+_MAKE_KEY = text("""
+    INSERT INTO hubspot_pruning_keys (id, key)
+    SELECT 1, uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid())
+    WHERE NOT EXISTS (SELECT FROM hubspot_pruning_keys)
+    ON CONFLICT DO NOTHING
+""")
+
+# Nothing is left to be done for it, and no note of it may turn up that nobody has heard of.
+_IS_SETTLED: Final = """
+    l.next_attempt_at IS NULL AND l.claimed_by IS NULL AND l.last_write_at IS NULL
+    AND NOT EXISTS (SELECT FROM hubspot_late_writes w WHERE w.log_id = l.id)
+    AND NOT EXISTS (SELECT FROM hubspot_surplus_notes s WHERE s.log_id = l.id)
+"""
+
+# Hops from tenant to tenant. A row ends a while after its hash was committed: a statement that
+# stores a copy of the call meanwhile has seen the hash, or finds the row. Were both changed in one
+# transaction, it could see neither.
+_PRUNE_LOGS = text(f"""
+    WITH RECURSIVE tenant AS (
+        (SELECT user_id, workspace_id FROM hubspot_sync_logs
+         ORDER BY user_id, workspace_id LIMIT 1)
+        UNION ALL
+        SELECT hop.* FROM tenant CROSS JOIN LATERAL (
+            SELECT l.user_id, l.workspace_id FROM hubspot_sync_logs l
+            WHERE (l.user_id, l.workspace_id) > (tenant.user_id, tenant.workspace_id)
+            ORDER BY l.user_id, l.workspace_id LIMIT 1) AS hop
+    ), old AS MATERIALIZED (
+        SELECT each.id FROM tenant CROSS JOIN LATERAL (
+            SELECT l.id FROM hubspot_sync_logs l
+            WHERE l.user_id = tenant.user_id AND l.workspace_id = tenant.workspace_id
+              AND l.created_at < now() - make_interval(days => :days) AND {_IS_SETTLED}
+            ORDER BY l.created_at, l.id
+            LIMIT :most) AS each
+        LIMIT :most
+    ), held AS MATERIALIZED (
+        SELECT l.id, {IDENTITY_HASH.format("l")} AS identity_hash
+        FROM hubspot_sync_logs l WHERE l.id IN (SELECT id FROM old) AND {_IS_SETTLED}
+        ORDER BY l.id
+        FOR UPDATE SKIP LOCKED
+    ), remembered AS (
+        INSERT INTO hubspot_pruned_calls (identity_hash, log_id)
+        SELECT identity_hash, id FROM held
+        ON CONFLICT DO NOTHING
+    ), gone AS (
+        DELETE FROM hubspot_sync_logs l
+        USING held JOIN hubspot_pruned_calls pruned USING (identity_hash)
+        WHERE l.id = held.id AND pruned.log_id = held.id
+          AND pruned.remembered_at < now() - make_interval(secs => :settles)
+        RETURNING 1
+    )
+    SELECT count(*) FROM gone
+""")  # noqa: S608 - constants of ours
+
+
+def prune_logs(session: Session, *, days: int) -> int:
+    """Delete entries of calls that came in more than `days` days ago, with all that hangs on them.
+
+    What is left is a keyed hash of the call's identity, by which another delivery of it is told to
+    be a duplicate. Kept are entries that wait, are in doubt, or may have a note too many. The first
+    round remembers a batch, and the next one, a minute later, deletes it.
+
+    Returns how many were deleted.
+    """
+    session.execute(_MAKE_KEY)
+    pruned = session.execute(
+        _PRUNE_LOGS, {"days": days, "most": LOGS_AT_ONCE, "settles": HASH_SETTLES_S}
+    )
+    return int(pruned.scalar_one())
+
+
+_FORGET_PRUNED = text("""
+    WITH old AS (
+        SELECT identity_hash FROM hubspot_pruned_calls
+        WHERE remembered_at < now() - make_interval(days => :days)
+        ORDER BY remembered_at
+        LIMIT :most
+        FOR UPDATE SKIP LOCKED
+    ), gone AS (
+        DELETE FROM hubspot_pruned_calls p USING old
+        WHERE p.identity_hash = old.identity_hash
+        RETURNING 1
+    )
+    SELECT count(*) FROM gone
+""")
+
+
+def forget_pruned_calls(session: Session) -> int:
+    """Delete hashes of calls pruned more than `PRUNED_CALL_KNOWN_DAYS` ago, a batch at a time."""
+    batch = {"days": PRUNED_CALL_KNOWN_DAYS, "most": MOST_AT_ONCE}
+    return int(session.execute(_FORGET_PRUNED, batch).scalar_one())
+
+
+# An entry grows by attempts only, so those with a new one are looked at.
+_PRUNE_ATTEMPTS = text("""
+    WITH long AS (
+        SELECT l.id FROM hubspot_sync_logs l
+        WHERE l.attempts > :first + :last
+          AND l.id IN (SELECT log_id FROM (SELECT log_id FROM hubspot_sync_attempts
+                                           ORDER BY id DESC LIMIT :most) AS newest)
+    ), placed AS (
+        SELECT a.id, row_number() OVER (PARTITION BY a.log_id ORDER BY a.id) AS place,
+               count(*) OVER (PARTITION BY a.log_id) AS places
+        FROM hubspot_sync_attempts a JOIN long ON long.id = a.log_id
+    ), gone AS (
+        DELETE FROM hubspot_sync_attempts a
+        WHERE a.id IN (SELECT id FROM placed
+                       WHERE place > :first AND place <= places - :last LIMIT :most)
+        RETURNING 1
+    )
+    SELECT count(*) FROM gone
+""")
+
+
+def prune_attempts(session: Session) -> int:
+    """Delete attempts between an entry's first and last ones, a batch at a time; returns how many.
+
+    The entry's own count of them stays.
+    """
+    batch = {"first": FIRST_ATTEMPTS_KEPT, "last": LAST_ATTEMPTS_KEPT, "most": LOGS_AT_ONCE}
+    return int(session.execute(_PRUNE_ATTEMPTS, batch).scalar_one())
+
+
 _DELETE_STATES = text("""
-    WITH gone AS (DELETE FROM hubspot_oauth_states WHERE expires_at < now() RETURNING 1)
+    WITH old AS (
+        SELECT state_hash FROM hubspot_oauth_states WHERE expires_at < now()
+        LIMIT :most
+        FOR UPDATE SKIP LOCKED
+    ), gone AS (
+        DELETE FROM hubspot_oauth_states s USING old WHERE s.state_hash = old.state_hash RETURNING 1
+    )
     SELECT count(*) FROM gone
 """)
 
 
 def delete_expired_states(session: Session) -> int:
-    """Delete authorizations that nobody finished."""
-    return int(session.execute(_DELETE_STATES).scalar_one())
+    """Delete authorizations that nobody finished, a batch at a time."""
+    return int(session.execute(_DELETE_STATES, {"most": MOST_AT_ONCE}).scalar_one())
 
 
 # HubSpot considers the app installed, though nobody confirmed it here.
 _GIVE_UP_GRANTS = text("""
-    WITH gone AS (
-        DELETE FROM hubspot_pending_grants WHERE expires_at < now() RETURNING *
+    WITH old AS (
+        SELECT grant_hash FROM hubspot_pending_grants WHERE expires_at < now()
+        LIMIT :most
+        FOR UPDATE SKIP LOCKED
+    ), gone AS (
+        DELETE FROM hubspot_pending_grants g USING old WHERE g.grant_hash = old.grant_hash
+        RETURNING g.*
     ), revoked AS (
         INSERT INTO hubspot_revocations
             (id, bound_to, hub_id, access_token, refresh_token, token_expires_at)
@@ -94,5 +239,5 @@ _GIVE_UP_GRANTS = text("""
 
 
 def give_up_pending_grants(session: Session) -> int:
-    """Hand grants that were never confirmed to the revocation list."""
-    return int(session.execute(_GIVE_UP_GRANTS).scalar_one())
+    """Hand grants that were never confirmed to the revocation list, a batch at a time."""
+    return int(session.execute(_GIVE_UP_GRANTS, {"most": MOST_AT_ONCE}).scalar_one())

@@ -8,11 +8,14 @@ from sqlalchemy.orm import Session
 
 @dataclass(frozen=True, slots=True, repr=False)
 class RevocationDue:
-    """A grant to revoke: a ciphertext bound to the row `bound_to`, its age in seconds."""
+    """A grant to revoke: a ciphertext bound to the row `bound_to`, its age in seconds.
+
+    `hub_id` is None while HubSpot has not said whose grant it is.
+    """
 
     id: str
     bound_to: str
-    hub_id: int
+    hub_id: int | None
     refresh_token: str
     age: float
     attempts: int

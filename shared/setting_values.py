@@ -7,10 +7,11 @@ choke on) are replaced, not passed on.
 
 import base64
 import binascii
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import cast
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
@@ -21,6 +22,10 @@ from shared.phone import validate_region
 
 ENCRYPTION_KEY_BYTES = 32  # AES-256
 WEBHOOK_SECRET_BYTES = 24  # the least that Standard Webhooks allows
+JWT_SECRET_BYTES = 32  # HS256 wants a key no shorter than its hash (RFC 7518 §3.2)
+BASIC_AUTH_PASSWORD_LENGTH = 12
+CERTIFICATE_CHECKS = ("required", "optional", "none")
+DEFAULT_PREFIX = "callsync"
 LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
@@ -120,7 +125,7 @@ def redis_url(text: str) -> SecretStr:
         raise InvalidValueError("does not start with redis://, rediss:// or unix://")
     if not (parts.path if parts.scheme == "unix" else parts.hostname):
         raise InvalidValueError("names no server")
-    return SecretStr(text)
+    return SecretStr(explicit_tls(text))
 
 
 def broker_url(text: str) -> SecretStr:
@@ -130,7 +135,26 @@ def broker_url(text: str) -> SecretStr:
         return redis_url(text)
     if not parts.hostname:
         raise InvalidValueError("names no server")
-    return SecretStr(text)
+    return SecretStr(explicit_tls(text))
+
+
+def explicit_tls(text: str) -> str:
+    """Write out in a URL whether the server's certificate is checked, in words all clients know.
+
+    It is, unless the URL says otherwise: redis-py does so by default, Celery would not.
+    """
+    parts = urlsplit(text)
+    if parts.scheme not in {"rediss", "amqps"}:
+        return text
+    query = dict(parse_qsl(parts.query, keep_blank_values=True))
+    wanted = query.get("ssl_cert_reqs", "required").lower().removeprefix("cert_")
+    if wanted not in CERTIFICATE_CHECKS:
+        raise InvalidValueError("has an ssl_cert_reqs other than required, optional and none")
+    query["ssl_cert_reqs"] = wanted
+    if (checks_name := query.get("ssl_check_hostname")) is not None:
+        is_off = checks_name.lower() in {"false", "f", "no", "n", "0"}
+        query["ssl_check_hostname"] = "false" if is_off else "true"
+    return parts._replace(query=urlencode(query)).geturl()
 
 
 def web_url(text: str) -> str:
@@ -236,6 +260,15 @@ def collector_url(text: str) -> str:
     parts = _split_url(text)
     if parts.scheme not in DEFAULT_PORTS or not parts.hostname:
         raise InvalidValueError(f"is {text!r}, not a URL that starts with http:// or https://")
+    return text
+
+
+def redis_prefix(text: str) -> str:
+    """Accept what keys, queues and exchanges can begin with, and no pattern of theirs."""
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}", text):
+        raise InvalidValueError(
+            f"is {text!r}, not 1 to 40 letters, digits, - and _ that begin with no sign"
+        )
     return text
 
 

@@ -6,9 +6,8 @@ be given as `NAME_FILE` instead, the path of a mounted secret. An empty variable
 """
 
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from ipaddress import ip_address
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
@@ -16,7 +15,7 @@ from pydantic import SecretStr
 from sqlalchemy import URL
 
 from shared import setting_values as values
-from shared.environment import Problem, Setting, SettingsError, read_settings
+from shared.environment import Problem, Reading, Setting, SettingsError, read_settings
 from shared.setting_values import WebhookSecret
 
 __all__ = [
@@ -35,7 +34,7 @@ __all__ = [
     "find_problems",
 ]
 
-OAuthBinding = Literal["cookie", "confirm"]
+OAuthBinding = Literal["auto", "cookie", "confirm"]
 MatchPolicy = Literal["most_recent", "oldest", "skip"]
 LogLevel = Literal["debug", "info", "warning", "error"]
 LogFormat = Literal["json", "console"]
@@ -71,14 +70,14 @@ class DatabaseSettings:
             SettingsError: Something is missing or malformed; all of it is listed.
         """
         reading = read_settings(cls, environ)
-        problems = [*reading.problems, *cls.find_conflicts(reading.given)]
+        problems = [*reading.problems, *cls.find_conflicts(reading)]
         if problems:
             raise SettingsError(problems)
         return cls(**reading.values)
 
     @classmethod
-    def find_conflicts(cls, given: Collection[str]) -> list[Problem]:  # noqa: ARG003
-        """Return what is wrong between settings, of which `given` are present."""
+    def find_conflicts(cls, reading: Reading) -> list[Problem]:  # noqa: ARG003
+        """Return what is wrong between settings."""
         return []
 
 
@@ -104,6 +103,14 @@ class ServiceSettings(DatabaseSettings):
             "leave it out to use REDIS_URL, or write it like amqp://user:password@host:5672/vhost",
             default=_derive_broker,
             is_secret=True,
+        ),
+    ]
+    redis_prefix: Annotated[
+        str,
+        Setting(
+            values.redis_prefix,
+            "name this deployment, if it shares Redis or RabbitMQ with another: like staging",
+            default=values.DEFAULT_PREFIX,
         ),
     ]
     hubspot_client_id: Annotated[
@@ -168,6 +175,13 @@ class ServiceSettings(DatabaseSettings):
             values.whole_number(1, 3650), "give the days to keep a call's contents", default="30"
         ),
     ]
+    log_retention_days: Annotated[
+        int | None,
+        Setting(
+            values.whole_number(1, 3650),
+            "give the days to keep entries of the sync log, or leave it out to keep them for ever",
+        ),
+    ]
     log_level: Annotated[
         LogLevel,
         Setting(values.one_of("debug", "info", "warning", "error"), "choose one", default="info"),
@@ -211,10 +225,6 @@ def _derive_origins(found: Mapping[str, Any]) -> tuple[str, ...]:
     )
 
 
-def _derive_binding(found: Mapping[str, Any]) -> OAuthBinding:
-    return "cookie" if _is_same_site(found["public_url"], found["dashboard_url"]) else "confirm"
-
-
 @dataclass(frozen=True, kw_only=True, repr=False)
 class ApiSettings(ServiceSettings):
     """What the API uses."""
@@ -256,7 +266,7 @@ class ApiSettings(ServiceSettings):
     ]
     oauth_binding: Annotated[
         OAuthBinding,
-        Setting(values.one_of("cookie", "confirm"), "choose one", default=_derive_binding),
+        Setting(values.one_of("auto", "cookie", "confirm"), "choose one", default="auto"),
     ]
 
     @property
@@ -265,13 +275,28 @@ class ApiSettings(ServiceSettings):
         return tuple(dict.fromkeys((values.origin(self.public_url), *self.allowed_origins)))
 
     @classmethod
-    def find_conflicts(cls, given: Collection[str]) -> list[Problem]:
-        cure = "set JWT_SECRET to verify HS256 tokens, or JWT_JWKS_URL to verify by public keys"
-        present = {"jwt_secret", "jwt_jwks_url"} & set(given)
-        if len(present) == 1:
+    def find_conflicts(cls, reading: Reading) -> list[Problem]:
+        present = {"jwt_secret", "jwt_jwks_url"} & reading.given
+        if len(present) != 1:
+            problem = (
+                "both are set, but only one kind of token is accepted" if present else "missing"
+            )
+            cure = "set JWT_SECRET to verify HS256 tokens, or JWT_JWKS_URL to verify by public keys"
+            return [Problem("JWT_SECRET or JWT_JWKS_URL", problem, cure)]
+        secret = reading.values.get("jwt_secret")
+        if secret is None or _is_local(reading.values.get("public_url", "")):
             return []
-        problem = "both are set, but only one kind of token is accepted" if present else "missing"
-        return [Problem("JWT_SECRET or JWT_JWKS_URL", problem, cure)]
+        size = len(secret.get_secret_value().encode())
+        if size >= values.JWT_SECRET_BYTES:
+            return []
+        return [
+            Problem(
+                "JWT_SECRET",
+                f"is {size} bytes, needs {values.JWT_SECRET_BYTES} or more unless PUBLIC_URL is on"
+                " localhost",
+                f"make one with: {RANDOM_KEY.format('')}",
+            )
+        ]
 
 
 def find_problems(environ: Mapping[str, str] = os.environ) -> list[Problem]:
@@ -285,24 +310,5 @@ def find_problems(environ: Mapping[str, str] = os.environ) -> list[Problem]:
     return list(dict.fromkeys(found))
 
 
-def _is_same_site(one: str, other: str) -> bool:
-    """Tell whether browsers surely send a SameSite cookie between two URLs.
-
-    Without the public-suffix list only the same host and a host's own subdomains are sure;
-    sister domains count as two sites here, and `OAUTH_BINDING` says otherwise where needed.
-    """
-    if urlsplit(one).scheme != urlsplit(other).scheme:
-        return False
-    hosts = (urlsplit(one).hostname or "", urlsplit(other).hostname or "")
-    parent, child = sorted(hosts, key=len)
-    if parent == child:
-        return True
-    return "." in parent and not _is_address(parent) and child.endswith(f".{parent}")
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ip_address(host)
-    except ValueError:
-        return False
-    return True
+def _is_local(url: str) -> bool:
+    return urlsplit(url).hostname in values.LOCAL_HOSTS

@@ -30,23 +30,32 @@ class Point:
     latency_p95_ms: int | None
 
 
-_ENDED = text("""
-    SELECT width_bucket(hour, CAST(:edges AS timestamptz[])) - 1 AS step, status,
-           greatest(sum(calls), 0)::bigint AS total
-    FROM hubspot_sync_tallies
-    WHERE user_id = :user_id AND workspace_id = :workspace_id
-      AND hour >= :since AND hour < :until
-    GROUP BY 1, 2
-""")
-
-_LATENCIES = text("""
-    SELECT width_bucket(hour, CAST(:edges AS timestamptz[])) - 1 AS step, bin,
+# What is old lies in one row a day (`shared.tallies`); in one statement, or what is being moved
+# there meanwhile would be counted twice or not at all.
+_TALLIED = """
+    SELECT width_bucket(quarter, CAST(:edges AS timestamptz[])) - 1 AS step, {kind},
            sum(calls)::bigint AS total
-    FROM hubspot_sync_latencies
-    WHERE user_id = :user_id AND workspace_id = :workspace_id
-      AND hour >= :since AND hour < :until
+    FROM (
+        SELECT hour AS quarter, {kind}, calls FROM {table}
+        WHERE user_id = :user_id AND workspace_id = :workspace_id
+          AND hour >= :since AND hour < :until
+        UNION ALL
+        SELECT (day + each.quarter * interval '15 minutes') AT TIME ZONE 'UTC', {kind}, each.calls
+        FROM {days}, unnest(quarters, calls) AS each (quarter, calls)
+        WHERE user_id = :user_id AND workspace_id = :workspace_id
+          AND day >= CAST(:since AT TIME ZONE 'UTC' AS date)
+          AND day <= CAST(:until AT TIME ZONE 'UTC' AS date)
+    ) AS tallied
+    WHERE quarter >= :since AND quarter < :until
     GROUP BY 1, 2
-""")
+    HAVING sum(calls) > 0
+"""
+_ENDED = text(
+    _TALLIED.format(kind="status", table="hubspot_sync_tallies", days="hubspot_daily_tallies")
+)
+_LATENCIES = text(
+    _TALLIED.format(kind="bin", table="hubspot_sync_latencies", days="hubspot_daily_latencies")
+)
 
 # Calls that wait are counted where they are: to tally them would have every webhook of a tenant
 # wait for the one before it.
@@ -67,7 +76,7 @@ _PENDING = text("""
 def read_statistics(
     session: Session, *, user_id: str, workspace_id: str, edges: Sequence[datetime]
 ) -> list[Point]:
-    """A point for each pair of neighbouring edges, which are whole hours in ascending order."""
+    """A point for each pair of neighbouring edges: whole quarters of an hour in ascending order."""
     begins, ends = edges[:-1], edges[1:]
     asked: dict[str, Any] = {
         "user_id": user_id,

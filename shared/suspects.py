@@ -1,11 +1,19 @@
-"""Suspects: calls whose last claim ended without any result, one of which may have ended it."""
+"""Suspects: calls whose last claim ended without any result, one of which may have ended it.
+
+Each is claimed in a batch of at most its `suspect_size`, which halves whenever that ends without a
+result too. Those of a size of at least 1 are held beside others. At `ALONE` a call is the only
+suspect held in the whole system: then, and only then, a crash says that it is at fault.
+"""
 
 from typing import Final
 
-from sqlalchemy import text
+from sqlalchemy import TextClause, text
 from sqlalchemy.orm import Session
 
-# Claims of suspects are decided one at a time.
+# The size of a suspect that was lost in a batch of its own, beside others that may be at fault.
+ALONE: Final = 0
+
+# Shared by claims of suspects that may be held beside each other.
 _SUSPECTS_LOCK: Final = 4_825_302
 
 _LARGEST_SUSPECT_SIZE = text("""
@@ -16,29 +24,41 @@ _LARGEST_SUSPECT_SIZE = text("""
 
 
 def largest_suspect_size(session: Session, *, user_id: str, workspace_id: str) -> int | None:
-    """The largest batch in which due suspects of one connection may be claimed; None if none."""
+    """The size of the due suspects of one connection that come first; None if there are none."""
     tenant = {"user_id": user_id, "workspace_id": workspace_id}
     size: int | None = session.execute(_LARGEST_SUSPECT_SIZE, tenant).scalar_one()
     return size
 
 
-_TRY_SUSPECTS_LOCK = text("SELECT pg_try_advisory_xact_lock(:key)")
+_LOCK_TO_BE_ALONE = text("SELECT pg_try_advisory_xact_lock(:key)")
+_LOCK_BESIDE_OTHERS = text("SELECT pg_try_advisory_xact_lock_shared(:key)")
 
-# A statement of its own: one that began before the lock was had may not see the last claim.
-_SUSPECT_MAY_BE_HELD = text("""
+# Statements of their own: one that began before the lock was had may not see the last claim.
+_NO_SUSPECT_IS_HELD = text("""
     SELECT NOT EXISTS (
         SELECT FROM hubspot_sync_logs
-        WHERE claimed_by IS NOT NULL AND claimed_until > now() AND suspect_size IS NOT NULL
-          AND (:suspect_size = 1 OR suspect_size = 1))
+        WHERE claimed_by IS NOT NULL AND claimed_until > now() AND suspect_size IS NOT NULL)
+""")
+_NONE_IS_HELD_ALONE = text("""
+    SELECT NOT EXISTS (
+        SELECT FROM hubspot_sync_logs
+        WHERE claimed_by IS NOT NULL AND claimed_until > now() AND suspect_size = :alone)
 """)
 
 
 def may_claim_suspects(session: Session, suspect_size: int) -> bool:
-    """Whether a call that is held alone would be alone: only its crash says anything of it."""
-    is_locked = session.execute(_TRY_SUSPECTS_LOCK, {"key": _SUSPECTS_LOCK}).scalar_one()
-    return bool(is_locked) and bool(
-        session.execute(_SUSPECT_MAY_BE_HELD, {"suspect_size": suspect_size}).scalar_one()
+    """Whether a suspect that is to be held alone would be, and would be left so by the others."""
+    if suspect_size == ALONE:
+        return _is_so(session, _LOCK_TO_BE_ALONE, key=_SUSPECTS_LOCK) and _is_so(
+            session, _NO_SUSPECT_IS_HELD
+        )
+    return _is_so(session, _LOCK_BESIDE_OTHERS, key=_SUSPECTS_LOCK) and _is_so(
+        session, _NONE_IS_HELD_ALONE, alone=ALONE
     )
+
+
+def _is_so(session: Session, question: TextClause, **values: int) -> bool:
+    return bool(session.execute(question, values).scalar_one())
 
 
 _CONNECTIONS_WITH_SUSPECTS = text("""

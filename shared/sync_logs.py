@@ -12,7 +12,8 @@ from sqlalchemy import ColumnElement, UnaryExpression, func, select, tuple_, uni
 from sqlalchemy.orm import Session, aliased
 
 from shared.call_details import CallDetails
-from shared.models import Attempt, Call, SyncLog
+from shared.contents import read_contents
+from shared.models import Attempt, SyncLog
 
 MOST_COUNTED: Final = 10_000
 MOST_ATTEMPTS: Final = 200
@@ -129,8 +130,8 @@ def find_log(session: Session, log_id: str, *, user_id: str, workspace_id: str) 
 
 def find_contents(session: Session, log_id: str) -> CallDetails | None:
     """What the call's note is written from; None once it is deleted."""
-    call = session.get(Call, log_id)
-    return CallDetails.from_payload(call.payload) if call is not None else None
+    payload = read_contents(session, [log_id]).get(log_id)
+    return CallDetails.from_payload(payload) if payload is not None else None
 
 
 def find_attempts(session: Session, log_id: str) -> Sequence[Attempt]:

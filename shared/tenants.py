@@ -7,7 +7,7 @@ from typing import Final
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from shared.connections import REQUEUE_DAYS
+from shared.handovers import REQUEUE_DAYS
 from shared.metrics import OUTCOMES
 from shared.reasons import NOT_CONNECTED_MESSAGE, RECONNECT_MESSAGE
 
@@ -56,7 +56,7 @@ def find_waiting_tenants(session: Session) -> list[WaitingTenant]:
 
 # A skipped call that was only to be looked up again keeps its reason, and is kept in mind for a
 # week. A call that waited when the connection ended belongs to that connection's account,
-# whatever is connected next.
+# whatever is connected next; those of an account before that are being parted from it.
 _SETTLE = text("""
     WITH gone AS (
         SELECT l.id, c.hub_id, c.state, c.state_changed_at
@@ -66,6 +66,8 @@ _SETTLE = text("""
         LEFT JOIN hubspot_oauth_tokens c USING (user_id, workspace_id)
         WHERE l.claimed_by IS NULL AND l.next_attempt_at <= now()
           AND c.state IS DISTINCT FROM 'connected'
+          AND NOT EXISTS (SELECT FROM hubspot_handovers h
+                          WHERE h.connection_id = c.id AND h.kind = 'part')
         LIMIT 5000
         FOR UPDATE OF l SKIP LOCKED
     )

@@ -15,13 +15,15 @@ class StoredToken:
     expires_in: float
     lifetime: float
     version: int
+    # The HubSpot app that it was given to; None when nobody noted it.
+    client_id: str | None
 
 
 _READ = text("""
     SELECT access_token, refresh_token,
            extract(epoch FROM expires_at - clock_timestamp())::float8 AS expires_in,
            extract(epoch FROM expires_at - refreshed_at)::float8 AS lifetime,
-           token_version AS version
+           token_version AS version, client_id
     FROM hubspot_oauth_tokens WHERE id = :id AND state = 'connected'
 """)
 
@@ -48,7 +50,8 @@ _STORE = text("""
     UPDATE hubspot_oauth_tokens
     SET access_token = :access_token, refresh_token = :refresh_token,
         expires_at = now() + make_interval(secs => :expires_in), refreshed_at = now(),
-        token_version = token_version + 1, updated_at = now()
+        client_id = coalesce(:client_id, client_id), token_version = token_version + 1,
+        updated_at = now()
     WHERE id = :id AND token_version = :version AND state = 'connected'
 """)
 
@@ -61,8 +64,9 @@ def store_token(
     access_token: str,
     refresh_token: str,
     expires_in: float,
+    client_id: str | None = None,
 ) -> bool:
-    """Store refreshed tokens (ciphertexts) in place of `version`.
+    """Store refreshed tokens (ciphertexts) of the app `client_id` in place of `version`.
 
     False when the connection was ended or connected anew while HubSpot was asked.
     """
@@ -74,6 +78,7 @@ def store_token(
             "access_token": access_token,
             "refresh_token": refresh_token,
             "expires_in": expires_in,
+            "client_id": client_id,
         },
     )
     return bool(result.rowcount)  # type: ignore[attr-defined]

@@ -104,6 +104,13 @@ def carried() -> dict[str, str]:
     return carrier
 
 
+def link_to(payloads: Iterable[Mapping[str, object]]) -> None:
+    """Link the current span with the webhooks of calls whose contents were loaded inside it."""
+    if _is_on.is_set():
+        for link in links_to(payloads):
+            trace.get_current_span().add_link(link.context)
+
+
 def links_to(payloads: Iterable[Mapping[str, object] | None]) -> list[Link]:
     """Links to the webhooks of stored calls, as far as they were traced."""
     links = []

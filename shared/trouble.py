@@ -9,7 +9,7 @@ from sqlalchemy import TextClause, text
 from sqlalchemy.orm import Session
 
 from shared.calls import BACKFILL_LANE
-from shared.tenants import WaitingTenant, find_waiting_tenants
+from shared.tenants import find_waiting_tenants
 
 # Due for longer than this, a live call is stuck; backfill may wait behind live calls.
 STUCK_AFTER_S: Final = 300.0
@@ -195,26 +195,36 @@ def read_trouble(session: Session, *, most: int = MOST_COUNTED) -> Trouble:
 
     Counts of calls stop at `most`.
     """
-    limit = {"most": most}
-    failed = [FailedCalls(**row) for row in session.execute(_FAILED, limit).mappings()]
+    failed = find_failed_calls(session, most=most)
     misconfigured = [each for each in failed if each.error_code == MISCONFIGURED]
     return Trouble(
-        paused_accounts=[PausedAccount(**row) for row in session.execute(_PAUSED).mappings()],
+        paused_accounts=find_paused_accounts(session),
         lost_connections=[LostConnection(**row) for row in session.execute(_LOST).mappings()],
-        stuck_calls=_find_stuck(session, find_waiting_tenants(session)),
-        suspects=_read_pile(session, _SUSPECTS, limit),
-        in_doubt=_read_pile(session, _IN_DOUBT, {"lasts": DOUBT_LASTS_S, **limit}),
+        stuck_calls=find_stuck_calls(session),
+        suspects=count_suspects(session, most=most),
+        in_doubt=count_doubts(session, most=most),
         misconfigured=(
             Pile(misconfigured[0].calls, misconfigured[0].since) if misconfigured else Pile(0, None)
         ),
         failed_calls=[each for each in failed if each.error_code != MISCONFIGURED],
-        surplus_notes=_read_pile(session, _SURPLUS, {"lasts": CHORE_LASTS_S}),
-        revocations=_read_pile(session, _REVOCATIONS, {"lasts": CHORE_LASTS_S}),
+        surplus_notes=count_surplus_notes(session),
+        revocations=count_revocations(session),
     )
 
 
-def _find_stuck(session: Session, waiting: Sequence[WaitingTenant]) -> list[StuckCalls]:
-    tenants = [tenant for tenant in waiting if not tenant.is_paused]
+def find_paused_accounts(session: Session) -> list[PausedAccount]:
+    """As in `Trouble`."""
+    return [PausedAccount(**row) for row in session.execute(_PAUSED).mappings()]
+
+
+def find_failed_calls(session: Session, *, most: int = MOST_COUNTED) -> list[FailedCalls]:
+    """As in `Trouble`, and those of code `MISCONFIGURED`, which wait."""
+    return [FailedCalls(**row) for row in session.execute(_FAILED, {"most": most}).mappings()]
+
+
+def find_stuck_calls(session: Session) -> list[StuckCalls]:
+    """As in `Trouble`."""
+    tenants = [tenant for tenant in find_waiting_tenants(session) if not tenant.is_paused]
     rows = session.execute(
         _STUCK,
         {
@@ -227,6 +237,26 @@ def _find_stuck(session: Session, waiting: Sequence[WaitingTenant]) -> list[Stuc
         },
     )
     return [StuckCalls(**row) for row in rows.mappings()]
+
+
+def count_suspects(session: Session, *, most: int = MOST_COUNTED) -> Pile:
+    """As in `Trouble`."""
+    return _read_pile(session, _SUSPECTS, {"most": most})
+
+
+def count_doubts(session: Session, *, most: int = MOST_COUNTED) -> Pile:
+    """Calls in doubt, as in `Trouble`."""
+    return _read_pile(session, _IN_DOUBT, {"lasts": DOUBT_LASTS_S, "most": most})
+
+
+def count_surplus_notes(session: Session) -> Pile:
+    """As in `Trouble`."""
+    return _read_pile(session, _SURPLUS, {"lasts": CHORE_LASTS_S})
+
+
+def count_revocations(session: Session) -> Pile:
+    """As in `Trouble`."""
+    return _read_pile(session, _REVOCATIONS, {"lasts": CHORE_LASTS_S})
 
 
 def _read_pile(session: Session, query: TextClause, parameters: dict[str, Any]) -> Pile:

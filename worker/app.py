@@ -8,6 +8,7 @@ from typing import Any
 
 import structlog
 from celery.signals import (
+    beat_init,
     setup_logging,
     worker_init,
     worker_ready,
@@ -15,32 +16,35 @@ from celery.signals import (
     worker_shutting_down,
 )
 
+from shared.db import Database
 from shared.exposition import note_build, serve_metrics
 from shared.logging import configure_logging
-from shared.queue import SYNC_QUEUE, make_celery
+from shared.queue import make_celery
+from shared.schema import NotReadyError, wait_for_schema
 from shared.settings import SettingsError, WorkerSettings
 from shared.tracing import start_tracing
+from worker.housekeeping import EVERY_S, housekeeping
+from worker.presence import Presence
 from worker.resources import process_resources
-from worker.sweep import Sweep
+from worker.sweep import sweeping
 from worker.tasks import HOUSEKEEPING_TASK, add_tasks
 
 log = structlog.get_logger(__name__)
-
-HOUSEKEEPING_EVERY_S = 60
 
 try:
     _settings = WorkerSettings.load()
 except SettingsError as error:
     sys.exit(str(error))
 
-app = make_celery(_settings.broker_url.get_secret_value())
+app = make_celery(_settings.broker_url.get_secret_value(), _settings.redis_prefix)
 app.set_default()
+# Workers keep house by themselves. A beat that runs beside them asks for what is done anyway.
 app.conf.beat_schedule = {
     "housekeeping": {
         "task": HOUSEKEEPING_TASK,
-        "schedule": HOUSEKEEPING_EVERY_S,
+        "schedule": EVERY_S,
         # Two beats, or a queue that stood still, must not add up.
-        "options": {"expires": HOUSEKEEPING_EVERY_S, "queue": SYNC_QUEUE},
+        "options": {"expires": EVERY_S, "queue": _settings.redis_prefix},
     }
 }
 add_tasks(app)
@@ -64,6 +68,19 @@ def _configure_logging(**_: Any) -> None:
     configure_logging(_settings.log_level, _settings.log_format)
 
 
+@beat_init.connect(weak=False)
+@worker_init.connect(weak=False)
+def _check_schema(**_: Any) -> None:
+    """End the process, in words, where there is nothing to work on; Flower only shows."""
+    database = Database(_settings.sqlalchemy_url, pool_size=1)
+    try:
+        wait_for_schema(database)
+    except NotReadyError as error:
+        sys.exit(str(error))
+    finally:
+        database.dispose()
+
+
 @worker_init.connect(weak=False)
 def _start_watching(**_: Any) -> None:
     note_build("worker")
@@ -73,9 +90,12 @@ def _start_watching(**_: Any) -> None:
 
 @worker_ready.connect(weak=False)
 def _start_sweeping(**_: Any) -> None:
-    sweep = Sweep(process_resources())
-    sweep.start()
-    _at_end.append(sweep.stop)
+    for duty in (sweeping(process_resources()), housekeeping(process_resources())):
+        duty.start()
+        _at_end.append(duty.stop)
+    presence = Presence(process_resources())
+    presence.start()
+    _at_end.append(presence.stop)
     if _settings.metrics_port is not None:
         _at_end.append(serve_metrics(_settings.metrics_port))
     gc.freeze()  # what is loaded by now stays; to look for garbage in it would hold up every turn

@@ -63,7 +63,7 @@ def _act_on(
                 outcomes.append(transitions.contact_vanished(call))
             case _ if not transitions.may_write_again(call):
                 outcomes.append(transitions.read_back_missed(call))
-            case _ if call.payload is None:
+            case _ if call.is_content_gone:
                 outcomes.append(transitions.payload_gone(call))
             case _:
                 # The doubt is over: what HubSpot says of the new write is all that counts.

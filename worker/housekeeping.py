@@ -1,39 +1,120 @@
-"""What nobody waits for: revoking grants, late and surplus notes, deleting old content."""
+"""What nobody waits for: one list of chores, gone through once a minute by one of the workers."""
 
 import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Final
 
 import structlog
+from sqlalchemy import text
+from sqlalchemy.orm import Session
 
 from shared import retention
 from shared.access_tokens import ConnectionEndedError, TokenBusyError
+from shared.db import allow_idling
 from shared.hubspot.errors import HubSpotError
 from shared.metrics import HOUSEKEEPING_SECONDS, LAST_HOUSEKEEPING, NOTES
+from shared.settings import WorkerSettings
 from shared.surplus import forget_surplus_note, take_surplus_notes
+from shared.tallies import roll_up_tallies
 from worker.late_writes import look_for_late_writes
 from worker.pacing import OutOfBudgetError, PacedHubSpot
+from worker.recurring import Recurring
 from worker.resources import Resources
 from worker.revoking import revoke_due_grants
 
 log = structlog.get_logger(__name__)
 
+EVERY_S: Final = 60.0
+# For each chore that asks HubSpot; a request is not begun that could take longer.
 TIME_S: Final = 50.0
+# For each chore that only changes rows: batches are begun until then.
+BATCHES_S: Final = 10.0
 MOST_NOTES: Final = 100
+_CHORES_LOCK: Final = 4_825_304
+
+Chore = Callable[[Resources], int]
+"""Does what is due, within about a minute, and returns how much that was."""
+
+
+def housekeeping(resources: Resources) -> Recurring:
+    """The housekeeping as a duty of all workers, beside the sweep and never in its way."""
+    return Recurring(
+        resources,
+        name="housekeeping",
+        every_s=EVERY_S,
+        do=lambda resources, _is_troubled: keep_house(resources),
+    )
 
 
 def keep_house(resources: Resources) -> dict[str, int]:
-    """One round; returns how many of each were dealt with."""
+    """Do each chore that nobody else is at; returns how much each had to do.
+
+    One that fails leaves the others to be done, and is tried again in the next round.
+    """
+    done: dict[str, int] = {}
+    has_failed = False
     with HOUSEKEEPING_SECONDS.time():
-        done = {
-            "revoked": revoke_due_grants(resources),
-            "late_writes_settled": look_for_late_writes(
-                resources, deadline=time.monotonic() + TIME_S
-            ),
-            "surplus_notes_archived": _archive_surplus_notes(resources),
-            **_delete_what_is_old(resources),
-        }
-    LAST_HOUSEKEEPING.set_to_current_time()
+        for name, chore in CHORES.items():
+            if resources.stopping.is_set():
+                break
+            try:
+                with _held_alone(resources, name) as is_alone:
+                    if is_alone:
+                        done[name] = chore(resources)
+            except Exception as error:  # noqa: BLE001 -- whatever it is, the others are no worse
+                has_failed = True
+                log.warning("chore_failed", chore=name, error=type(error).__name__)
+    if done and not has_failed:
+        LAST_HOUSEKEEPING.set_to_current_time()
     return done
+
+
+@contextmanager
+def _held_alone(resources: Resources, name: str) -> Iterator[bool]:
+    """Keep other workers off a chore inside the block; yields whether they were not at it.
+
+    The transaction is open while HubSpot is asked, but holds this lock and not a row. It ends with
+    its worker, and soon after one that is frozen.
+    """
+    with resources.database.begin() as session:
+        allow_idling(session, seconds=TIME_S * 1.5)
+        yield bool(
+            session.execute(
+                text("SELECT pg_try_advisory_xact_lock(:key, hashtext(:name))"),
+                {"key": _CHORES_LOCK, "name": name},
+            ).scalar_one()
+        )
+
+
+def in_batches(change: Callable[[Session, WorkerSettings], int]) -> Chore:
+    """A chore that changes rows, up to `retention.MOST_AT_ONCE` in each transaction.
+
+    Args:
+        change: Does one batch in an open transaction and returns the number of its rows; fewer
+            than `retention.MOST_AT_ONCE` say that nothing is left.
+    """
+
+    def work(resources: Resources) -> int:
+        changed = 0
+        deadline = time.monotonic() + BATCHES_S
+        while True:
+            with resources.database.begin() as session:
+                rows = change(session, resources.settings)
+            changed += rows
+            is_over = time.monotonic() > deadline or resources.stopping.is_set()
+            if rows < retention.MOST_AT_ONCE or is_over:
+                return changed
+
+    return work
+
+
+def _revoke_grants(resources: Resources) -> int:
+    return revoke_due_grants(resources, deadline=time.monotonic() + TIME_S)
+
+
+def _look_for_late_writes(resources: Resources) -> int:
+    return look_for_late_writes(resources, deadline=time.monotonic() + TIME_S)
 
 
 def _archive_surplus_notes(resources: Resources) -> int:
@@ -59,17 +140,25 @@ def _archive_surplus_notes(resources: Resources) -> int:
     return archived
 
 
-def _delete_what_is_old(resources: Resources) -> dict[str, int]:
-    payloads = 0
-    while True:
-        with resources.database.begin() as session:
-            deleted = retention.delete_old_payloads(
-                session, days=resources.settings.payload_retention_days
-            )
-        payloads += deleted
-        if deleted < retention.MOST_AT_ONCE:
-            break
-    with resources.database.begin() as session:
-        states = retention.delete_expired_states(session)
-        grants = retention.give_up_pending_grants(session)
-    return {"payloads_deleted": payloads, "states_expired": states, "grants_given_up": grants}
+def _prune_logs(session: Session, settings: WorkerSettings) -> int:
+    days = settings.log_retention_days
+    return 0 if days is None else retention.prune_logs(session, days=days)
+
+
+# In their order. What only changes rows comes first: it is over soon.
+CHORES: Final[Mapping[str, Chore]] = {
+    "payloads_deleted": in_batches(
+        lambda session, settings: retention.delete_old_payloads(
+            session, days=settings.payload_retention_days
+        )
+    ),
+    "tallies_rolled_up": in_batches(lambda session, _: roll_up_tallies(session)),
+    "attempts_pruned": in_batches(lambda session, _: retention.prune_attempts(session)),
+    "logs_pruned": in_batches(_prune_logs),
+    "pruned_calls_forgotten": in_batches(lambda session, _: retention.forget_pruned_calls(session)),
+    "states_expired": in_batches(lambda session, _: retention.delete_expired_states(session)),
+    "grants_given_up": in_batches(lambda session, _: retention.give_up_pending_grants(session)),
+    "revoked": _revoke_grants,
+    "late_writes_settled": _look_for_late_writes,
+    "surplus_notes_archived": _archive_surplus_notes,
+}

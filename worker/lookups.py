@@ -4,20 +4,38 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
+import structlog
+
 from shared import accounts, outcomes
+from shared.accounts import AccountState
 from shared.claims import ClaimedCall
+from shared.directions import read_customers_end
 from shared.hubspot.errors import UnavailableError
 from shared.matching.finding import Findings, find_contacts
 from shared.matching.hits import Ambiguous, Match, NoMatch, Refused
+from shared.matching.scope import SearchScope, Stage
 from shared.matching.search_plan import pack_calculated
 from shared.outcomes import Outcome
 from shared.phone import PhoneError, PhoneNumber, parse_phone
+from shared.preferences import scope_of
 from worker import transitions
+from worker.transitions import LOOK_AGAIN_S, THOROUGH_LOOKS
 from worker.turn import Turn, retry_jitter
 from worker.writing import MatchedCall
 
 # Raw look-ups that fill a search body, about.
-RAW_BODY_NUMBERS: Final = 5
+RAW_BODY_NUMBERS: Final = 10
+# So many thorough ones fill two searches, and a multiple of it as many: others come later.
+THOROUGH_FILLING: Final = 5
+# Thorough ones that fill four searches.
+THOROUGH_GATHERED: Final = 10
+# Eight searches, about two seconds of an account's. The rest takes a turn behind live calls.
+THOROUGH_NUMBERS: Final = 20
+
+_RAW_LOOKS: Final = frozenset(range(len(LOOK_AGAIN_S) + 1)) - THOROUGH_LOOKS
+_GATHERED: Final = ((_RAW_LOOKS, RAW_BODY_NUMBERS), (THOROUGH_LOOKS, THOROUGH_GATHERED))
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(slots=True)
@@ -30,9 +48,9 @@ class _Sorted:
 
 
 def match_calls(
-    turn: Turn, calls: Iterable[ClaimedCall], *, is_raw: bool
+    turn: Turn, calls: Iterable[ClaimedCall], account: AccountState
 ) -> Iterator[list[MatchedCall]]:
-    """Find each call's contact, in stages: those that are known or calculated, then raw ones.
+    """Find each call's contact: first those that are known or calculated, then as people typed.
 
     Yields the matched calls of each stage, at least once; calls without a contact get their
     outcome recorded before.
@@ -40,7 +58,7 @@ def match_calls(
     Args:
         turn: The turn that holds the calls.
         calls: Claimed calls without a write in doubt.
-        is_raw: The account refuses searches on calculated properties.
+        account: What is known of the turn's account.
 
     Raises:
         HubSpotError: A search failed; the calls of its stage have no outcome.
@@ -52,9 +70,10 @@ def match_calls(
         if number.e164 in known:
             result.matched.append(MatchedCall(call, known[number.e164], number.e164))
     unknown = [(call, number) for call, number in numbered if number.e164 not in known]
-    for in_raw in (False, True):
-        wanted = [each for each in unknown if (each[0].raw_lookup or is_raw) == in_raw]
-        _look_up(turn, wanted, result, in_raw=in_raw)
+    scope = scope_of(turn.connection, account, turn.resources.settings)
+    for stage in Stage:
+        wanted = [each for each in unknown if _stage_of(each[0], scope) is stage]
+        _look_up(turn, wanted, result, scope, stage)
         turn.record(result.outcomes)
         turn.give_back(result.undecided)
         _hasten(turn, result.outcomes)
@@ -69,31 +88,54 @@ def _parse(calls: Iterable[ClaimedCall], region: str, result: _Sorted) -> _Numbe
     numbered = []
     for call in calls:
         try:
-            numbered.append((call, parse_phone(call.phone_number, region)))
+            raw = call.phone_number or read_customers_end(call.payload or {})
+            numbered.append((call, parse_phone(raw, region)))
         except PhoneError as error:
             result.outcomes.append(transitions.number_unusable(call, error))
     return numbered
 
 
-def _look_up(turn: Turn, numbered: _Numbered, result: _Sorted, *, in_raw: bool) -> None:
+def _stage_of(call: ClaimedCall, scope: SearchScope) -> Stage:
+    """In which stage a call is looked up in this turn."""
+    if not call.raw_lookup and not scope.is_raw:
+        return Stage.CALCULATED
+    return _last_stage_of(call)
+
+
+def _last_stage_of(call: ClaimedCall) -> Stage:
+    """What completes the call's look: the pieces find what the usual spellings find, and more."""
+    return Stage.THOROUGH if call.looks in THOROUGH_LOOKS else Stage.RAW
+
+
+def _look_up(
+    turn: Turn, numbered: _Numbered, result: _Sorted, scope: SearchScope, stage: Stage
+) -> None:
     numbers = {number.e164: number for _, number in numbered}
     if not numbers:
         return
     wanted = tuple(numbers.values())
-    if not in_raw:
+    if stage is Stage.CALCULATED:
         # One body a turn: what does not fit is cheaper in the next turn's full one.
-        wanted = pack_calculated(wanted, turn.policy).taken
+        wanted = pack_calculated(wanted, scope).taken
+    if stage is Stage.THOROUGH:
+        wanted = wanted[: len(wanted) // THOROUGH_FILLING * THOROUGH_FILLING or len(wanted)]
+        wanted = wanted[:THOROUGH_NUMBERS]
     findings = find_contacts(
-        turn.hubspot,
-        wanted,
-        region=turn.region,
-        policy=turn.policy,
-        in_raw=in_raw,
-        may_search=turn.hubspot.may_search,
+        turn.hubspot, wanted, scope=scope, stage=stage, may_search=turn.hubspot.may_search
     )
+    _remember(turn, findings)
+    for call, number in numbered:
+        _sort(result, call, number, findings)
+
+
+def _remember(turn: Turn, findings: Findings) -> None:
     if findings.calculated_unsupported:
         with turn.resources.database.begin() as session:
             accounts.remember_raw_search(session, turn.hub_id)
+    if findings.refused_properties:
+        log.warning("phone_properties_refused", properties=findings.refused_properties)
+        with turn.resources.database.begin() as session:
+            accounts.remember_refused_properties(session, turn.hub_id, findings.refused_properties)
     turn.cache.keep(
         {
             e164: decision.contact_id
@@ -101,15 +143,13 @@ def _look_up(turn: Turn, numbered: _Numbered, result: _Sorted, *, in_raw: bool) 
             if isinstance(decision, Match)
         }
     )
-    for call, number in numbered:
-        _sort(result, call, number, findings)
 
 
 def _sort(result: _Sorted, call: ClaimedCall, number: PhoneNumber, findings: Findings) -> None:
     match findings.decisions.get(number.e164):
         case Match(contact_id):
             result.matched.append(MatchedCall(call, contact_id, number.e164))
-        case NoMatch(in_raw=True):
+        case NoMatch(stage) if stage is _last_stage_of(call):
             result.outcomes.append(transitions.contact_missing(call, number.e164))
         case NoMatch():
             result.outcomes.append(transitions.raw_lookup_wanted(call, number.e164))
@@ -128,11 +168,14 @@ def _sort(result: _Sorted, call: ClaimedCall, number: PhoneNumber, findings: Fin
 
 
 def _hasten(turn: Turn, recorded: Iterable[Outcome]) -> None:
-    if any(outcome.raw_lookup for outcome in recorded):
-        with turn.resources.database.begin() as session:
-            outcomes.hasten_raw_lookups(
-                session,
-                user_id=turn.connection.user_id,
-                workspace_id=turn.connection.workspace_id,
-                enough=RAW_BODY_NUMBERS,
-            )
+    """Let look-ups go on at once for which enough others have gathered."""
+    for looks, enough in _GATHERED:
+        if any(outcome.raw_lookup and outcome.looks in looks for outcome in recorded):
+            with turn.resources.database.begin() as session:
+                outcomes.hasten_raw_lookups(
+                    session,
+                    user_id=turn.connection.user_id,
+                    workspace_id=turn.connection.workspace_id,
+                    looks=looks,
+                    enough=enough,
+                )

@@ -59,8 +59,7 @@ def read_back(hubspot: PacedHubSpot, calls: Sequence[Doubt]) -> dict[str, Findin
         contact_id: sorted(ids, key=_newness, reverse=True)[:NEWEST_NOTES_READ]
         for contact_id, ids in answer.note_ids.items()
     }
-    notes = _read_all(hubspot, {each for ids in newest.values() for each in ids})
-    by_ref = _by_ref(notes)
+    by_ref = _read_refs(hubspot, {each for ids in newest.values() for each in ids})
     findings: dict[str, Finding] = {}
     for call in calls:
         found = by_ref.get(call.id)
@@ -98,12 +97,15 @@ def _ask_for_contact(
     return otherwise if contact.id == contact_id else Unknown(contact.id)
 
 
-def _read_all(hubspot: PacedHubSpot, note_ids: Collection[str]) -> list[Note]:
-    ids = sorted(note_ids, key=_newness, reverse=True)
-    notes: list[Note] = []
+def _read_refs(hubspot: PacedHubSpot, note_ids: Collection[str]) -> dict[str, list[str]]:
+    """As `_by_ref`, of notes that are read first; their texts are dropped as they come."""
+    ids = sorted(note_ids, key=_newness)
+    found: dict[str, list[str]] = {}
     for start in range(0, len(ids), NOTES_A_READ):
-        notes.extend(hubspot.read_notes(ids[start : start + NOTES_A_READ]).values())
-    return notes
+        notes = hubspot.read_notes(ids[start : start + NOTES_A_READ]).values()
+        for ref, of_ref in _by_ref(notes).items():
+            found.setdefault(ref, []).extend(of_ref)
+    return found
 
 
 def _by_ref(notes: Iterable[Note]) -> dict[str, list[str]]:

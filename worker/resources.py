@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from functools import cache
 
 import requests
-from redis import Redis
 
 from shared.access_tokens import TokenSource
 from shared.crypto import TokenCipher
 from shared.db import Database
+from shared.deployment import DeploymentRedis
 from shared.hubspot.oauth import HubSpotOAuth
 from shared.hubspot.transport import build_session
 from shared.hubspot_app import open_oauth
@@ -31,7 +31,7 @@ class Resources:
 
     settings: WorkerSettings
     database: Database
-    redis: Redis
+    redis: DeploymentRedis
     limits: Limits
     wake_ups: WakeUps
     cipher: TokenCipher
@@ -39,6 +39,8 @@ class Resources:
     oauth: HubSpotOAuth
     tokens: TokenSource
     leases: Leases
+    # Held by the one turn that has large contents in memory.
+    loading: threading.Lock
     stopping: threading.Event
 
     def close(self) -> None:
@@ -58,7 +60,7 @@ def open_resources(settings: WorkerSettings) -> Resources:
         ping_after_s=DATABASE_PING_AFTER_S,
     )
     redis_url = settings.redis_url.get_secret_value()
-    redis = connect_redis(redis_url)
+    redis = connect_redis(redis_url, settings.redis_prefix)
     limits = Limits(redis)
     cipher = TokenCipher(settings.token_encryption_keys)
     http = build_session(HTTP_POOL_SIZE)
@@ -70,7 +72,9 @@ def open_resources(settings: WorkerSettings) -> Resources:
         database=database,
         redis=redis,
         limits=limits,
-        wake_ups=WakeUps(redis_url, settings.broker_url.get_secret_value()),
+        wake_ups=WakeUps(
+            redis_url, settings.broker_url.get_secret_value(), prefix=settings.redis_prefix
+        ),
         cipher=cipher,
         http=http,
         oauth=oauth,
@@ -78,6 +82,7 @@ def open_resources(settings: WorkerSettings) -> Resources:
             database=database, redis=redis, limits=limits, cipher=cipher, oauth=oauth
         ),
         leases=leases,
+        loading=threading.Lock(),
         stopping=threading.Event(),
     )
 

@@ -1,23 +1,21 @@
 """The sweep behind the queue: whatever a lost message or a dead worker left, is found here.
 
-It runs inside every worker process, about once a second in all of them together, so that no
-single process is a point of failure.
+About once a second, in one of the worker processes.
 """
 
-import threading
+import time
 from typing import Final
 
 import structlog
-from redis import RedisError
 from sqlalchemy import text
-from sqlalchemy.exc import SQLAlchemyError
 
 from shared.claims import return_expired_claims
 from shared.connections import CONNECTED
 from shared.metrics import CLAIMS_EXPIRED, LAST_SWEEP, OUTCOMES, SWEEP_SECONDS
-from shared.queue import WakeUpError
 from shared.reasons import Reason, Status
 from shared.tenants import WaitingTenant, find_waiting_tenants, settle_without_connection
+from worker.handovers import hand_over_calls
+from worker.recurring import Recurring
 from worker.resources import Resources
 
 log = structlog.get_logger(__name__)
@@ -25,47 +23,20 @@ log = structlog.get_logger(__name__)
 EVERY_S: Final = 1.0
 # A connection that was woken lately is left to that wake-up.
 WAKE_AGAIN_S: Final = 3
+# Connections that wait are woken again in between.
+HANDING_OVER_S: Final = 1.0
 _SWEEP_LOCK: Final = 4_825_303
-_TICK_KEY: Final = "callsync:sweep"
 
 
-class Sweep:
-    """The thread that sweeps once a second until it is stopped."""
+def sweeping(resources: Resources) -> Recurring:
+    """The sweep as a duty of all workers."""
+    return Recurring(resources, name="sweep", every_s=EVERY_S, do=_sweep_and_say)
 
-    def __init__(self, resources: Resources) -> None:
-        self._resources = resources
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="sweep", daemon=True)
-        self._is_troubled = False
 
-    def start(self) -> None:
-        """Begin sweeping."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Sweep no more; a sweep under way ends first."""
-        self._stopping.set()
-        self._thread.join(EVERY_S * 5)
-
-    def _run(self) -> None:
-        while not self._stopping.wait(EVERY_S):
-            try:
-                if self._is_my_turn():
-                    with SWEEP_SECONDS.time():
-                        sweep(self._resources, is_troubled=self._is_troubled)
-                    LAST_SWEEP.set_to_current_time()
-                    self._is_troubled = False
-            except (SQLAlchemyError, RedisError, WakeUpError) as error:
-                if not self._is_troubled:
-                    log.warning("sweep_failed", error=type(error).__name__)
-                self._is_troubled = True
-
-    def _is_my_turn(self) -> bool:
-        """Share the second among the processes; without Redis each sweeps for itself."""
-        try:
-            return bool(self._resources.redis.set(_TICK_KEY, b"", nx=True, px=int(EVERY_S * 900)))
-        except RedisError:
-            return True
+def _sweep_and_say(resources: Resources, is_troubled: bool) -> None:
+    with SWEEP_SECONDS.time():
+        sweep(resources, is_troubled=is_troubled)
+    LAST_SWEEP.set_to_current_time()
 
 
 def sweep(resources: Resources, *, is_troubled: bool = False) -> None:
@@ -95,13 +66,14 @@ def sweep(resources: Resources, *, is_troubled: bool = False) -> None:
     if settled:
         log.info("calls_settled_without_connection", calls=settled)
     _wake(resources, waiting, is_troubled=is_troubled)
+    hand_over_calls(resources, deadline=time.monotonic() + HANDING_OVER_S)
 
 
 def _wake(resources: Resources, waiting: list[WaitingTenant], *, is_troubled: bool) -> None:
     for tenant in waiting:
         if tenant.connection_id is None or tenant.state != CONNECTED or tenant.is_paused:
             continue
-        key = f"callsync:swept:{tenant.connection_id}"
+        key = resources.redis.key("swept", tenant.connection_id)
         if is_troubled:
             # What a frozen Redis was asked and did not answer, it does when it thaws: then it looks
             # as if those wake-ups had been sent.

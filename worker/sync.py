@@ -20,6 +20,7 @@ from shared.access_tokens import ConnectionEndedError, TokenBusyError
 from shared.claims import ClaimedCall, claim_due_calls, count_due_calls, take_back_claim
 from shared.connections import CONNECTED
 from shared.db import patiently
+from shared.handovers import is_parting
 from shared.hubspot.errors import HubSpotError
 from shared.models import Connection
 from shared.queue import WakeUpError
@@ -93,6 +94,8 @@ def _look_for_calls(resources: Resources, connection_id: str) -> _Due | TurnEnd:
         if account.paused_for > 0:
             return TurnEnd.PAUSED
         calls = count_due_calls(session, **_tenant(connection), most=2 * MOST_CALLS)
+        if calls and is_parting(session, connection_id):
+            return TurnEnd.PUT_OFF
     return _Due(connection, account, calls) if calls else TurnEnd.NOTHING_DUE
 
 
@@ -184,13 +187,17 @@ def _work(turn: Turn, account: accounts.AccountState) -> None:
     try:
         turn.hubspot.open()
         matched = settle_doubts(turn)
-        for found in match_calls(turn, _certain(turn), is_raw=account.is_raw_search):
+        for found in match_calls(turn, _certain(turn), account):
             write_notes(turn, matched + found)
             matched = []
     except HubSpotError as error:
         turn.fail(list(turn.open.values()), error)
     except (OutOfBudgetError, TokenBusyError):
-        turn.give_back(delay=PUT_OFF_S)
+        if turn.is_stuck:
+            # Something in these calls takes all the time there is, and will the next time too.
+            turn.abandon()
+        else:
+            turn.give_back(delay=PUT_OFF_S)
     except ConnectionEndedError:
         turn.give_back()
     except (RedisError, OperationalError, InterfaceError, ServerStateError, PoolTimeoutError):
@@ -208,6 +215,6 @@ def _work(turn: Turn, account: accounts.AccountState) -> None:
 
 def _certain(turn: Turn) -> list[ClaimedCall]:
     """The calls of which no write is in doubt; without their content there is nothing to write."""
-    gone = [call for call in turn.open.values() if call.payload is None]
+    gone = [call for call in turn.open.values() if call.is_content_gone]
     turn.record([transitions.payload_gone(call) for call in gone if call.marked_for is None])
     return [call for call in turn.open.values() if call.marked_for is None]

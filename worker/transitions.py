@@ -15,6 +15,7 @@ from typing import Final, Protocol
 
 from shared.calls import BACKFILL_LANE
 from shared.claims import ClaimedCall
+from shared.directions import UnknownDirectionError
 from shared.hubspot.errors import (
     ConfigurationError,
     GrantRevokedError,
@@ -29,6 +30,7 @@ from shared.hubspot.errors import (
 from shared.outcomes import Outcome
 from shared.phone import PhoneError, WithheldNumberError
 from shared.reasons import (
+    DOUBT_ELSEWHERE_MESSAGE,
     NOT_FOUND_MESSAGE,
     RECONNECT_MESSAGE,
     Reason,
@@ -48,6 +50,8 @@ RAW_LOOKUP_WAIT_S: Final = 5.0
 # Seconds from each complete look-up that found nobody to the next one.
 LOOK_AGAIN_S: Final = (30.0, 600.0, 3600.0, 6 * 3600.0, 24 * 3600.0)
 LOOKS_BEFORE_SKIPPING: Final = 2
+# By how many looks came before; the second, and the last for contacts that were made since.
+THOROUGH_LOOKS: Final = frozenset({1, len(LOOK_AGAIN_S)})
 LOOK_WITHOUT_CONNECTION_S: Final = 6 * 3600.0
 
 FIRST_READ_BACK_S: Final = 10.0
@@ -82,17 +86,21 @@ def note_written(call: ClaimedCall, note_id: str, *, contact_id: str, hub_id: in
 
 def number_unusable(call: ClaimedCall, error: PhoneError) -> Outcome:
     """There is no number to look up."""
-    withheld = isinstance(error, WithheldNumberError)
-    return _final(
-        call,
-        Status.SKIPPED,
-        Reason.NO_PHONE_NUMBER if withheld else Reason.INVALID_PHONE_NUMBER,
-        str(error),
-    )
+    match error:
+        case WithheldNumberError():
+            reason = Reason.NO_PHONE_NUMBER
+        case UnknownDirectionError():
+            reason = Reason.UNKNOWN_DIRECTION
+        case _:
+            reason = Reason.INVALID_PHONE_NUMBER
+    return _final(call, Status.SKIPPED, reason, str(error))
 
 
 def raw_lookup_wanted(call: ClaimedCall, phone_number: str) -> Outcome:
-    """Not found by the calculated properties; raw spellings are looked up with others' soon."""
+    """Not found by the calculated properties; what people typed is searched with others' soon.
+
+    In the usual spellings, or, at `THOROUGH_LOOKS`, in any.
+    """
     return replace(
         _unchanged(call),
         raw_lookup=True,
@@ -157,13 +165,7 @@ def payload_gone(call: ClaimedCall) -> Outcome:
 
 def account_changed(call: ClaimedCall) -> Outcome:
     """A write is in doubt in an account that is not connected any more."""
-    outcome = _final(
-        call,
-        Status.ERROR,
-        Reason.UNCONFIRMED,
-        "A note may have been written to the HubSpot account that was connected before; it cannot"
-        " be asked any more.",
-    )
+    outcome = _final(call, Status.ERROR, Reason.UNCONFIRMED, DOUBT_ELSEWHERE_MESSAGE)
     return replace(outcome, keeps_mark=True)
 
 

@@ -10,7 +10,7 @@ from typing import Final, Literal
 import structlog
 
 from shared import accounts
-from shared.claims import LEASE_S, ClaimedCall, abandon_calls, release_calls
+from shared.claims import ClaimedCall, abandon_calls, release_calls
 from shared.contact_cache import ContactCache
 from shared.db import patiently
 from shared.hubspot.errors import (
@@ -21,10 +21,11 @@ from shared.hubspot.errors import (
     RetryLaterError,
     UnavailableError,
 )
-from shared.marks import LEASE_LEFT_TO_WRITE_S, Mark, mark_calls
+from shared.marks import WRITE_WITHIN_S, Mark, mark_calls
 from shared.metrics import ACCOUNT_PAUSES, LANES, OUTCOMES, WEBHOOK_TO_NOTE_SECONDS
 from shared.models import Connection
 from shared.outcomes import Outcome, record_outcomes
+from shared.preferences import phone_properties_of, policy_of, region_of
 from worker import transitions
 from worker.pacing import OutOfBudgetError, PacedHubSpot
 from worker.resources import Resources
@@ -40,6 +41,8 @@ LOCKED_WAIT_S: Final = 2.0
 FIRST_PAUSE_S: Final = 5.0
 LONGEST_PAUSE_S: Final = 300.0
 FAILED_TURNS_BEFORE_PAUSE: Final = 2
+# A hundred calls take a tenth of a second.
+MOST_PROCESSOR_S: Final = 10.0
 
 
 class Turn:
@@ -56,15 +59,14 @@ class Turn:
         self.connection = connection
         self.hubspot = hubspot
         self.hub_id = hubspot.hub_id
-        # The connection's own settings, else the environment's.
-        self.region = connection.default_region or resources.settings.default_region
-        self.policy = connection.match_policy or resources.settings.match_policy
+        self.region = region_of(connection, resources.settings)
         self.cache = ContactCache(
             resources.redis,
             resources.cipher,
             hub_id=self.hub_id,
             region=self.region,
-            policy=self.policy,
+            policy=policy_of(connection, resources.settings),
+            phone_properties=phone_properties_of(connection),
         )
         self.open = {call.id: call for call in calls}
         self.started_at = datetime.now(UTC)
@@ -74,6 +76,7 @@ class Turn:
         # Marked in this turn, and HubSpot did certainly nothing.
         self._unwritten: set[str] = set()
         self._marked_at = 0.0
+        self._began_at = time.thread_time()
 
     def mark(self, marks: Sequence[Mark]) -> frozenset[str]:
         """Commit that these notes may be written from now on; returns the log ids of those.
@@ -106,7 +109,7 @@ class Turn:
             OutOfBudgetError: The commit was slow, or this worker was frozen: too little of the
                 lease is left.
         """
-        if time.monotonic() - self._marked_at > LEASE_S - LEASE_LEFT_TO_WRITE_S:
+        if time.monotonic() - self._marked_at > WRITE_WITHIN_S:
             raise OutOfBudgetError
 
     def withdraw(self, calls: Iterable[ClaimedCall]) -> None:
@@ -162,11 +165,20 @@ class Turn:
         with self.resources.database.begin() as session:
             release_calls(session, calls, delay=delay, unwritten=self._unwritten)
 
+    @property
+    def is_stuck(self) -> bool:
+        """Whether it used the processor for long, and no call has come to an outcome.
+
+        Waiting does not count: a slow HubSpot, Postgres or machine is not the calls' fault.
+        """
+        return not self.outcomes and time.thread_time() - self._began_at > MOST_PROCESSOR_S
+
     def abandon(self) -> None:
         """Let the calls go as if this worker had died."""
         with self.resources.database.begin() as session:
             abandon_calls(session, self.open.values())
         log.error("calls_abandoned", calls=len(self.open))
+        self.open.clear()
 
     def fail(self, calls: Collection[ClaimedCall], error: HubSpotError) -> None:
         """Record what an error means for these calls, and for the whole account.

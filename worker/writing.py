@@ -1,18 +1,19 @@
 """Writing notes: mark, create, and tell definite answers from ambiguous ones."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, replace
+from typing import Any, Final
 
 from shared.access_tokens import ConnectionEndedError, TokenBusyError
 from shared.call_details import CallDetails
-from shared.claims import ClaimedCall
+from shared.claims import ClaimedCall, load_contents
 from shared.hubspot.errors import HubSpotError, RejectedError, UnavailableError
 from shared.hubspot.models import CreateNotesAnswer, NewNote
 from shared.marks import Mark
 from shared.metrics import NOTES
 from shared.notes.rendering import marker_ref, note_timestamp_ms, render_note
 from shared.outcomes import Outcome
+from shared.tracing import link_to
 from worker import transitions
 from worker.pacing import OutOfBudgetError, TokenRenewedError
 from worker.turn import Turn, retry_jitter
@@ -20,6 +21,9 @@ from worker.turn import Turn, retry_jitter
 MAX_BATCH_NOTES: Final = 100
 # HubSpot takes 1 MB; JSON escapes and our envelope need room.
 MAX_BATCH_BYTES: Final = 900_000
+# Of contents as text. Twice a full batch: a content is seldom much longer than its note.
+MAX_BYTES_LOADED: Final = 2 * 1024 * 1024
+LONGEST_WAIT_TO_LOAD_S: Final = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +38,12 @@ class MatchedCall:
         """The intent to write it."""
         return Mark(self.call, self.contact_id, self.phone_number)
 
+    def with_content(self, payload: Mapping[str, Any]) -> "MatchedCall":
+        """The same, with its content loaded."""
+        return replace(self, call=replace(self.call, payload=payload))
+
     def note(self) -> NewNote:
-        """The note as it is sent."""
+        """The note as it is sent; the call's content has been loaded."""
         details = CallDetails.from_payload(self.call.payload or {})
         return NewNote(
             trace_id=self.call.id,
@@ -45,13 +53,68 @@ class MatchedCall:
         )
 
 
+_Batch = list[tuple[MatchedCall, NewNote]]
+
+
 def write_notes(turn: Turn, matched: Sequence[MatchedCall]) -> None:
     """Write the notes of matched calls in as few requests as they fit, recording each answer.
+
+    Contents are loaded for what is written next, and dropped before it is sent.
 
     Raises:
         OutOfBudgetError: The rest was not sent; its calls are still the turn's.
     """
-    batches = list(_batches([(each, each.note()) for each in matched]))
+    for group in _cut(matched):
+        _write(turn, _render(turn, group))
+
+
+def _cut(matched: Sequence[MatchedCall]) -> Iterator[list[MatchedCall]]:
+    """Groups of calls whose contents may be in memory at once."""
+    group: list[MatchedCall] = []
+    size = 0
+    for each in matched:
+        if group and size + each.call.payload_bytes > MAX_BYTES_LOADED:
+            yield group
+            group, size = [], 0
+        group.append(each)
+        size += each.call.payload_bytes
+    if group:
+        yield group
+
+
+def _render(turn: Turn, group: Sequence[MatchedCall]) -> _Batch:
+    """The notes of these calls; one whose content was deleted meanwhile gets its outcome instead.
+
+    Raises:
+        OutOfBudgetError: Others are at it, and take too long.
+    """
+    unloaded = [each.call for each in group if each.call.payload is None]
+    if not unloaded:
+        return [(each, each.note()) for each in group]
+    # One thread at a time: parsed, a content takes ten times its bytes, and no two threads would
+    # parse any faster.
+    if not turn.resources.loading.acquire(timeout=LONGEST_WAIT_TO_LOAD_S):
+        raise OutOfBudgetError
+    try:
+        with turn.resources.database.read() as session:
+            contents = load_contents(session, unloaded)
+        link_to(contents.values())
+        notes: _Batch = []
+        gone = []
+        for each in group:
+            content = each.call.payload or contents.pop(each.call.id, None)
+            if content is None:
+                gone.append(transitions.payload_gone(each.call))
+            else:
+                notes.append((each, each.with_content(content).note()))
+    finally:
+        turn.resources.loading.release()
+    turn.record(gone)
+    return notes
+
+
+def _write(turn: Turn, notes: _Batch) -> None:
+    batches = list(_batches(notes))
     batches.reverse()
     while batches:
         batch = batches.pop()
@@ -65,9 +128,6 @@ def write_notes(turn: Turn, matched: Sequence[MatchedCall]) -> None:
             turn.withdraw(each.call for each, _ in batch)
             middle = len(batch) // 2
             batches += [batch[middle:], batch[:middle]]
-
-
-_Batch = list[tuple[MatchedCall, NewNote]]
 
 
 def _batches(notes: _Batch) -> Iterator[_Batch]:

@@ -60,6 +60,4 @@ def drop(name: str) -> None:
 def beside_others() -> Iterator[None]:
     """For statements that wait as long as others' transactions, as a backup, and hold up nobody."""
     with op.get_context().autocommit_block():
-        op.execute("SET lock_timeout = 0")
         yield
-        op.execute("RESET lock_timeout")

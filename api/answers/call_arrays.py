@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from api.answers.base import Answer, Failure, Problem, Success
+from api.answers.sync_log import IntakeWarning
 
 
 class StoredResult(Answer):
@@ -16,6 +17,8 @@ class StoredResult(Answer):
     """Its entry in the sync log; the first delivery's if this is a copy."""
     duplicate: bool
     """Whether it was stored before, or stands further up in the array."""
+    warnings: list[IntakeWarning] = Field(default=[], exclude_if=lambda warnings: not warnings)
+    """What of it was left out, cut or guessed; absent if nothing was."""
 
 
 class RefusedResult(Answer):

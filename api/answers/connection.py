@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import Literal
 
-from pydantic import ConfigDict
+from pydantic import ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from api.answers.base import Answer, Moment, Success
@@ -67,12 +67,25 @@ class ConnectionStatus(Success):
     counts: Counts
 
 
+class SettingWarning(Answer):
+    """A setting that is stored but cannot be used as it is."""
+
+    field: str
+    """The setting."""
+    message: str
+    """What is wrong and how to mend it."""
+
+
 class ConnectionSettings(Answer):
     """How numbers are read and matched."""
 
     default_region: str
     """The two-letter region of numbers without a country code."""
     match_policy: MatchPolicy
+    phone_properties: list[str]
+    """Contact properties that are searched besides phone and mobile phone, by internal name."""
+    warnings: list[SettingWarning] = Field(default=[], exclude_if=lambda warnings: not warnings)
+    """What HubSpot did not accept when it was used last; absent where it did."""
 
 
 class Disconnected(Success):

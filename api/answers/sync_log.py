@@ -1,11 +1,26 @@
 """Answers about calls and what became of them."""
 
+from collections.abc import Iterable
 from typing import Literal
 
-from pydantic import ConfigDict
+from pydantic import ConfigDict, Field
 
 from api.answers.base import Answer, ErrorCode, Moment, Success
+from shared.call_details import FieldWarning
 from shared.reasons import Status
+
+
+class IntakeWarning(Answer):
+    """What was left out of a call, cut or guessed."""
+
+    field: str
+    """The call's field, such as `duration_seconds`."""
+    message: str
+    """What was done, as it goes on from the field's name; never what the field held."""
+
+
+def describe_warnings(warnings: Iterable[FieldWarning]) -> list[IntakeWarning]:
+    return [IntakeWarning(field=each.field, message=each.message) for each in warnings]
 
 
 class CallAccepted(Success):
@@ -15,6 +30,8 @@ class CallAccepted(Success):
     """Its entry in the sync log; the first delivery's if this is a copy."""
     duplicate: bool
     """Whether it was stored before."""
+    warnings: list[IntakeWarning] = Field(default=[], exclude_if=lambda warnings: not warnings)
+    """What of this delivery was left out, cut or guessed; absent if nothing was."""
 
 
 class WebhookIgnored(Success):
@@ -107,6 +124,8 @@ class LogDetail(Success):
     """Newest first, at most 200."""
     contact_url: str | None
     """The contact's page in HubSpot."""
+    warnings: list[IntakeWarning]
+    """What of the first delivery was left out, cut or guessed; empty if nothing was."""
     note: LogNote | None
     """Null once the call's contents are deleted."""
 

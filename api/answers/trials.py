@@ -3,6 +3,7 @@
 from pydantic import Field
 
 from api.answers.base import Answer, ErrorCode, Success
+from api.answers.connection import SettingWarning
 from shared.reasons import Status
 
 
@@ -25,7 +26,7 @@ class PreviewedContact(Answer):
     email: str | None
     """As it is in HubSpot."""
     phone: str | None
-    """As it is in HubSpot; the mobile number if there is no other."""
+    """As it is in HubSpot; the first of its numbers, in the order in which they are read."""
     url: str
     """The contact's page in HubSpot."""
 
@@ -47,3 +48,5 @@ class Preview(Success):
     """Why nobody would get it, in words."""
     note_html: str
     """The note."""
+    warnings: list[SettingWarning] = Field(default=[], exclude_if=lambda warnings: not warnings)
+    """What of the settings could not be used; absent where all was."""

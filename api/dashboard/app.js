@@ -97,7 +97,7 @@ async function showAddress() {
   await signIn();
   const token = findToken() ?? "";
   document.getElementById("tenant").textContent = describeTenant(token);
-  component.tokenProvider = () => token;
+  component.tokenProvider = token ? () => token : null;
   component.setAttribute("filters", readFragment().toString());
 }
 

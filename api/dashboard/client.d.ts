@@ -86,11 +86,16 @@ export interface AuthorizationStarted {
   authUrl: string;
 }
 
-/** What is known of a call beside whose it is; all of it may be absent or null. */
+/**
+ * What is known of a call beside whose it is; all of it may be absent or null.
+ *
+ * A webhook's fields of another kind are read where they can be read (`"67"` is 67), else left out
+ * and named in `warnings`; what is longer than a note is cut.
+ */
 export interface CallFields {
   /** The customer's number in any spelling; absent or `anonymous` when withheld. */
   phone_number?: string | null;
-  /** `inbound` or `outbound`. */
+  /** `inbound` or `outbound`, also as other platforms say it: `incoming`, `outbound-api`. */
   direction?: string | null;
   /** Who called; the customer of an inbound call without `phone_number`. */
   from_number?: string | null;
@@ -121,6 +126,10 @@ export interface ConnectionSettings {
   /** The two-letter region of numbers without a country code. */
   default_region: string;
   match_policy: MatchPolicy;
+  /** Contact properties that are searched besides phone and mobile phone, by internal name. */
+  phone_properties: Array<string>;
+  /** What HubSpot did not accept when it was used last; absent where it did. */
+  warnings?: Array<SettingWarning>;
 }
 
 /** Whether calls can be synced, and if not, whether it takes a new consent. */
@@ -173,13 +182,21 @@ export interface Disconnected {
 }
 
 /** Why a call is not in HubSpot; the sync log's codes. */
-export type ErrorCode = "contact_not_found" | "ambiguous_contact" | "no_phone_number" | "invalid_phone_number" | "not_connected" | "reconnect_required" | "missing_scopes" | "rejected_by_hubspot" | "rate_limited" | "hubspot_unavailable" | "network_error" | "unconfirmed" | "configuration_error" | "poison" | "payload_expired";
+export type ErrorCode = "contact_not_found" | "ambiguous_contact" | "no_phone_number" | "invalid_phone_number" | "unknown_direction" | "not_connected" | "reconnect_required" | "missing_scopes" | "rejected_by_hubspot" | "rate_limited" | "hubspot_unavailable" | "network_error" | "unconfirmed" | "configuration_error" | "poison" | "payload_expired";
 
 /** One wrong field of a request. */
 export interface FieldProblem {
   /** Its path, such as `data.call_id`; `body` or a parameter's name otherwise. */
   field: string;
   /** What would be right. */
+  message: string;
+}
+
+/** What was left out of a call, cut or guessed. */
+export interface IntakeWarning {
+  /** The call's field, such as `duration_seconds`. */
+  field: string;
+  /** What was done, as it goes on from the field's name; never what the field held. */
   message: string;
 }
 
@@ -209,6 +226,8 @@ export interface LogDetail {
   attempts: Array<LogAttempt>;
   /** The contact's page in HubSpot. */
   contact_url: string | null;
+  /** What of the first delivery was left out, cut or guessed; empty if nothing was. */
+  warnings: Array<IntakeWarning>;
   /** Null once the call's contents are deleted. */
   note: LogNote | null;
 }
@@ -274,6 +293,9 @@ export interface OrderedTestCall {
   phone_number: string;
 }
 
+/** Contact properties that hold numbers besides phone and mobile phone, by HubSpot's internal names; at most 3. A name that HubSpot does not know is left out of searches, and named in `warnings` once it was. */
+export type PhoneProperties = Array<string>;
+
 /** What would become of a call with this number. */
 export interface Preview {
   /** Always true; errors have false. */
@@ -292,6 +314,8 @@ export interface Preview {
   message: string | null;
   /** The note. */
   note_html: string;
+  /** What of the settings could not be used; absent where all was. */
+  warnings?: Array<SettingWarning>;
 }
 
 /** The number to look up, and the call whose note is wanted. */
@@ -310,7 +334,7 @@ export interface PreviewedContact {
   name: string;
   /** As it is in HubSpot. */
   email: string | null;
-  /** As it is in HubSpot; the mobile number if there is no other. */
+  /** As it is in HubSpot; the first of its numbers, in the order in which they are read. */
   phone: string | null;
   /** The contact's page in HubSpot. */
   url: string;
@@ -362,11 +386,20 @@ export interface SentTestCall {
   call_id: string;
 }
 
+/** A setting that is stored but cannot be used as it is. */
+export interface SettingWarning {
+  /** The setting. */
+  field: string;
+  /** What is wrong and how to mend it. */
+  message: string;
+}
+
 /** New values; null goes back to the service's default, what is absent stays. */
 export interface SettingsChange {
   /** The two-letter region of numbers without a country code. */
   default_region?: string | null;
   match_policy?: MatchPolicy | null;
+  phone_properties?: PhoneProperties | null;
 }
 
 /** Every step of a period, oldest first, also those without calls. */
@@ -464,7 +497,7 @@ export interface GetStatisticsQuery {
   to?: number | string | null | undefined;
   /** By hour or by day; at most 400 of them. */
   bucket?: Step | null | undefined;
-  /** Whose days are meant, by its IANA name: `Europe/Berlin`, say. */
+  /** Whose hours and days are meant, by its IANA name: `Europe/Berlin`, say. */
   time_zone?: string | null | undefined;
 }
 

@@ -14,7 +14,7 @@ from api.operations.failures import (
     WRONG_WORKSPACE,
 )
 from api.operations.operation import Operation
-from api.operations.samples import LOG_ID
+from api.operations.samples import LOG_ID, WARNING
 
 OPERATIONS = (
     Operation(
@@ -27,8 +27,12 @@ OPERATIONS = (
             "An answer of 202 means that the call is stored durably: it ends as one note, or with"
             " a reason in the sync log. HubSpot being down, no connection, or a number that cannot"
             " be read never fails a webhook. The call's identity is user, workspace and `call_id`:"
-            " sent again it is answered with `duplicate`. Send it again after any 5xx. The typed"
-            " client has no method for it, because signing needs the secret.\n\nAn array of up to"
+            " sent again it is answered with `duplicate`. Only its type, the three ids, and JSON"
+            " that is broken refuse it: a field of another kind is read where it can be read"
+            ' (`"67"` is 67, epochs are times, a text may be a transcript), else it is left out;'
+            " what is longer than a note is cut. `warnings` names what was left out, cut or"
+            " guessed. Send it again after any 5xx. The typed client has no method for it, because"
+            " signing needs the secret.\n\nAn array of up to"
             " 1,000 calls and 16 MiB, each of at most 1 MiB, is signed as one body; its calls are"
             " synced behind live ones. A call that is wrong refuses only itself: `results` tells"
             " of each in order."
@@ -36,6 +40,7 @@ OPERATIONS = (
         answer=CallAccepted | WebhookIgnored | CallsReceived,
         answered={
             "accepted": CallAccepted(id=LOG_ID, duplicate=False),
+            "with a warning": CallAccepted(id=LOG_ID, duplicate=False, warnings=[WARNING]),
             "copy": CallAccepted(id=LOG_ID, duplicate=True),
             "ignored": WebhookIgnored(),
             "array": CallsReceived(

@@ -14,6 +14,7 @@ from api.connection import SettingsChange
 from api.operations.failures import DASHBOARD, INVALID, JSON_BODY
 from api.operations.operation import Operation
 from api.operations.samples import CAME_IN
+from api.phone_properties import warn_of_refused
 
 OPERATIONS = (
     Operation(
@@ -51,7 +52,10 @@ OPERATIONS = (
         ),
         status=302,
         media_type=None,
-        page="In `confirm` binding: asks whether this account goes to this workspace.",
+        page=(
+            "Asks whether this account goes to this workspace, unless the browser brings the cookie"
+            " of `initiate` (see `OAUTH_BINDING`)."
+        ),
         headers={"Location": "The page, with the outcome in its query."},
         parameters={
             "code": "By HubSpot.",
@@ -125,7 +129,17 @@ OPERATIONS = (
         summary="How phone numbers are read and matched",
         description="The workspace's own settings; where it has none, those of the service.",
         answer=ConnectionSettings,
-        answered={"set": ConnectionSettings(default_region="US", match_policy="most_recent")},
+        answered={
+            "set": ConnectionSettings(
+                default_region="US", match_policy="most_recent", phone_properties=[]
+            ),
+            "with a property that HubSpot refuses": ConnectionSettings(
+                default_region="US",
+                match_policy="most_recent",
+                phone_properties=["direct_line"],
+                warnings=warn_of_refused(["direct_line"], {"direct_line"}),
+            ),
+        },
         failures=DASHBOARD,
         security="bearer",
     ),
@@ -138,12 +152,22 @@ OPERATIONS = (
         description="What is absent stays; null goes back to the service's. Holds from the next"
         " look-up on.",
         answer=ConnectionSettings,
-        answered={"changed": ConnectionSettings(default_region="DE", match_policy="skip")},
+        answered={
+            "changed": ConnectionSettings(
+                default_region="DE",
+                match_policy="skip",
+                phone_properties=["hs_whatsapp_phone_number"],
+            )
+        },
         failures=(*JSON_BODY, *DASHBOARD),
         security="bearer",
         body=SettingsChange,
         asked={
-            "both": {"default_region": "DE", "match_policy": "skip"},
+            "all": {
+                "default_region": "DE",
+                "match_policy": "skip",
+                "phone_properties": ["hs_whatsapp_phone_number"],
+            },
             "back to the default": {"match_policy": None},
         },
     ),

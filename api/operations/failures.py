@@ -5,6 +5,7 @@ from typing import Final
 
 from api.answers.base import Failure, FieldProblem, Problem
 from api.answers.call_arrays import RefusedResult, WebhookFailure
+from shared.schema import MIGRATE, REQUIRED_REVISION
 
 
 @dataclass(frozen=True)
@@ -219,7 +220,7 @@ NOT_READY: Final = Failing(
         _problem("postgres_away", "Postgres does not answer within a second."),
         _problem(
             "schema_too_old",
-            "The schema is at revision 0001, older than 0006. Run: alembic upgrade head",
+            f"The schema is at revision 0001, older than {REQUIRED_REVISION}. {MIGRATE}",
         ),
     ),
     retries_after=True,

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from api.answers.sync_log import LogAttempt, LogEntry
+from api.answers.sync_log import IntakeWarning, LogAttempt, LogEntry
 from shared.reasons import NOT_FOUND_MESSAGE, Reason, Status
 
 LOG_ID: Final = "hs_0192f4a07c1e7d3f9a5b6c7d8e9f0a1b"
@@ -51,3 +51,4 @@ ATTEMPT: Final = LogAttempt(
     http_status=None,
     correlation_id=None,
 )
+WARNING: Final = IntakeWarning(field="duration_seconds", message="is negative: it was left out")

@@ -3,6 +3,7 @@
 from api.answers.service import Alive, Ready
 from api.operations.failures import NOT_READY
 from api.operations.operation import Operation
+from shared.schema import REQUIRED_REVISION
 
 OPERATIONS = (
     Operation(
@@ -23,7 +24,7 @@ OPERATIONS = (
         summary="Whether requests can be served",
         description="Redis may be degraded: calls are stored, and synced later.",
         answer=Ready,
-        answered={"ready": Ready(schema_revision="0006", redis="ok")},
+        answered={"ready": Ready(schema_revision=REQUIRED_REVISION, redis="ok")},
         failures=(NOT_READY,),
     ),
     Operation(

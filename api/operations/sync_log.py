@@ -15,6 +15,7 @@ from api.operations.samples import (
     NOTE_HTML,
     SKIPPED,
     SYNCED,
+    WARNING,
 )
 from api.statistics import StatisticsQuery
 from shared.periods import Step
@@ -66,9 +67,12 @@ READING = (
                 log=SYNCED,
                 attempts=[ATTEMPT],
                 contact_url=CONTACT_URL,
+                warnings=[WARNING],
                 note=LogNote(html=NOTE_HTML, written=True),
             ),
-            "without contents": LogDetail(log=SYNCED, attempts=[], contact_url=None, note=None),
+            "without contents": LogDetail(
+                log=SYNCED, attempts=[], contact_url=None, warnings=[], note=None
+            ),
         },
         failures=(MISSING, *DASHBOARD),
         security="bearer",
@@ -114,8 +118,8 @@ READING = (
         summary="How calls ended over time, and how long they took",
         description=(
             "By the time at which calls came in: the last 24 hours by hour, or 30 days by day, or"
-            " the period that is asked for, widened to whole steps. A day begins at midnight in"
-            " the time zone; where that is not a full hour of UTC, at the next one."
+            " the period that is asked for, widened to whole steps. Hours and days are those that a"
+            " clock of the time zone shows; where it is changed, they are longer or shorter."
         ),
         answer=Statistics,
         answered={

@@ -44,7 +44,7 @@ class Misbehaviour:
         calls = tenant.calls(world.draws.randint(max(self.calls - 3, 1), self.calls))
         world.post(calls[:1])
         world.post(calls[1:])
-        world.settle(timeout_s=90)
+        world.settle()
 
     def scenario(self) -> Scenario:
         """The scenario of this fault."""

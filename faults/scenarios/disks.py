@@ -81,10 +81,10 @@ def full_for_contents(world: World) -> float:
         with disk_full(world, most_bytes=SEGMENT_BYTES):
             world.post(earlier)
             expect_refusals(world, later)
-            world.recover(timeout_s=30)
+            world.recover()
         back_at = time.monotonic()
         world.post(later)
-        world.recover(timeout_s=60)
+        world.recover()
         return time.monotonic() - back_at
     finally:
         world.execute("DELETE FROM hubspot_sync_logs WHERE user_id = 'filler'")
@@ -111,7 +111,7 @@ def full_for_the_write_ahead_log(world: World) -> float:
     back_at = time.monotonic()
     world.reconnect()
     world.post(later)
-    world.recover(timeout_s=90)
+    world.recover()
     return time.monotonic() - back_at
 
 

@@ -46,7 +46,7 @@ def between_mark_and_create_for_minutes(world: World) -> None:
     For up to a minute (housekeeping's round) a second note can be seen; it is archived then.
     """
     freeze_until_second_notes(world)
-    world.wait_for(lambda: bool(world.execute(FIND_SURPLUS)), timeout_s=15)
+    world.wait_for(lambda: bool(world.execute(FIND_SURPLUS)))
     world.keep_house()
     wait_until_archived(world)
 
@@ -60,7 +60,7 @@ def between_mark_and_create_for_minutes_and_unanswered(world: World) -> None:
     """
     kind = world.draws.choice(["reset_after", "garbage"])
     freeze_until_second_notes(world, answer=kind)
-    world.wait_for(lambda: bool(world.execute(FIND_LATE_WRITES)), timeout_s=30)
+    world.wait_for(lambda: bool(world.execute(FIND_LATE_WRITES)))
     for looks in range(1, LOOKS + 1):
         look_again(world, looks)
     wait_until_archived(world)
@@ -81,7 +81,7 @@ def between_mark_and_create_for_seconds(world: World) -> None:
     world.skip(LEASE_S)
     world.wait_for(lambda: all(not row["claimed_by"] for row in world.rows()))
     frozen.resume()
-    world.wait_for(lambda: len(notes_of(world)) > 0, timeout_s=15)
+    world.wait_for(lambda: len(notes_of(world)) > 0)
     world.settle()
 
 
@@ -114,7 +114,7 @@ def freeze_until_second_notes(world: World, *, answer: str | None = None) -> Non
         trap = world.trap_commit(MARK, is_after=True, goes_on=True)
         freeze_at(world, trap, answer=answer)
         with suppress(TimeoutError):
-            world.wait_for(lambda: len(notes_of(world)) > len(world.rows()), timeout_s=5)
+            world.wait_for(lambda: len(notes_of(world)) > len(world.rows()), timeout_s=20)
             return
         world.sandbox.clear_faults()
     raise TimeoutError(f"none of {FREEZES} frozen workers wrote late")
@@ -124,7 +124,7 @@ def look_again(world: World, looks: int) -> None:
     """Let housekeeping look for the late writes once more, until it has done so `looks` times."""
     world.skip(LOOK_EVERY_S)
     world.keep_house()
-    world.wait_for(lambda: fewest_looks(world) >= looks, timeout_s=15)
+    world.wait_for(lambda: fewest_looks(world) >= looks)
 
 
 def fewest_looks(world: World) -> int:
@@ -140,7 +140,6 @@ def wait_until_archived(world: World) -> None:
             and not world.execute(FIND_SURPLUS)
             and not world.execute(FIND_LATE_WRITES)
         ),
-        timeout_s=15,
     )
 
 

@@ -52,7 +52,7 @@ class SlowNetwork:
         world.mend()
         for doors in (world.cluster.api_doors, world.cluster.worker_doors):
             getattr(doors, self.to).cut()  # what is still under way is lost
-        world.settle(timeout_s=90)
+        world.settle()
 
     def _slow_down(self, proxy: Proxy) -> None:
         if self.bytes_per_s is None:

@@ -34,7 +34,7 @@ def killed_in_mid_load(world: World) -> float:
         back_at = time.monotonic()
         world.reconnect()
         posting.result()
-    world.recover(timeout_s=90)
+    world.recover()
     return time.monotonic() - back_at
 
 
@@ -51,7 +51,7 @@ def connections_terminated(world: World) -> float:
             world.execute(TERMINATE)
             time.sleep(world.draws.uniform(0.05, 0.4))
         posting.result()
-    return world.recover(timeout_s=60)
+    return world.recover()
 
 
 @scenario(recovers_in_s=10)
@@ -69,7 +69,7 @@ def frozen_in_mid_load(world: World) -> float:
         world.cluster.postgres.process.resume()
         back_at = time.monotonic()
         posting.result()
-    world.recover(timeout_s=90)
+    world.recover()
     return time.monotonic() - back_at
 
 
@@ -86,7 +86,7 @@ def silent_for_workers(world: World) -> float:
     world.post(calls[5:])
     time.sleep(world.draws.uniform(0, 3))
     world.cluster.worker_doors.postgres.heal()
-    return world.recover(timeout_s=60)
+    return world.recover()
 
 
 @scenario()
@@ -171,7 +171,7 @@ def _cut_at_commit(world: World, sql: str, *, is_after: bool = True) -> None:
     trap = world.trap_commit(sql, is_after=is_after)
     world.release_traps()
     world.post(world.tenant().calls(world.draws.randint(1, 8)))
-    trap.wait(timeout_s=20)
+    trap.wait()
 
 
 @scenario(recovers_in_s=10)
@@ -196,7 +196,7 @@ def read_only(world: World) -> float:
         world.execute("SELECT pg_reload_conf()")
     back_at = time.monotonic()
     world.post(calls[10:])
-    world.recover(timeout_s=60)
+    world.recover()
     return time.monotonic() - back_at
 
 

@@ -8,7 +8,7 @@ from typing import Final
 from faults.history import Delivery, SentCall
 from faults.scenario import Scenario, scenario
 from faults.world import World
-from shared.queue import SYNC_QUEUE
+from shared.queue import SYNC_TASK
 
 # More than the noise of a machine that runs all of this at once, less than Redis's timeouts.
 P99_GRACE_S: Final = 0.5
@@ -27,7 +27,7 @@ def flushed(world: World) -> float:
             world.redis.flushall()
             time.sleep(0.1)
     world.redis.flushall()
-    return world.recover(timeout_s=30)
+    return world.recover()
 
 
 @scenario(recovers_in_s=5)
@@ -44,7 +44,7 @@ def killed_and_restarted_empty(world: World) -> float:
         _post_and_compare(world, calls[10:], [])
     finally:
         world.cluster.valkey.restart()
-    return world.recover(timeout_s=60)
+    return world.recover()
 
 
 @scenario(recovers_in_s=5)
@@ -78,7 +78,7 @@ def _freeze(world: World, *, seconds: float) -> float:
             time.sleep(0.4)
     finally:
         redis.resume()
-    return world.recover(timeout_s=90)
+    return world.recover()
 
 
 @scenario()
@@ -95,7 +95,7 @@ def flapping(world: World) -> float:
             for doors in (world.cluster.api_doors, world.cluster.worker_doors):
                 doors.redis.cut(is_reset=world.draws.random() < 0.5)  # noqa: PLR2004 - a coin
             time.sleep(world.draws.uniform(0.05, 0.5))
-    return world.recover(timeout_s=60)
+    return world.recover()
 
 
 @scenario()
@@ -112,7 +112,7 @@ def half_open(world: World) -> float:
     _post_and_compare(world, calls[10:], [])
     time.sleep(world.draws.uniform(0, 3))
     world.mend()
-    return world.recover(timeout_s=90)
+    return world.recover()
 
 
 @scenario(recovers_in_s=5)
@@ -121,14 +121,11 @@ def wake_up_lost_after_its_pop(world: World) -> float:
 
     The call is a few seconds late.
     """
-    calls = world.tenant().calls(3)
-    doors = world.cluster.worker_doors
-    doors.redis.half_open()  # Redis hands out what waits, and nobody gets it
-    world.post(calls)
-    world.wait_for(lambda: not world.redis.llen(SYNC_QUEUE))
-    doors.redis.heal()
-    doors.bury()
-    return world.recover(timeout_s=30)
+    trap = world.trap_handout(f'"task": "{SYNC_TASK}"')
+    world.post(world.tenant().calls(1))
+    trap.wait()  # Redis has handed out what waited, and nobody gets it
+    trap.release()
+    return world.recover()
 
 
 def _post_and_compare(world: World, calls: list[SentCall], before: list[Delivery]) -> None:
@@ -139,9 +136,7 @@ def _post_and_compare(world: World, calls: list[SentCall], before: list[Delivery
         world.complain(
             f"{len(refused)} webhooks were answered with {sorted(set(refused), key=str)}"
         )
-    limit = _p99(before) + P99_GRACE_S
-    if (slowest := _p99(deliveries)) > limit:
-        world.complain(f"webhooks took {slowest:.2f} s instead of {limit:.2f} s")
+    world.complain_if_slow("webhooks", _p99(deliveries), limit=_p99(before) + P99_GRACE_S)
 
 
 def _p99(deliveries: list[Delivery]) -> float:

@@ -18,7 +18,7 @@ CREATE: Final = "/notes/batch/create"
 
 def catch(world: World, trap: StepTrap) -> str:
     """Wait for a worker to be caught, and for the others to be done; returns its name."""
-    link = trap.wait(timeout_s=20)
+    link = trap.wait()
     world.wait_for(lambda: len({row["claimed_by"] for row in world.rows()} - {None}) <= 1)
     return world.cluster.crew.owner(link)
 
@@ -130,7 +130,7 @@ def killed_again_and_again_under_load(world: World) -> None:
             world.cluster.crew.kill(world.draws.choice(world.cluster.crew.names))
             world.cluster.crew.fill_up()
         posting.result()
-    world.settle(timeout_s=120)
+    world.settle()
 
 
 @scenario(recovers_in_s=30)
@@ -170,7 +170,7 @@ def kill_while_all_hang(world: World, endpoint: str) -> float:
         )
     world.cluster.crew.kill(*world.cluster.crew.names)
     world.mend()
-    return world.recover(timeout_s=240)
+    return world.recover()
 
 
 SCENARIOS: Final[tuple[Scenario, ...]] = (

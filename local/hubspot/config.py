@@ -30,6 +30,7 @@ class Behaviour:
         index_lag_seconds: how long a created or changed object stays invisible to search.
         enforces_limits: whether requests beyond HubSpot's limits get 429.
         association_page_size: associated ids in one page of one object.
+        names_account: whether a grant says whose it is; HubSpot's did not until August 2025.
         severs_opener: whether the consent page cuts the popup off from the page that opened it.
     """
 
@@ -41,6 +42,7 @@ class Behaviour:
     index_lag_seconds: float = 0
     enforces_limits: bool = True
     association_page_size: int = 500
+    names_account: bool = True
     severs_opener: bool = False
 
 

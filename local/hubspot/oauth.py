@@ -31,11 +31,11 @@ def issue_token(request: ApiRequest) -> Reply:
         "token_use": "access_token",
         "refresh_token": grant.refresh_token,
         "access_token": access_token,
-        "hub_id": grant.hub.hub_id,
         "user_id": USER_ID,
-        "scopes": list(grant.scopes),
         "expires_in": behaviour.access_token_seconds,
     }
+    if behaviour.names_account:
+        body |= {"hub_id": grant.hub.hub_id, "scopes": list(grant.scopes)}
     return Reply(200, body)
 
 

@@ -52,6 +52,7 @@ _CONTACT_STRINGS = (
     "phone",
     "mobilephone",
     "fax",
+    "hs_whatsapp_phone_number",
     "company",
     "jobtitle",
     "address",

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from shared.hubspot.errors import RejectedError
-from shared.hubspot.payload import encode
+from shared.hubspot.payload import JsonObject, encode
 
 MAX_SEARCH_BODY = 3000
 """Characters in a search body; one more and HubSpot answers 400 (CRM search guide)."""
@@ -22,15 +22,40 @@ class ContactFilter:
     property: str
     values: tuple[str, ...]
 
+    def conditions(self) -> list[JsonObject]:
+        """HubSpot's filters, which all hold. `IN` finds nothing in upper case (same guide)."""
+        values = [value.lower() for value in self.values]
+        return [{"propertyName": self.property, "operator": "IN", "values": values}]
+
+
+@dataclass(frozen=True, slots=True)
+class PieceFilter:
+    """Contacts whose `property` has tokens that contain each of `pieces`, at most six.
+
+    A token is what stands between blanks and punctuation (assumed from its name and from reports);
+    `*` stands for any text within it (CRM search guide).
+    """
+
+    property: str
+    pieces: tuple[str, ...]
+
+    def conditions(self) -> list[JsonObject]:
+        """HubSpot's filters, which all hold."""
+        return [
+            {"propertyName": self.property, "operator": "CONTAINS_TOKEN", "value": f"*{piece}*"}
+            for piece in self.pieces
+        ]
+
 
 @dataclass(frozen=True, slots=True)
 class ContactSearch:
     """Contacts that pass at least one of up to five filters (CRM search guide).
 
-    `limit` is at most 200; `after` is the `next_after` of the page before.
+    These may have up to 18 conditions in all. `limit` is at most 200; `after` is the `next_after`
+    of the page before.
     """
 
-    filters: tuple[ContactFilter, ...]
+    filters: tuple[ContactFilter | PieceFilter, ...]
     properties: tuple[str, ...]
     sort_by: str
     descending: bool
@@ -38,23 +63,9 @@ class ContactSearch:
     after: str | None = None
 
     def body(self) -> bytes:
-        """The JSON exactly as it is sent: ASCII, so that its length in bytes and characters agree.
-
-        Values are lower-cased: `IN` finds nothing otherwise (CRM search guide).
-        """
-        body: dict[str, object] = {
-            "filterGroups": [
-                {
-                    "filters": [
-                        {
-                            "propertyName": each.property,
-                            "operator": "IN",
-                            "values": [value.lower() for value in each.values],
-                        }
-                    ]
-                }
-                for each in self.filters
-            ],
+        """The JSON exactly as it is sent: ASCII, so its length in bytes and characters agree."""
+        body: JsonObject = {
+            "filterGroups": [{"filters": each.conditions()} for each in self.filters],
             "properties": self.properties,
             "sorts": [
                 {

@@ -73,6 +73,11 @@ class HubSpotOAuth:
     def __repr__(self) -> str:
         return f"HubSpotOAuth(client_id={self._client['client_id']!r})"
 
+    @property
+    def client_id(self) -> str:
+        """Which app this is."""
+        return self._client["client_id"]
+
     def authorize_url(self, *, state: str, code_challenge: str) -> str:
         """Where a person grants access: `/oauth/authorize` on HubSpot's app host.
 

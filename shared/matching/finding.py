@@ -6,14 +6,15 @@ Knows HubSpot only as something that searches contacts; no database and no queue
 import contextlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 from shared.hubspot.errors import RejectedError
 from shared.hubspot.models import ContactPage, ContactSearch
+from shared.matching.asking import Asker, BudgetSpentError, ContactSearcher
 from shared.matching.hits import Decision, Refused, Undecided, decide, numbers_of
+from shared.matching.scope import SearchScope, Stage
 from shared.matching.search_plan import PackedSearch, pack_calculated, pack_raw
+from shared.matching.thorough import look_thoroughly
 from shared.phone import PhoneNumber
-from shared.settings import MatchPolicy
 
 REQUESTS_A_SET = 3
 CROWD = 20  # a number with more hits than this takes the room of others: it is searched alone
@@ -21,77 +22,63 @@ ROOMY_HITS = 150  # of the 200 on a page: what a set is cut down to when nothing
 MAX_PAGES = 50  # of 200 contacts: HubSpot shows the first 10,000 hits of a search and no more
 
 
-class ContactSearcher(Protocol):
-    """What matching needs of the HubSpot client."""
-
-    def search_contacts(self, search: ContactSearch) -> ContactPage: ...
-
-
 @dataclass(frozen=True, slots=True)
 class Findings:
     """A decision for each number, by E.164, and what was learnt on the way.
 
     `calculated_unsupported`: this account refuses searches on calculated properties but answers
-    those on raw ones; search it with `in_raw` from now on.
+    those on raw ones; its scope is raw from now on. `refused_properties`: it refuses searches on
+    these of the scope's phone properties, and they were left out.
     """
 
     decisions: dict[str, Decision]
     requests: int
     calculated_unsupported: bool
+    refused_properties: tuple[str, ...]
 
 
 def find_contacts(
     searcher: ContactSearcher,
     numbers: Iterable[PhoneNumber],
     *,
-    region: str,
-    policy: MatchPolicy,
-    in_raw: bool,
+    scope: SearchScope,
+    stage: Stage,
     may_search: Callable[[], bool],
 ) -> Findings:
-    """Look up `numbers` in HubSpot's calculated properties, or `in_raw` ones as people typed them.
+    """Look up `numbers` in HubSpot in the way of one stage.
 
-    `region` is where stored numbers without a country code are taken to be. `may_search` is asked
-    before each request; once it says no, the numbers not yet decided stay Undecided.
+    `may_search` is asked before each request; once it says no, the numbers not yet decided stay
+    Undecided. Calculated properties that are refused are left out for raw ones at once.
     Raises every HubSpotError but RejectedError: a refused search is asked differently.
     """
     wanted = {number.e164: number for number in numbers}
-    lookup = _Lookup(searcher, region, policy, may_search, in_raw=in_raw)
-    with contextlib.suppress(_BudgetSpentError):
-        lookup.search(tuple(wanted.values()))
+    asker = Asker(searcher, scope, may_search)
+    lookup = _Lookup(asker, scope, stage)
+    if stage is Stage.THOROUGH:
+        decisions = look_thoroughly(asker, tuple(wanted.values()), scope)
+    else:
+        with contextlib.suppress(BudgetSpentError):
+            lookup.search(tuple(wanted.values()))
+        decisions = lookup.decisions
     return Findings(
-        {e164: lookup.decisions.get(e164, Undecided()) for e164 in wanted},
-        lookup.requests,
+        {e164: decisions.get(e164, Undecided()) for e164 in wanted},
+        asker.requests,
         lookup.calculated_unsupported,
+        asker.refused_properties,
     )
 
 
-class _BudgetSpentError(Exception):
-    """The caller allows no further request."""
-
-
 class _Lookup:
-    """The state of one `find_contacts`."""
+    """The state of one `find_contacts` in calculated or raw properties."""
 
-    def __init__(
-        self,
-        searcher: ContactSearcher,
-        region: str,
-        policy: MatchPolicy,
-        may_search: Callable[[], bool],
-        *,
-        in_raw: bool,
-    ) -> None:
-        self._searcher = searcher
-        self._region = region
-        self._policy = policy
-        self._may_search = may_search
-        self._in_raw = in_raw
+    def __init__(self, asker: Asker, scope: SearchScope, stage: Stage) -> None:
+        self._asker = asker
+        self._scope = scope
+        self._stage = stage
         self._calculated_refused = False
         self._raw_refused = False
         self._raw_answered = False
         self.decisions: dict[str, Decision] = {}
-        self.requests = 0
 
     @property
     def calculated_unsupported(self) -> bool:
@@ -110,8 +97,14 @@ class _Lookup:
             self._search_set(numbers)
         except RejectedError as error:
             open_numbers = tuple(n for n in numbers if n.e164 not in self.decisions)
-            if not self._in_raw:
-                self._calculated_refused = self._in_raw = True
+            if self._stage is Stage.CALCULATED:
+                self._calculated_refused, self._stage = True, Stage.RAW
+                self._scope = replace(self._scope, is_raw=True)
+                self.search(open_numbers)
+                return
+            if self._asker.leave_out_refused():
+                names = self._asker.phone_properties
+                self._scope = replace(self._scope, phone_properties=names)
                 self.search(open_numbers)
                 return
             self._raw_refused = True
@@ -130,7 +123,7 @@ class _Lookup:
             if len(waiting) <= 1:
                 break
             page = self._ask(self._pack(waiting).search)
-            hits = [(contact.id, numbers_of(contact, self._region)) for contact in page.contacts]
+            hits = [(contact.id, numbers_of(contact, self._scope)) for contact in page.contacts]
             if page.next_after is None:
                 for number in waiting:
                     self._decide(number, [id_ for id_, has in hits if number.e164 in has])
@@ -167,7 +160,7 @@ class _Lookup:
         owners: list[str] = []
         for _ in range(MAX_PAGES):
             page = self._ask(search)
-            has_number = (c.id for c in page.contacts if number.e164 in numbers_of(c, self._region))
+            has_number = (c.id for c in page.contacts if number.e164 in numbers_of(c, self._scope))
             # A contact that changes meanwhile may come on two pages.
             owners = list(dict.fromkeys([*owners, *has_number]))
             if page.next_after is None or self._is_settled(owners):
@@ -177,20 +170,18 @@ class _Lookup:
 
     def _is_settled(self, owners: list[str]) -> bool:
         """Tell whether further hits, which come later in the policy's order, change nothing."""
-        return len(owners) > (1 if self._policy == "skip" else 0)
+        return len(owners) > (1 if self._scope.policy == "skip" else 0)
 
     def _decide(self, number: PhoneNumber, owners: list[str]) -> None:
-        self.decisions[number.e164] = decide(owners, self._policy, in_raw=self._in_raw)
+        self.decisions[number.e164] = decide(owners, self._scope.policy, self._stage)
 
     def _pack(self, numbers: tuple[PhoneNumber, ...]) -> PackedSearch:
-        return (pack_raw if self._in_raw else pack_calculated)(numbers, self._policy)
+        pack = pack_calculated if self._stage is Stage.CALCULATED else pack_raw
+        return pack(numbers, self._scope)
 
     def _ask(self, search: ContactSearch) -> ContactPage:
-        if not self._may_search():
-            raise _BudgetSpentError
-        self.requests += 1
-        page = self._searcher.search_contacts(search)
-        self._raw_answered |= self._in_raw
+        page = self._asker.ask(search)
+        self._raw_answered |= self._stage is Stage.RAW
         return page
 
 

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 from shared.hubspot.errors import RejectedError
 from shared.hubspot.models import Contact
+from shared.matching.scope import SearchScope, Stage
 from shared.matching.search_plan import CALCULATED_BY_RAW
-from shared.phone import PhoneError, PhoneNumber, parse_phone
+from shared.phone import find_numbers
 from shared.settings import MatchPolicy
 
 
@@ -24,9 +25,9 @@ class Ambiguous:
 
 @dataclass(frozen=True, slots=True)
 class NoMatch:
-    """No contact has the number, as far as the calculated or (`in_raw`) the raw properties say."""
+    """No contact has the number, as far as this stage of searching says."""
 
-    in_raw: bool
+    stage: Stage
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,36 +45,27 @@ class Refused:
 Decision = Match | Ambiguous | NoMatch | Undecided | Refused
 
 
-def numbers_of(contact: Contact, region: str) -> frozenset[str]:
-    """Return the numbers, as E.164, that the contact's phone and mobile phone stand for.
+def numbers_of(contact: Contact, scope: SearchScope) -> frozenset[str]:
+    """Return the numbers, as E.164, that the contact's phone properties stand for.
 
-    What was typed counts as read in `region`. What HubSpot calculated counts too, because its
-    account may have another default country than `region`, and because what was typed may be
-    masked; but not against a country code that was typed.
+    Every number that was typed counts, as read in the scope's region. What HubSpot calculated
+    counts too, because its account may have another default country, and because what was typed may
+    be masked; but not against country codes that were typed.
     """
     found = set()
-    for raw, calculated in CALCULATED_BY_RAW.items():
-        typed = _parse(contact.properties.get(raw), region)
-        if typed is not None:
-            found.add(typed.e164)
-        if typed is None or not typed.names_country:
-            guessed = _parse(contact.properties.get(calculated), region)
-            if guessed is not None:
-                found.add(guessed.e164)
+    for raw in (*CALCULATED_BY_RAW, *scope.phone_properties):
+        typed = find_numbers(contact.properties.get(raw), scope.region)
+        found |= {number.e164 for number in typed}
+        if raw in CALCULATED_BY_RAW and not (typed and all(one.names_country for one in typed)):
+            calculated = contact.properties.get(CALCULATED_BY_RAW[raw])
+            found |= {number.e164 for number in find_numbers(calculated, scope.region)}
     return frozenset(found)
 
 
-def decide(contact_ids: Sequence[str], policy: MatchPolicy, *, in_raw: bool) -> Decision:
+def decide(contact_ids: Sequence[str], policy: MatchPolicy, stage: Stage) -> Decision:
     """Choose among the contacts that certainly have a number, given in the policy's order."""
     if not contact_ids:
-        return NoMatch(in_raw)
+        return NoMatch(stage)
     if policy == "skip" and len(contact_ids) > 1:
         return Ambiguous(tuple(contact_ids))
     return Match(contact_ids[0])
-
-
-def _parse(raw: str | None, region: str) -> PhoneNumber | None:
-    try:
-        return parse_phone(raw, region)
-    except PhoneError:
-        return None

@@ -11,17 +11,22 @@ from shared.phone import PhoneNumber
 def spellings(number: PhoneNumber) -> tuple[str, ...]:
     """Return the ways in which people write `number`, most common first, in lower case.
 
-    About fifteen: a search body holds 3,000 characters, so each spelling costs other numbers.
+    About fifteen, and four for each form that it had before a renumbering: a search body holds
+    3,000 characters, so each spelling costs other numbers.
     """
-    parsed = phonenumbers.parse(number.e164)
-    international = phonenumbers.format_number(parsed, PhoneNumberFormat.INTERNATIONAL)
-    domestic = phonenumbers.format_number(parsed, PhoneNumberFormat.NATIONAL)
-    code, *groups = re.findall(r"\d+", international)
-    area, *local = re.findall(r"\d+", domestic)
+    written = [
+        *_usual(number.e164),
+        *(spelling for earlier in number.earlier_e164s for spelling in _plainest(earlier)),
+    ]
+    return tuple(dict.fromkeys(spelling.strip().lower() for spelling in written))
+
+
+def _usual(e164: str) -> list[str]:
+    international, domestic, code, groups, (area, *local) = _formats(e164)
     gap = "-" if code == "1" else " "
     written = [
-        number.e164,
-        number.e164.removeprefix("+"),
+        e164,
+        e164.removeprefix("+"),
         area + "".join(local),
         "".join(groups),
         international,
@@ -32,15 +37,31 @@ def spellings(number: PhoneNumber) -> tuple[str, ...]:
         f"({area}) {gap.join(local)}",
         ".".join([area, *local]),
         " ".join([area, *local]),
-        f"{area} {''.join(local)}",
         f"+{code} {''.join(groups)}",
         f"+{code} ({groups[0]}) {gap.join(groups[1:])}",
-        f"00{code}{''.join(groups)}",
     ]
     if code == "1":
         written += ["-".join([code, *groups]), " ".join([code, *groups])]
     else:
-        written.append(" ".join([f"00{code}", *groups]))
+        written += [
+            f"{area} {''.join(local)}",
+            f"00{code}{''.join(groups)}",
+            " ".join([f"00{code}", *groups]),
+        ]
     if area.startswith("0") and not groups[0].startswith("0"):
         written.append(f"+{code} (0){' '.join(groups)}")
-    return tuple(dict.fromkeys(spelling.strip().lower() for spelling in written))
+    return written
+
+
+def _plainest(e164: str) -> list[str]:
+    international, domestic, _code, _groups, national = _formats(e164)
+    return [e164, "".join(national), international, domestic]
+
+
+def _formats(e164: str) -> tuple[str, str, str, list[str], list[str]]:
+    """International and domestic form; country code, groups; groups with the trunk prefix."""
+    parsed = phonenumbers.parse(e164)
+    international = phonenumbers.format_number(parsed, PhoneNumberFormat.INTERNATIONAL)
+    domestic = phonenumbers.format_number(parsed, PhoneNumberFormat.NATIONAL)
+    code, *groups = re.findall(r"\d+", international)
+    return international, domestic, code, groups, re.findall(r"\d+", domestic)

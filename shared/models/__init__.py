@@ -2,11 +2,12 @@
 
 from shared.models.audit import AuditEntry
 from shared.models.base import Base
-from shared.models.connections import Account, Connection, Quota
+from shared.models.connections import Account, Connection, Handover, Quota
 from shared.models.doubts import LateWrite, SurplusNote
 from shared.models.grants import OAuthState, PendingGrant, Revocation
+from shared.models.pruning import PrunedCall, PruningKey
 from shared.models.sync_logs import Attempt, Call, SyncLog
-from shared.models.tallies import Latency, Tally
+from shared.models.tallies import DailyLatency, DailyTally, Latency, Tally
 
 __all__ = [
     "Account",
@@ -15,10 +16,15 @@ __all__ = [
     "Base",
     "Call",
     "Connection",
+    "DailyLatency",
+    "DailyTally",
+    "Handover",
     "LateWrite",
     "Latency",
     "OAuthState",
     "PendingGrant",
+    "PrunedCall",
+    "PruningKey",
     "Quota",
     "Revocation",
     "SurplusNote",

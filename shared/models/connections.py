@@ -1,4 +1,4 @@
-"""Connections, the HubSpot accounts behind them, and what their people may use."""
+"""Connections, their handovers, the HubSpot accounts behind them, and what people may use."""
 
 from datetime import datetime
 
@@ -6,6 +6,8 @@ from sqlalchemy import (
     ARRAY,
     BigInteger,
     CheckConstraint,
+    ForeignKey,
+    Identity,
     Index,
     Integer,
     SmallInteger,
@@ -41,9 +43,14 @@ class Connection(Base):
     state_changed_at: Mapped[datetime] = mapped_column(Moment, server_default=func.now())
     hub_id: Mapped[int | None] = mapped_column(BigInteger)
     ui_domain: Mapped[str | None] = mapped_column(Text)
+    # The HubSpot app that was granted this; unknown of connections older than the column until
+    # their next refresh.
+    client_id: Mapped[str | None] = mapped_column(Text)
     scopes: Mapped[list[str] | None] = mapped_column(ARRAY(Text))
     default_region: Mapped[str | None] = mapped_column(Text)
     match_policy: Mapped[MatchPolicy | None] = mapped_column(Text)
+    # Further contact properties that hold numbers; NULL is the default, as in the two above.
+    phone_properties: Mapped[list[str] | None] = mapped_column(ARRAY(Text))
     connected_at: Mapped[datetime | None] = mapped_column(Moment)
     created_at: Mapped[datetime] = mapped_column(Moment, server_default=func.now())
     updated_at: Mapped[datetime] = mapped_column(
@@ -70,6 +77,31 @@ class Connection(Base):
     )
 
 
+class Handover(Base):
+    """Calls that a connect has yet to part from an earlier account, or to requeue."""
+
+    __tablename__ = "hubspot_handovers"
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    connection_id: Mapped[str] = mapped_column(
+        Id, ForeignKey("hubspot_oauth_tokens.id", ondelete="CASCADE"), index=True
+    )
+    kind: Mapped[str] = mapped_column(Text)
+    # The account that the calls waited for.
+    hub_id: Mapped[int] = mapped_column(BigInteger)
+    # Which calls are requeued; those of another code are another handover.
+    error_code: Mapped[str | None] = mapped_column(Text)
+    # Only calls that came earlier: a parting's boundary, and how far a requeueing has come.
+    before: Mapped[datetime] = mapped_column(Moment)
+    before_id: Mapped[str] = mapped_column(Id, server_default="")
+    moved_at: Mapped[datetime] = mapped_column(Moment, server_default=func.now())
+
+    __table_args__ = (
+        CheckConstraint("kind IN ('part', 'requeue')", "kind"),
+        CheckConstraint("(kind = 'requeue') = (error_code IS NOT NULL)", "requeue_has_code"),
+    )
+
+
 class Account(Base):
     """What belongs to a HubSpot account whoever connected it: pauses, and what was learnt of it."""
 
@@ -82,6 +114,9 @@ class Account(Base):
     turn_width: Mapped[int] = mapped_column(SmallInteger, server_default="4")
     # Until then searches leave out the calculated phone properties, which this account refused.
     raw_search_until: Mapped[datetime | None] = mapped_column(Moment)
+    # Until then searches leave out these properties of connections, which it refused as well.
+    refused_properties: Mapped[list[str] | None] = mapped_column(ARRAY(Text))
+    refused_properties_until: Mapped[datetime | None] = mapped_column(Moment)
     updated_at: Mapped[datetime] = mapped_column(
         Moment, server_default=func.now(), onupdate=func.now()
     )

@@ -19,11 +19,13 @@ class OAuthState(Base):
     code_verifier: Mapped[str] = mapped_column(Text)
     browser_hash: Mapped[bytes | None] = mapped_column(LargeBinary)
     return_to: Mapped[str] = mapped_column(Text)
+    # Whether a person has to confirm it, whatever the browser proves.
+    asks: Mapped[bool] = mapped_column(server_default="false")
     expires_at: Mapped[datetime] = mapped_column(Moment, index=True)
 
 
 class PendingGrant(Base):
-    """A grant that waits for the person's confirmation; ciphertexts are bound to the hash."""
+    """A grant that is not a connection yet; ciphertexts are bound to `id`."""
 
     __tablename__ = "hubspot_pending_grants"
 
@@ -34,7 +36,8 @@ class PendingGrant(Base):
     access_token: Mapped[str] = mapped_column(Text)
     refresh_token: Mapped[str] = mapped_column(Text)
     expires_in: Mapped[int] = mapped_column(Integer)
-    hub_id: Mapped[int] = mapped_column(BigInteger)
+    # Unknown until HubSpot has said whose it is.
+    hub_id: Mapped[int | None] = mapped_column(BigInteger)
     ui_domain: Mapped[str | None] = mapped_column(Text)
     scopes: Mapped[list[str]] = mapped_column(ARRAY(Text))
     return_to: Mapped[str] = mapped_column(Text)
@@ -49,7 +52,7 @@ class Revocation(Base):
     id: Mapped[str] = mapped_column(Id, primary_key=True)
     # The row the ciphertexts were bound to.
     bound_to: Mapped[str] = mapped_column(Id)
-    hub_id: Mapped[int] = mapped_column(BigInteger)
+    hub_id: Mapped[int | None] = mapped_column(BigInteger)
     access_token: Mapped[str] = mapped_column(Text)
     refresh_token: Mapped[str] = mapped_column(Text)
     token_expires_at: Mapped[datetime] = mapped_column(Moment)

@@ -38,10 +38,12 @@ class SyncLog(Base):
     error_code: Mapped[str | None] = mapped_column(Text)
     error_message: Mapped[str | None] = mapped_column(Text)
     phone_number: Mapped[str | None] = mapped_column(Text)
+    # What could not be taken over from the first delivery, as [{"field", "message"}]; no contents.
+    warnings: Mapped[list[dict[str, str]] | None] = mapped_column(JSONB(none_as_null=True))
     attempts: Mapped[int] = mapped_column(Integer, server_default="0")
     next_attempt_at: Mapped[datetime | None] = mapped_column(Moment, server_default=func.now())
     lane: Mapped[int] = mapped_column(SmallInteger, server_default="0")
-    # Complete look-ups that found nobody, and whether the calculated half of one is done.
+    # Complete look-ups that found nobody, and whether the calculated half of the next is done.
     looks: Mapped[int] = mapped_column(SmallInteger, server_default="0")
     raw_lookup: Mapped[bool] = mapped_column(server_default="false")
     # Failures in a row, and when the first of them was: the retry schedule.
@@ -52,7 +54,8 @@ class SyncLog(Base):
     claimed_until: Mapped[datetime | None] = mapped_column(Moment)
     claim_size: Mapped[int | None] = mapped_column(SmallInteger)
     fence: Mapped[int] = mapped_column(Integer, server_default="0")
-    # Set when a claim ended without any result: the largest batch it may be claimed in next.
+    # Set when a claim ended without any result: the largest batch it may be claimed in next; 0 when
+    # it has to be the only suspect held.
     suspect_size: Mapped[int | None] = mapped_column(SmallInteger)
     solo_crashes: Mapped[int] = mapped_column(SmallInteger, server_default="0")
     # The mark: a POST may have started then. Cleared only by a definite answer.
@@ -198,6 +201,8 @@ class Call(Base):
         Id, ForeignKey("hubspot_sync_logs.id", ondelete="CASCADE"), primary_key=True
     )
     payload: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    # As text, which may be a thousand times what is on the disk; unknown before version 0011.
+    payload_bytes: Mapped[int | None] = mapped_column(Integer)
     received_at: Mapped[datetime] = mapped_column(Moment, server_default=func.now(), index=True)
 
 

@@ -1,37 +1,91 @@
 """Links to recordings: shown to people when they are safe to click, never followed by us."""
 
+import re
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+from typing import Final
+from urllib.parse import SplitResult, quote, urlsplit
 
-MAX_URL_CHARACTERS = 4096
-UNSAFE_CHARACTERS = frozenset("\"'<>\\^`{|}")
+MAX_URL_CHARACTERS: Final = 4096
+
+# A link as producers write it: nothing in it has to be looked at more closely.
+_PLAIN: Final = re.compile(
+    r"https://([a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)+)"
+    r"/(?:[\w/.~!$&()*+,;=:@?-]|%[0-9A-Fa-f]{2})*",
+    re.ASCII,
+)
+_HOST: Final = re.compile(r"[a-z0-9_-]+(?:\.[a-z0-9_-]+)*\.?|\[[0-9a-f:.]+\]", re.ASCII)
+# What RFC 3986 gives a meaning of its own; everything else is percent-encoded.
+_RESERVED: Final = "/?:@!$&()*+,;=%~"
+_LONE_PERCENT: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
+_CONTROLS: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """A link that may be shown, and the host it leads to."""
+    """A link that may be shown, and the host it leads to; both in ASCII."""
 
     url: str
     host: str
 
 
-def parse_recording_url(text: str | None) -> Recording | None:
-    """Return an https link, None for anything else.
+class UnlinkableError(ValueError):
+    """The text is no link that people can be given; the message goes on from a field's name."""
 
-    A link with a user name or password is refused too: `https://hubspot.com@evil.example` reads
-    as another host than the one it leads to.
+
+def parse_recording_url(text: str | None) -> Recording | None:
+    """Return an https link, None for a blank text.
+
+    What is only unescaped (blanks, quotes, braces, letters beyond ASCII) is percent-encoded. A link
+    with a user name or password is refused: `https://hubspot.com@evil.example` reads as another
+    host than the one it leads to.
+
+    Raises:
+        UnlinkableError: It is something else.
     """
     url = (text or "").strip()
-    if len(url) > MAX_URL_CHARACTERS or any(
-        character in UNSAFE_CHARACTERS or not character.isprintable() or character.isspace()
-        for character in url
-    ):
+    if not url:
         return None
+    if len(url) > MAX_URL_CHARACTERS:
+        raise UnlinkableError(f"is longer than {MAX_URL_CHARACTERS:,} characters")
+    if plain := _PLAIN.fullmatch(url):
+        return Recording(url, plain[1])
+    if _CONTROLS.search(url):
+        raise UnlinkableError("holds line ends or other control characters")
     try:
         parts = urlsplit(url)
-        _ = parts.port  # parsed, and refused, only when asked for
-    except ValueError:
-        return None
-    if parts.scheme != "https" or not parts.hostname or "@" in parts.netloc:
-        return None
-    return Recording(url, parts.hostname)
+        port = parts.port  # parsed, and refused, only when asked for
+    except ValueError as error:
+        raise UnlinkableError("is no address of a web page") from error
+    host = _read_host(parts)
+    netloc = host if port is None else f"{host}:{port}"
+    path, query, fragment = (_escape(part) for part in (parts.path, parts.query, parts.fragment))
+    rest = path + (f"?{query}" if query else "") + (f"#{fragment}" if fragment else "")
+    encoded = f"https://{netloc}{rest}"
+    if len(encoded) > MAX_URL_CHARACTERS:
+        raise UnlinkableError(
+            f"is longer than {MAX_URL_CHARACTERS:,} characters once it is escaped"
+        )
+    return Recording(encoded, host)
+
+
+def _read_host(parts: SplitResult) -> str:
+    """The host in ASCII."""
+    if parts.scheme != "https":
+        raise UnlinkableError("does not begin with https://")
+    if "@" in parts.netloc:
+        raise UnlinkableError("holds a user name or password")
+    host = parts.hostname or ""
+    if ":" in host:
+        host = f"[{host}]"
+    elif not host.isascii():
+        try:
+            host = host.encode("idna").decode().lower()
+        except UnicodeError as error:
+            raise UnlinkableError("names a host that cannot exist") from error
+    if not _HOST.fullmatch(host):
+        raise UnlinkableError("names no host, or one that cannot exist")
+    return host
+
+
+def _escape(part: str) -> str:
+    return quote(_LONE_PERCENT.sub("%25", part), safe=_RESERVED)

@@ -11,7 +11,8 @@ from bisect import bisect_right
 from datetime import UTC, datetime, timedelta
 
 from shared.call_details import CallDetails, Utterance
-from shared.notes.recording import parse_recording_url
+from shared.directions import read_direction
+from shared.notes.recording import UnlinkableError, parse_recording_url
 from shared.notes.text import clean_line, clean_text, list_details, to_html, utf16_units
 
 # HubSpot takes fewer than 65,536 characters without saying what it counts. UTF-16 units are the
@@ -83,8 +84,8 @@ def _last_line(body: str) -> str:
 
 
 def _render_facts(call: CallDetails) -> str:
-    direction = (call.direction or "").strip().lower()
-    title = f"{direction.title()} call" if direction in {"inbound", "outbound"} else "Call"
+    direction = read_direction(call.direction)
+    title = f"{direction.title()} call" if direction else "Call"
     duration = _describe_duration(call)
     facts = {
         "From": call.from_number,
@@ -121,7 +122,10 @@ def _render_summary(summary: str | None) -> str:
 
 
 def _render_recording(url: str | None) -> str:
-    recording = parse_recording_url(url)
+    try:
+        recording = parse_recording_url(url)
+    except UnlinkableError:
+        return ""  # the sync log's entry says why
     if recording is None:
         return ""
     link = html.escape(recording.url)

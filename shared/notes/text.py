@@ -2,11 +2,15 @@
 
 import html
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 
 MAX_DETAILS = 100
 MAX_DETAIL_DEPTH = 5
+# Of the values of one list: far more than a note shows of it.
+MAX_LIST_CHARACTERS = 4_000
+# More are no line that people read, and a number may have hundreds of digits.
+MAX_LIST_ITEMS = 1000
 
 _LINE_ENDS = re.compile(r"\r\n|[\r\v\f\x1c-\x1e\x85\u2028\u2029]")
 # Controls and halves of surrogate pairs, which HubSpot or JSON refuse, and the marks that turn
@@ -62,13 +66,23 @@ def _walk(value: object, path: tuple[str, ...]) -> Iterator[tuple[str, str]]:
         for key, item in value.items():
             yield from _walk(item, (*path, clean_text(str(key))))
     elif isinstance(value, list | tuple):
-        if any(isinstance(item, Mapping | list | tuple) for item in value):
-            for number, item in enumerate(value, 1):
+        shown = value[:MAX_LIST_ITEMS]
+        if any(isinstance(item, Mapping | list | tuple) for item in shown):
+            for number, item in enumerate(shown, 1):
                 yield from _walk(item, (*path, str(number)))
         else:
-            yield from _walk(", ".join(filter(None, map(_describe, value))), path)
+            yield from _walk(", ".join(_describe_until_enough(value)), path)
     elif described := _describe(value):
         yield " › ".join(path), described
+
+
+def _describe_until_enough(values: Iterable[object]) -> Iterator[str]:
+    length = 0
+    for described in filter(None, map(_describe, values)):
+        yield described
+        length += len(described)
+        if length > MAX_LIST_CHARACTERS:
+            return
 
 
 def _describe(value: object) -> str:

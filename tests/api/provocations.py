@@ -9,10 +9,10 @@ from typing import Any, Final
 from sqlalchemy import text
 from werkzeug.test import TestResponse
 
-from api.health import REQUIRED_REVISION
 from api.services import EXTENSION, Services
 from local.hubspot.client import SandboxControl
 from shared.db import Database
+from shared.schema import REQUIRED_REVISION
 from tests.api.asking import (
     NO_POSTGRES,
     WORKSPACE_SECRET,

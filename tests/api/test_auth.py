@@ -68,6 +68,51 @@ def test_token_with_other_claims_is_refused(client: FlaskClient, claims: dict[st
     assert ask_status(client, token) == (401, "invalid_token")
 
 
+@pytest.mark.parametrize(
+    ("claims", "words"),
+    [
+        ({"sub": 42}, "claim sub must be a string of 1 to 255 printable characters, not a number"),
+        ({"sub": True}, "claim sub must be a string"),
+        ({"sub": {"id": "user_1"}}, "claim sub must be a string of 1 to 255 printable characters,"),
+        ({"sub": " "}, "claim sub must be a string"),
+        ({"sub": None}, "lacks the claim sub"),
+        ({"workspace_id": 5}, "claim workspace_id must be a string"),
+        ({"workspace_id": ["ws_1"]}, "claim workspace_id must be a string"),
+        ({"workspace_id": None}, "lacks the claim workspace_id"),
+        ({"exp": None}, "lacks the claim exp"),
+        ({"exp": "never"}, "claim exp must be a number"),
+        ({"exp": [1]}, "claim exp must be a number"),
+        ({"iat": "today"}, "claim iat must be a number"),
+        ({"nbf": {}}, "claim nbf must be a number"),
+        ({"nbf": 9_000_000_000}, "not valid yet"),
+        ({"aud": "mail"}, "claim aud does not name this service"),
+        ({"aud": ["mail", "chat"]}, "claim aud does not name this service"),
+        ({"aud": {"a": 1}}, "claim aud does not name this service"),
+        ({"aud": None}, "lacks the claim aud"),
+        ({"iss": "x"}, "claim iss is not the issuer"),
+        ({"iss": 5}, "claim iss is not the issuer"),
+    ],
+    ids=str,
+)
+def test_claim_that_is_wrong_is_named_to_who_may_sign_and_to_nobody_else(
+    make_client: ClientFactory, claims: dict[str, Any], words: str
+) -> None:
+    client = make_client(JWT_AUDIENCE="calls", JWT_ISSUER="https://id.example.com")
+    right = {"exp": int(time.time()) + 60, "aud": "calls", "iss": "https://id.example.com"}
+    given = {name: each for name, each in (CLAIMS | right | claims).items() if each is not None}
+    payload = json.dumps(given).encode()
+
+    def ask(secret: str) -> str:
+        token = jwt.api_jws.encode(payload, secret, algorithm="HS256")
+        headers = {"Authorization": f"Bearer {token}"}
+        answer = client.get("/api/hubspot/status", headers=headers)
+        assert (answer.status_code, read(answer)["error"]["code"]) == (401, "invalid_token")
+        return str(read(answer)["error"]["message"])
+
+    assert words in ask(JWT_SECRET)
+    assert ask("another secret of 32 bytes or more") == "The token is not valid here."
+
+
 def test_token_that_expired_is_refused_with_a_little_leeway(client: FlaskClient) -> None:
     now = int(time.time())
     assert ask_status(client, make_token(exp=now - 60)) == (401, "expired_token")

@@ -102,8 +102,8 @@ def test_wrong_call_refuses_only_itself(asker: Asker) -> None:
     answer = post(
         asker,
         call_ended(**asker.tenant, call_id="good"),
-        call_ended(**asker.tenant, call_id="wrong", duration_seconds="long", summary=5),
-        {**asker.tenant, "call_id": "bare", "summary": 5},
+        call_ended(user_id=[], workspace_id=None, call_id="wrong", duration_seconds="long"),
+        {"user_id": "user_1", "call_id": "bare", "summary": {}},
         {"type": 5, "data": {"call_id": "typeless"}},
         {"data": {"call_id": "also"}},
         "text",
@@ -118,8 +118,8 @@ def test_wrong_call_refuses_only_itself(asker: Asker) -> None:
         for result in told["results"][1:]
     ]
     assert refused == [
-        ("wrong", ["data.duration_seconds", "data.summary"]),
-        ("bare", ["summary"]),
+        ("wrong", ["data.user_id", "data.workspace_id"]),
+        ("bare", ["workspace_id"]),
         ("typeless", ["type"]),
         ("also", ["type"]),
         (None, ["body"]),
@@ -127,9 +127,32 @@ def test_wrong_call_refuses_only_itself(asker: Asker) -> None:
     ]
 
 
+def test_warnings_stand_in_the_result_of_their_call_and_with_its_entry(asker: Asker) -> None:
+    results = read(
+        post(
+            asker,
+            call_ended(**asker.tenant, call_id="whole", duration_seconds="long"),
+            call_ended(**asker.tenant, call_id="good"),
+            {**asker.tenant, "call_id": "bare", "started_at": "yesterday"},
+        )
+    )["results"]
+    named = [[each["field"] for each in result.get("warnings", [])] for result in results]
+    assert named == [["duration_seconds"], [], ["started_at"]]
+    assert "warnings" not in results[1]
+    entry = asker.get(f"sync-logs/{results[2]['id']}")
+    assert entry["warnings"] == results[2]["warnings"]
+
+
+def test_byte_order_mark_before_an_array_is_ignored(asker: Asker) -> None:
+    body = b"\xef\xbb\xbf " + json.dumps([call_ended(**asker.tenant)]).encode()
+    assert read(post_webhook(asker.client, body))["accepted"] == 1
+    large = b"\xef\xbb\xbf" + json.dumps([call_ended(summary="x" * 900_000)] * 2).encode()
+    assert read(post_webhook(asker.client, large))["accepted"] == 2
+
+
 def test_call_that_is_no_json_refuses_only_itself(asker: Asker) -> None:
     good = json.dumps(call_ended(**asker.tenant))
-    for bad in ("{'a': 1}", '{"a": NaN}', '{"a": 1, "a": 2}', "", '{"a": ' + "9" * 5000 + "}"):
+    for bad in ("{'a': 1}", '{"a": nan}', "NaN", "", '{"a": ' + "9" * 5000 + "}"):
         answer = post_webhook(asker.client, f" [{bad},\n{good}] ".encode())
         assert answer.status_code == 202, bad
         first, second = read(answer)["results"]

@@ -9,6 +9,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import update
 
 from local.hubspot.client import SandboxControl
+from shared.accounts import remember_refused_properties
 from shared.connections import require_reconnect
 from shared.db import Database
 from shared.models import Connection, Revocation, SyncLog
@@ -89,17 +90,25 @@ def test_pause_that_is_over_is_not_shown(database: Database, asker: Asker) -> No
     assert (status["pausedUntil"], status["pauseReason"]) == (None, None)
 
 
+DEFAULTS = {"default_region": "US", "match_policy": "most_recent", "phone_properties": []}
+
+
 def test_environment_gives_the_default_settings(asker: Asker) -> None:
-    assert asker.get("settings") == {"default_region": "US", "match_policy": "most_recent"}
+    assert asker.get("settings") == DEFAULTS
 
 
 def test_settings_are_changed_one_by_one_and_reset_by_null(asker: Asker) -> None:
     changed = asker.ask("PATCH", "settings", json={"default_region": " gb "})
-    assert changed.json == {"default_region": "GB", "match_policy": "most_recent"}
+    assert changed.json == DEFAULTS | {"default_region": "GB"}
     asker.ask("PATCH", "settings", json={"match_policy": "skip"})
-    assert asker.get("settings") == {"default_region": "GB", "match_policy": "skip"}
+    assert asker.get("settings") == DEFAULTS | {"default_region": "GB", "match_policy": "skip"}
     asker.ask("PATCH", "settings", json={"default_region": None})
-    assert asker.get("settings") == {"default_region": "US", "match_policy": "skip"}
+    assert asker.get("settings") == DEFAULTS | {"match_policy": "skip"}
+    names = ["hs_whatsapp_phone_number", "direct_line"]
+    asker.ask("PATCH", "settings", json={"phone_properties": names})
+    assert asker.get("settings")["phone_properties"] == names
+    asker.ask("PATCH", "settings", json={"phone_properties": None, "match_policy": None})
+    assert asker.get("settings") == DEFAULTS
 
 
 @pytest.mark.parametrize(
@@ -108,6 +117,24 @@ def test_settings_are_changed_one_by_one_and_reset_by_null(asker: Asker) -> None
         ({"default_region": "XX"}, "default_region"),
         ({"default_region": 1}, "default_region"),
         ({"match_policy": "newest"}, "match_policy"),
+        ({"match_polcy": "skip"}, "match_polcy"),
+        ({"match_policy": "skip", "phoneProperties": []}, "phoneProperties"),
+        ({"phone_properties": "fax"}, "phone_properties"),
+        ({"phone_properties": {"fax": True}}, "phone_properties"),
+        ({"phone_properties": [1]}, "phone_properties.0"),
+        ({"phone_properties": ["fax", None]}, "phone_properties.1"),
+        ({"phone_properties": ["Fax"]}, "phone_properties.0"),
+        ({"phone_properties": ["direct line"]}, "phone_properties.0"),
+        ({"phone_properties": ["fax\n"]}, "phone_properties.0"),
+        ({"phone_properties": ["büro"]}, "phone_properties.0"),
+        ({"phone_properties": [""]}, "phone_properties.0"),
+        ({"phone_properties": ["a" * 101]}, "phone_properties.0"),
+        ({"phone_properties": ["fax", "phone"]}, "phone_properties.1"),
+        ({"phone_properties": ["mobilephone"]}, "phone_properties.0"),
+        ({"phone_properties": ["hs_calculated_phone_number"]}, "phone_properties.0"),
+        ({"phone_properties": ["hs_searchable_calculated_phone_number"]}, "phone_properties.0"),
+        ({"phone_properties": ["fax", "fax"]}, "phone_properties"),
+        ({"phone_properties": ["a", "b", "c", "d"]}, "phone_properties"),
         ([], "body"),
     ],
 )
@@ -115,6 +142,34 @@ def test_wrong_settings_are_refused(asker: Asker, change: Any, field: str) -> No
     answer = asker.ask("PATCH", "settings", json=change)
     assert answer.status_code == 400
     assert read(answer)["error"]["fields"][0]["field"] == field
+
+
+def test_refused_settings_change_nothing_and_say_what_would_be_right(asker: Asker) -> None:
+    change = {"match_policy": "skip", "phone_properties": ["Direct Line"]}
+    (problem,) = read(asker.ask("PATCH", "settings", json=change))["error"]["fields"]
+    assert "internal name of a contact property" in problem["message"]
+    unknown = read(asker.ask("PATCH", "settings", json={"match_polcy": "skip"}))["error"]
+    assert unknown["fields"][0]["message"].startswith("is not known here")
+    assert asker.get("settings") == DEFAULTS
+
+
+def test_property_that_hubspot_refuses_is_named_until_the_setting_changes(
+    database: Database, asker: Asker
+) -> None:
+    hub_id = secrets.randbelow(10**9)
+    add_connection(database, asker, hub_id=hub_id)
+    names = ["direct_line", "fax"]
+    asker.ask("PATCH", "settings", json={"phone_properties": names})
+    with database.begin() as session:
+        remember_refused_properties(session, hub_id, ["direct_line", "of_somebody_else"])
+    settings = asker.get("settings")
+    assert settings["phone_properties"] == names
+    (warning,) = settings["warnings"]
+    assert warning["field"] == "phone_properties"
+    assert "direct_line" in warning["message"]
+
+    changed = asker.ask("PATCH", "settings", json={"phone_properties": names})
+    assert "warnings" not in read(changed)
 
 
 def test_disconnecting_twice_is_as_good_as_once(database: Database, asker: Asker) -> None:

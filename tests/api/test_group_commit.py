@@ -18,7 +18,7 @@ from api.group_commit import GroupCommit
 from shared.calls import NewCall, StoredCall, find_stored, store_calls
 from shared.db import Database
 
-TIMEOUT_S = 10.0
+TIMEOUT_S = 240.0
 UNSTORABLE = "+1202555\x000123"
 
 
@@ -45,8 +45,12 @@ class GatedPostgres:
 
 
 def new_call(user_id: str, **fields: Any) -> NewCall:
-    usual: dict[str, Any] = {"call_id": f"call_{uuid4().hex}", "phone_number": "+12025550123"}
-    return NewCall(user_id=user_id, workspace_id="ws_1", payload={}, **usual | fields)
+    usual: dict[str, Any] = {
+        "call_id": f"call_{uuid4().hex}",
+        "phone_number": "+12025550123",
+        "payload": {},
+    }
+    return NewCall(user_id=user_id, workspace_id="ws_1", **usual | fields)
 
 
 @pytest.fixture
@@ -168,6 +172,18 @@ def test_call_that_cannot_be_stored_fails_alone(
     with pytest.raises(DBAPIError):
         crowd.results.pop(2).result()
     assert not any(each.result().is_duplicate for each in crowd.results)
+
+
+@pytest.mark.usefixtures("patient")
+def test_transaction_holds_no_more_bytes_than_it_may(
+    gated: GatedPostgres, gather: Gather, user_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(group_commit, "MOST_BYTES", 3000)
+    summary = {"summary": "x" * 1000}
+    crowd = gather([new_call(user_id, payload=summary) for _ in range(9)])
+    gated.gate.set()
+    assert not any(each.result().is_duplicate for each in crowd.results)
+    assert gated.transactions == 1 + 3
 
 
 @pytest.mark.usefixtures("patient")

@@ -7,9 +7,9 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import text
 
-from api.health import REQUIRED_REVISION
 from local.engines import Engine, start_postgres, start_valkey
 from shared.db import Database
+from shared.schema import REQUIRED_REVISION
 from tests.api.asking import NO_POSTGRES, read
 from tests.api.conftest import ClientFactory
 

@@ -125,13 +125,26 @@ def test_state_works_once(asker: Asker, sandbox: SandboxControl, hub_id: int) ->
     assert landing(asker.visit(url))["code"] == "invalid_state"
 
 
-@pytest.mark.parametrize("query", ["", "?state=", "?state=made-up&code=c", "?code=c", "?state=%00"])
+@pytest.mark.parametrize(
+    "query", ["", "?state=", "?state=made-up&code=c", "?state=%00&code=c", "?error=server_error"]
+)
 def test_callback_without_a_known_state_goes_back_to_the_dashboard(
     asker: Asker, query: str
 ) -> None:
     answer = asker.visit(CALLBACK + query)
     assert landing(answer)["code"] == "invalid_state"
     assert answer.headers["Location"].startswith(DASHBOARD_URL)
+
+
+@pytest.mark.parametrize("query", ["?code=c", "?code=c&state=", "?state=%20&code=c"])
+def test_installation_begun_in_hubspot_says_how_to_finish_it(
+    asker: Asker, sandbox: SandboxControl, query: str
+) -> None:
+    told = landing(asker.visit(CALLBACK + query))
+    assert (told["hubspot"], told["code"]) == ("error", "installed_in_hubspot")
+    assert "press Connect to finish" in told["message"]
+    # Nobody knows for whom the code is: it stays unspent.
+    assert sandbox.requests() == []
 
 
 def test_state_expires(

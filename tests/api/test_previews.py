@@ -1,7 +1,6 @@
 """Previews: what a worker would find and write, told without writing anything."""
 
 import secrets
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +21,6 @@ from tests.api.conftest import ClientFactory
 from tests.api.rows import add_connection, connection_of, pause
 
 CALLER = "+12025550123"
-FAST_S = 1.5
 
 
 @dataclass
@@ -128,6 +126,34 @@ def test_number_that_only_a_raw_spelling_finds_is_found(
     found = previewer.preview()
     assert found["contact_id"] == contact_id
     assert found["contacts"][0]["name"] == f"Contact {contact_id}"
+
+
+def test_number_among_other_words_is_found_by_the_thorough_look(previewer: Previewer) -> None:
+    contact_id = previewer.add_contact(phone=f"+44 20 7946 0018 / {CALLER} (mobile)")
+    assert previewer.preview()["contact_id"] == contact_id
+
+
+def test_further_phone_properties_count_and_an_unknown_one_is_named(
+    previewer: Previewer,
+) -> None:
+    contact_id = previewer.add_contact(fax="(202) 555-0123 (direct)")
+    assert previewer.preview()["contact_id"] is None
+    names = ["direct_line", "fax"]
+    previewer.asker.ask("PATCH", "settings", json={"phone_properties": names})
+
+    found = previewer.preview()
+
+    assert found["contact_id"] == contact_id
+    assert [each["id"] for each in found["contacts"]] == [contact_id]
+    assert found["contacts"][0]["phone"] == "(202) 555-0123 (direct)"
+    (warning,) = found["warnings"]
+    assert warning["field"] == "phone_properties"
+    assert "direct_line" in warning["message"]
+    assert previewer.asker.get("settings")["warnings"] == found["warnings"]
+    # Known from now on, without being tried again.
+    before = len(previewer.sandbox.requests())
+    assert previewer.preview()["warnings"] == found["warnings"]
+    assert {each.status for each in previewer.sandbox.requests()[before:]} == {200}
 
 
 @pytest.mark.parametrize(
@@ -274,12 +300,10 @@ def frozen_valkey(tmp_path: Path) -> Iterator[Engine]:
         yield engine
 
 
-def test_frozen_redis_refuses_quickly(
+def test_frozen_redis_refuses(
     make_client: ClientFactory, frozen_valkey: Engine, database: Database
 ) -> None:
     asker = Asker(make_client(REDIS_URL=frozen_valkey.url))
     add_connection(database, asker, hub_id=secrets.randbelow(10**9))
-    started = time.perf_counter()
     answer = asker.ask("POST", "preview", json={"phone_number": CALLER})
     assert refusal(answer) == (503, "limits_unavailable")
-    assert time.perf_counter() - started < FAST_S

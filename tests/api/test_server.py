@@ -35,7 +35,7 @@ def server_url(postgres_url: str, tmp_path_factory: pytest.TempPathFactory) -> I
 
     def answers() -> bool:
         try:
-            return requests.get(f"{url}/healthz", timeout=5).ok
+            return requests.get(f"{url}/healthz", timeout=240).ok
         except requests.ConnectionError:
             return False
 
@@ -48,7 +48,7 @@ def server_url(postgres_url: str, tmp_path_factory: pytest.TempPathFactory) -> I
 
 
 def connect(server_url: str) -> socket.socket:
-    return socket.create_connection(("127.0.0.1", int(server_url.rpartition(":")[2])), timeout=20)
+    return socket.create_connection(("127.0.0.1", int(server_url.rpartition(":")[2])), timeout=240)
 
 
 def head(*lines: str, headers: dict[str, str] | None = None) -> bytes:
@@ -64,7 +64,7 @@ def read_status(connection: socket.socket) -> int:
 
 def test_webhook_is_accepted(server_url: str) -> None:
     body = json.dumps(call_ended()).encode()
-    answer = requests.post(server_url + PATH, data=body, headers=signed_headers(body), timeout=20)
+    answer = requests.post(server_url + PATH, data=body, headers=signed_headers(body), timeout=240)
     assert answer.status_code == 202
     assert answer.json()["duplicate"] is False
 
@@ -75,7 +75,7 @@ def test_body_in_chunks_is_accepted(server_url: str) -> None:
         server_url + PATH,
         data=iter([body[:50], body[50:]]),
         headers=signed_headers(body),
-        timeout=20,
+        timeout=240,
     )
     assert answer.status_code == 202
 
@@ -109,7 +109,7 @@ def test_length_over_the_cap_is_refused_without_the_body(server_url: str) -> Non
 def test_array_larger_than_a_call_may_be_is_accepted(server_url: str) -> None:
     body = json.dumps([call_ended(summary="x" * 600_000) for _ in range(2)]).encode()
     assert len(body) > CAP
-    answer = requests.post(server_url + PATH, data=body, headers=signed_headers(body), timeout=20)
+    answer = requests.post(server_url + PATH, data=body, headers=signed_headers(body), timeout=240)
     assert (answer.status_code, answer.json()["accepted"]) == (202, 2)
 
 

@@ -105,6 +105,17 @@ def test_phone_is_found_in_any_spelling(database: Database, asker: Asker, spelli
     assert listed(asker, phone=spelling) == [log_id]
 
 
+@pytest.mark.parametrize("asked", ["+52 55 1234 5678", "+52 1 55 1234 5678"])
+def test_phone_is_found_as_it_was_before_a_renumbering_and_after(
+    database: Database, asker: Asker, asked: str
+) -> None:
+    stored = {
+        add_log(database, asker, phone_number=number)
+        for number in ("+525512345678", "+5215512345678")
+    }
+    assert set(listed(asker, phone=asked)) == stored
+
+
 def test_phone_is_read_in_the_region_of_the_connection(database: Database, asker: Asker) -> None:
     log_id = add_log(database, asker, phone_number="+442079460018")
     assert listed(asker, phone="020 7946 0018") == []

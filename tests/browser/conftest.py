@@ -12,7 +12,7 @@ from tests.browser.watching import Watch
 from tests.browser.workspaces import Workspace
 from tests.programs import stop_without
 
-TIMEOUT_MS = 10_000
+TIMEOUT_MS = 240_000
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -1,13 +1,14 @@
 """The whole service as browsers meet it: deployed twice, on one database, with one HubSpot.
 
-`own` is the built-in page, which binds authorizations by a cookie. `platform` serves a dashboard of
-another site, which loads the web component from there and confirms authorizations.
+`own` has the built-in page, and a dashboard that was written against its API on a sibling origin;
+there authorizations are bound as by default. `platform` serves a dashboard of another site, which
+loads the web component from there; there a person always confirms.
 """
 
 import os
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 import pytest
@@ -40,7 +41,9 @@ class Deployments:
     def origins(self) -> frozenset[str]:
         """Every origin that a page may ask something of."""
         hubspot = self.sandbox.base_url
-        return frozenset({self.own_url, self.platform_url, self.site.url, hubspot})
+        return frozenset(
+            {self.own_url, self.platform_url, self.site.url, self.site.sibling_url, hubspot}
+        )
 
 
 @contextmanager
@@ -51,19 +54,19 @@ def running_deployments(database_url: str, redis_url: str) -> Iterator[Deploymen
     env = make_secrets() | {
         "HUBSPOT_API_URL": sandbox_url,
         "HUBSPOT_APP_URL": sandbox_url,
-        "OAUTH_BINDING": "cookie",
     }
-    stack = Stack(sandbox=False, beat=False, env=env)
-    callbacks = (stack.api_url + CALLBACK_PATH, platform_url + CALLBACK_PATH)
-    app = OAuthApp(env["HUBSPOT_CLIENT_ID"], env["HUBSPOT_CLIENT_SECRET"], callbacks)
-    with (
-        _engines(database_url, redis_url),
-        run_in_thread(create_sandbox(SandboxConfig(apps=(app,))), sandbox_port),
-        SandboxControl(sandbox_url) as sandbox,
-        serving_site() as site,
-        stack,
-        _platform(stack, platform_url, site),
-    ):
+    with ExitStack() as entered:
+        site = entered.enter_context(serving_site())
+        stack = Stack(sandbox=False, beat=False, env=env | {"ALLOWED_ORIGINS": site.sibling_url})
+        callbacks = (stack.api_url + CALLBACK_PATH, platform_url + CALLBACK_PATH)
+        app = OAuthApp(env["HUBSPOT_CLIENT_ID"], env["HUBSPOT_CLIENT_SECRET"], callbacks)
+        entered.enter_context(_engines(database_url, redis_url))
+        entered.enter_context(
+            run_in_thread(create_sandbox(SandboxConfig(apps=(app,))), sandbox_port)
+        )
+        sandbox = entered.enter_context(SandboxControl(sandbox_url))
+        entered.enter_context(stack)
+        entered.enter_context(_platform(stack, platform_url, site))
         yield Deployments(
             own_url=stack.api_url,
             platform_url=platform_url,

@@ -1,4 +1,4 @@
-"""A website that is not ours: the dashboard of a platform, on a site of its own."""
+"""A website that is not ours: the dashboard of a platform, on a site of its own or on ours."""
 
 import threading
 from collections.abc import Iterator
@@ -10,9 +10,13 @@ from urllib.parse import urlsplit
 
 @dataclass
 class Site:
-    """Pages by path. `url` names the host as localhost: to browsers another site than 127.0.0.1."""
+    """Pages by path. `url` names the host as localhost: to browsers another site than 127.0.0.1.
+
+    `sibling_url` names it as that: of our site, but of another origin.
+    """
 
     url: str
+    sibling_url: str
     pages: dict[str, str] = field(default_factory=dict)
 
 
@@ -37,7 +41,8 @@ def serving_site() -> Iterator[Site]:
         thread = threading.Thread(target=server.serve_forever, args=[0.05], daemon=True)
         thread.start()
         try:
-            yield Site(f"http://localhost:{server.server_port}", pages)
+            port = server.server_port
+            yield Site(f"http://localhost:{port}", f"http://127.0.0.1:{port}", pages)
         finally:
             server.shutdown()
             thread.join()

@@ -25,6 +25,12 @@ def allow(consent: Page, workspace: Workspace) -> None:
     consent.get_by_role("button", name="Allow").click()
 
 
+def confirm(popup: Page, workspace: Workspace) -> None:
+    """Say on our own page that the account belongs to the workspace."""
+    expect(popup.get_by_text(workspace.workspace_id)).to_be_visible()
+    popup.get_by_role("button", name="Connect", exact=True).click()
+
+
 def wait_until_closed(popup: Page) -> None:
     if not popup.is_closed():
         popup.wait_for_event("close")
@@ -47,6 +53,7 @@ def test_popup_connects_and_closes(page: Page, workspace: Workspace) -> None:
     open_dashboard(page, workspace)
     popup = open_consent(page)
     allow(popup, workspace)
+    confirm(popup, workspace)
     expect_connected(page, workspace)
     wait_until_closed(popup)
 
@@ -59,7 +66,7 @@ def test_platform_asks_for_confirmation_before_it_connects(
     allow(popup, workspace)
     expect(popup.get_by_text(workspace.workspace_id)).to_be_visible()
     assert workspace.get("status")["connected"] is False
-    popup.get_by_role("button", name="Connect", exact=True).click()
+    confirm(popup, workspace)
     expect_connected(page, workspace)
     wait_until_closed(popup)
 
@@ -80,8 +87,7 @@ def test_page_notices_though_its_popup_was_cut_off(
     (embed if is_embedded else open_dashboard)(page, workspace)
     popup = open_consent(page)
     allow(popup, workspace)
-    if is_embedded:
-        popup.get_by_role("button", name="Connect", exact=True).click()
+    confirm(popup, workspace)
     expect_connected(page, workspace)
 
 
@@ -101,6 +107,20 @@ def test_expired_attempt_is_explained(page: Page, workspace: Workspace) -> None:
     expect_refused(page, workspace, "This attempt has expired")
 
 
+def test_installation_begun_in_hubspot_says_how_to_finish_it(
+    page: Page, workspace: Workspace
+) -> None:
+    open_dashboard(page, workspace)
+    callback = f"{workspace.deployments.own_url}/api/hubspot/oauth/callback"
+    page.goto(f"{callback}?code=a-code")
+    expect(page.get_by_text("One step is left", exact=True)).to_be_visible()
+    with page.expect_popup() as opened:
+        page.locator(".notice").get_by_role("button", name="Connect HubSpot").click()
+    allow(opened.value, workspace)
+    confirm(opened.value, workspace)
+    expect_connected(page, workspace)
+
+
 def test_hubspot_being_down_is_explained_and_connecting_again_works(
     page: Page, workspace: Workspace
 ) -> None:
@@ -114,6 +134,7 @@ def test_hubspot_being_down_is_explained_and_connecting_again_works(
     with page.expect_popup() as opened:
         page.get_by_role("button", name="Connect again").click()
     allow(opened.value, workspace)
+    confirm(opened.value, workspace)
     expect_connected(page, workspace)
 
 
@@ -124,6 +145,7 @@ def test_blocked_popup_becomes_a_redirect(page: Page, workspace: Workspace) -> N
     expect(page.get_by_text("Your browser blocked the HubSpot window")).to_be_visible()
     page.get_by_role("button", name="Go to HubSpot now").click()
     allow(page, workspace)
+    confirm(page, workspace)
     expect_connected(page, workspace)
     assert "hubspot=" not in page.url
 
@@ -172,6 +194,7 @@ def test_withdrawn_permission_asks_to_reconnect(page: Page, workspace: Workspace
     with page.expect_popup() as opened:
         page.get_by_role("button", name="Reconnect HubSpot").click()
     allow(opened.value, workspace)
+    confirm(opened.value, workspace)
     expect_connected(page, workspace)
 
 

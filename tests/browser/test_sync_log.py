@@ -184,6 +184,28 @@ def test_all_failed_calls_are_retried_after_asking(page: Page, connected: Worksp
     assert connected.get("status")["counts"]["success"] == 3
 
 
+def test_detail_says_what_was_left_out_of_a_call(page: Page, connected: Workspace) -> None:
+    connected.end_call(
+        "anonymous",
+        call_id="call_slips",
+        duration_seconds=-1,
+        recording_url="http://recordings.example.com/a.wav",
+    )
+    connected.end_call("anonymous", call_id="call_clean")
+    connected.wait_until_settled()
+    open_dashboard(page, connected)
+
+    row_of(page, "call_slips").get_by_role("button", name="details").click()
+    detail = page.get_by_role("dialog")
+    expect(detail).to_contain_text("Left out or changed when the call came in")
+    expect(detail).to_contain_text("The duration is negative: it was left out.")
+    expect(detail).to_contain_text("The recording's link does not begin with https://")
+    page.keyboard.press("Escape")
+    row_of(page, "call_clean").get_by_role("button", name="details").click()
+    expect(page.get_by_role("dialog")).to_contain_text("call_clean")
+    expect(page.get_by_role("dialog")).not_to_contain_text("Left out or changed")
+
+
 def test_detail_tells_everything_about_a_call(
     page: Page, context: BrowserContext, connected: Workspace
 ) -> None:

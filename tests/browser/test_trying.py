@@ -1,5 +1,7 @@
 """Setting up a new workspace, trying a number, and the settings."""
 
+import re
+
 import pytest
 from playwright.sync_api import BrowserContext, Page, Route, expect
 
@@ -110,6 +112,35 @@ def test_preview_of_a_stranger_says_so(page: Page, connected: Workspace) -> None
     dialog.get_by_label("Phone number").fill("")
     dialog.get_by_role("button", name="Preview").click()
     expect(dialog.get_by_text("Enter a phone number")).to_be_visible()
+
+
+def test_further_phone_properties_are_set_tried_and_named_when_hubspot_refuses_them(
+    page: Page, connected: Workspace
+) -> None:
+    connected.add_contact(firstname="Augusta", lastname="King", fax="(202) 555-0177 (direct)")
+    open_dashboard(page, connected)
+    settings = page.get_by_role("dialog", name="Settings")
+    names = settings.get_by_label("Further contact properties")
+
+    page.get_by_role("button", name="Settings").click()
+    names.fill("Direct Line")
+    settings.get_by_role("button", name="Save").click()
+    expect(settings.get_by_text("Must be the internal name of a contact property")).to_be_visible()
+    names.fill("fax, direct_line")
+    settings.get_by_role("button", name="Save").click()
+    expect(settings).to_have_count(0)
+
+    page.get_by_role("button", name="Try a number").click()
+    trial = page.get_by_role("dialog", name="Try a number")
+    trial.get_by_label("Phone number").fill("+12025550177")
+    trial.get_by_role("button", name="Preview").click()
+    expect(trial.get_by_text("would go to Augusta King")).to_be_visible()
+    expect(trial.get_by_text("refuses to search the contact property direct_line")).to_be_visible()
+    trial.get_by_role("button", name="Close").click()
+
+    page.get_by_role("button", name="Settings").click()
+    expect(names).to_have_value("fax, direct_line")
+    expect(names).to_have_accessible_description(re.compile("refuses to search .* direct_line"))
 
 
 def test_settings_explain_themselves_and_hold(page: Page, connected: Workspace) -> None:

@@ -3,7 +3,6 @@ from pathlib import Path
 
 import click.testing
 import pytest
-from sqlalchemy import text
 
 from api.app import create_app
 from cli import main
@@ -11,8 +10,8 @@ from local.hubspot.app import create_app as create_sandbox
 from local.hubspot.config import OAuthApp, SandboxConfig
 from local.hubspot.server import run_in_thread
 from shared.db import Database
-from shared.models import Base
 from shared.settings import CALLBACK_PATH, ApiSettings
+from tests.emptying import empty
 from tests.settings.environment import make_environ
 
 Invoke = Callable[..., click.testing.Result]
@@ -45,8 +44,7 @@ def invoke(environment: dict[str, str]) -> Invoke:
 
 @pytest.fixture
 def empty_database(database: Database) -> Database:
-    with database.begin() as session:
-        session.execute(text(f"TRUNCATE {', '.join(Base.metadata.tables)}"))
+    empty(database)
     return database
 
 

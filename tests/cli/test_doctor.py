@@ -1,11 +1,18 @@
 """The doctor names every fault with its cure, and never a secret."""
 
+import base64
+from pathlib import Path
+from urllib.parse import urlsplit
+
 import pytest
 
 from commands.findings import judge_clock
 from local.databases import fresh_database
+from local.environment import make_secrets
+from shared.deployment import sign_in
 from shared.queue import connect_redis
 from tests.cli.conftest import Invoke
+from tests.queue.authorities import encrypted, write_certificate
 from tests.settings.environment import make_environ
 
 NO_WORKER = "✗ No worker answers: calls are accepted, but wait."
@@ -24,7 +31,7 @@ def test_service_without_a_worker_has_that_fault_alone(invoke: Invoke) -> None:
     for fine in ("All settings", "Postgres", "The database's schema", "Redis", "HubSpot accepts"):
         assert f"✓ {fine}" in result.stdout
     assert "https://calls.example.com/api/hubspot/oauth/callback" in result.stdout
-    assert "OAuth is bound by cookie" in result.stdout
+    assert "OAuth is bound by auto" in result.stdout
 
 
 def test_offline_asks_no_server(invoke: Invoke) -> None:
@@ -37,11 +44,48 @@ def test_offline_asks_no_server(invoke: Invoke) -> None:
 
 
 @pytest.mark.parametrize(("secret", "is_short"), [("x" * 31, True), ("x" * 32, False)])
-def test_short_jwt_secret_is_a_warning(invoke: Invoke, secret: str, is_short: bool) -> None:
-    result = invoke("doctor", "--offline", JWT_SECRET=secret)
+def test_short_jwt_secret_is_a_warning_on_localhost(
+    invoke: Invoke, secret: str, is_short: bool
+) -> None:
+    result = invoke("doctor", "--offline", JWT_SECRET=secret, PUBLIC_URL="http://localhost:8000")
 
     assert result.exit_code == 0
     assert ("JWT_SECRET is shorter" in result.stdout) == is_short
+
+
+def test_short_jwt_secret_is_a_fault_in_public(invoke: Invoke) -> None:
+    result = invoke("doctor", "--offline", JWT_SECRET="x" * 31)
+
+    assert result.exit_code == 1
+    assert "✗ JWT_SECRET: is 31 bytes, needs 32 or more" in result.stdout
+
+
+@pytest.mark.parametrize(("password", "is_short"), [("letmein", True), ("p" * 12, False)])
+def test_short_password_of_flower_is_a_warning(
+    invoke: Invoke, password: str, is_short: bool
+) -> None:
+    result = invoke("doctor", "--offline", FLOWER_BASIC_AUTH=f"operator:{password}")
+
+    assert result.exit_code == 0
+    assert ("! The password in FLOWER_BASIC_AUTH is shorter" in result.stdout) == is_short
+    assert password not in result.stdout
+
+
+@pytest.mark.parametrize("name", ["JWT_SECRET", "WEBHOOK_SECRETS", "TOKEN_ENCRYPTION_KEYS"])
+def test_secret_that_nobody_drew_by_lot_is_a_warning(invoke: Invoke, name: str) -> None:
+    drawn = fill_in_secrets()
+    warning = f"! {name} repeats a few characters"
+
+    assert warning not in invoke("doctor", "--offline", **drawn).stdout
+    monotonous = base64.b64encode(b"abc" * 10 + b"ab").decode()
+    text = "x" * 40 if name == "JWT_SECRET" else monotonous
+    prefix = "whsec_" if name == "WEBHOOK_SECRETS" else ""
+    assert warning in invoke("doctor", "--offline", **drawn | {name: prefix + text}).stdout
+
+
+def fill_in_secrets() -> dict[str, str]:
+    made = make_secrets()
+    return {name: made[name] for name in ("JWT_SECRET", "WEBHOOK_SECRETS", "TOKEN_ENCRYPTION_KEYS")}
 
 
 def test_every_missing_setting_is_named_with_its_cure(invoke: Invoke) -> None:
@@ -116,3 +160,37 @@ def test_redis_that_may_evict_is_a_warning(invoke: Invoke, valkey_url: str) -> N
 @pytest.mark.parametrize(("seconds", "kind"), [(-0.1, "fine"), (2, "fine"), (40, "fault")])
 def test_clocks_that_differ_by_much_are_a_fault(seconds: float, kind: str) -> None:
     assert judge_clock(seconds).kind == kind
+
+
+def test_strangers_in_redis_are_a_fault(invoke: Invoke, valkey_url: str) -> None:
+    with connect_redis(valkey_url) as redis:
+        sign_in(redis, "somebody else")
+        try:
+            shared = invoke("doctor").stdout
+            apart = invoke("doctor", REDIS_PREFIX="somewhere-else").stdout
+        finally:
+            redis.flushdb()
+
+    assert "✗ Workers of another database use this Redis under the same prefix" in shared
+    assert "  → give one of the deployments another REDIS_PREFIX" in shared
+    assert "another database" not in apart
+
+
+def test_certificate_that_nobody_vouches_for_is_told_in_the_same_words_by_both(
+    invoke: Invoke, valkey_url: str, tmp_path: Path
+) -> None:
+    certificate = write_certificate(tmp_path)
+    with encrypted(valkey_url, certificate) as address:
+        url = f"rediss://:{urlsplit(valkey_url).password}@{address}/0"
+        as_redis = invoke("doctor", REDIS_URL=url).stdout
+        as_broker = invoke("doctor", BROKER_URL=url).stdout
+    # At another port, because Kombu keeps connections for as long as the process lives.
+    with encrypted(valkey_url, certificate) as address:
+        url = f"rediss://:{urlsplit(valkey_url).password}@{address}/0"
+        vouched_for = invoke("doctor", REDIS_URL=f"{url}?ssl_ca_certs={certificate}").stdout
+
+    for name, told in (("REDIS_URL", as_redis), ("BROKER_URL", as_broker)):
+        assert "CERTIFICATE_VERIFY_FAILED" in told
+        assert f"→ add ?ssl_ca_certs=FILE to {name}" in told
+    assert "✓ Redis answers." in vouched_for
+    assert faults(vouched_for) == [NO_WORKER, "✗ Faults found: 1."]

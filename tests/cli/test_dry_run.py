@@ -1,7 +1,7 @@
 """A rehearsed import says what would come of it, asks HubSpot, and stores nothing."""
 
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -39,11 +39,21 @@ def connect(
     settings = ApiSettings.load({**environment, "JWT_SECRET": JWT_SECRET})
     client = create_app(settings, database=empty_database).test_client()
 
-    def run(user_id: str, *numbers: str, match_policy: str = "most_recent", **account: Any) -> int:
+    def run(
+        user_id: str,
+        *numbers: str,
+        match_policy: str = "most_recent",
+        phone_properties: Sequence[str] = (),
+        **account: Any,
+    ) -> int:
         hub_id = sandbox.add_account(secrets.randbelow(10**9), **account)
         asker = Asker(client, user_id, "ws_1")
         asker.visit(sandbox.approve(asker.initiate(), hub_id))
-        asker.ask("PATCH", "settings", json={"match_policy": match_policy})
+        asker.ask(
+            "PATCH",
+            "settings",
+            json={"match_policy": match_policy, "phone_properties": list(phone_properties)},
+        )
         sandbox.add_contacts(hub_id, [{"phone": number} for number in numbers])
         return hub_id
 
@@ -165,6 +175,17 @@ def test_account_without_calculated_properties_is_searched_as_people_typed(
 
     assert "1 of 2 calls would match" in invoke("import", csv_file, DRY_RUN).stdout
     assert sum(each.status == 400 for each in sandbox.requests(hub_id=hub_id)) == 1
+
+
+def test_numbers_among_other_words_and_in_further_properties_match(
+    invoke: Invoke, connect: Connect, csv_file: Path, sandbox: SandboxControl
+) -> None:
+    further = ["direct_line", "fax"]
+    hub_id = connect("user_1", "+1 202 555 0123 / +1 202 555 0124 (home)", phone_properties=further)
+    sandbox.add_contacts(hub_id, [{"fax": "(202) 555-0125"}])
+    numbers = ["+12025550123", "+12025550124", "+12025550125", "+12025550126"]
+    csv_file.write_text(HEADER + rows("user_1", *numbers))
+    assert "3 of 4 calls would match" in invoke("import", csv_file, DRY_RUN).stdout
 
 
 def test_passing_trouble_of_hubspot_is_waited_out(

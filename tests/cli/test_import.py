@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import select
 
 from commands.backfill import ROWS_A_TRANSACTION
+from commands.row_notices import MOST_NAMED
 from shared.calls import BACKFILL_LANE
 from shared.db import Database
 from shared.models import Call, SyncLog
@@ -69,7 +70,7 @@ def test_bad_rows_are_named_by_line_and_field_and_do_not_stop_the_others(
     csv_file.write_text(
         HEADER
         + ",user_1,ws_1,,,,no id\n"
-        + 'call_2,user_1,ws_1,,a while,yesterday,"two\nlines"\n'
+        + 'call_2,,,,a while,yesterday,"two\nlines"\n'
         + GOOD
         + "call_3,user_1,ws_1,,,,one,too many\n"
         + GOOD.replace("call_1", "call_4")
@@ -82,11 +83,10 @@ def test_bad_rows_are_named_by_line_and_field_and_do_not_stop_the_others(
     named = [" ".join(line.split()[:3]) for line in result.stderr.splitlines()]
     assert named == [
         "line 2: call_id",
-        "line 3: started_at",
-        "line 3: duration_seconds",
+        "line 3: user_id",
+        "line 3: workspace_id",
         "line 6: row",
     ]
-    assert "like 2026-11-22T10:00:00Z" in result.stderr
     assert stored_calls(empty_database).keys() == {"call_1", "call_4"}
 
 
@@ -157,7 +157,11 @@ def test_columns_that_are_no_fields_are_named(invoke: Invoke, csv_file: Path) ->
     ("content", "words"),
     [
         ("", "The file is empty"),
-        ("call_id;user_id;workspace_id\n", "lacks call_id, user_id, workspace_id"),
+        ("call_id!user_id!workspace_id\n", "lacks call_id, user_id, workspace_id"),
+        (",,,\n ; ;\n", "The file is empty"),
+        ("call_id,Call ID\n", "names call_id more than once"),
+        ("PK\x03\x04rest", "is an Excel workbook"),
+        ("c\0a\0l\0l\0_\0i\0d\0", "is not UTF-8"),
         ("call_id,user_id\n", "lacks workspace_id"),
         ("call_id,user_id,workspace_id,user_id\n", "names user_id more than once"),
     ],
@@ -185,6 +189,129 @@ def test_file_longer_than_a_transaction_comes_in_whole(
 
     assert result.stdout == f"{calls} accepted, 0 already known, 0 rejected.\n"
     assert len(stored_calls(empty_database)) == calls
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "call_id,summary\n,\n, \n\ncall_1,Fine\n,,,\n",
+        "\n\r\n,,,\ncall_id,summary\ncall_1,Fine\n",
+        "call_id,summary,,\ncall_1,Fine,,\n",
+        "call_id,,summary\ncall_1,,Fine,,,,\n",
+        "call_id,summary\ncall_1,Fine,,,,,\n",
+        "call_id;summary;\ncall_1;Fine;\n",
+        "sep=;\r\ncall_id;summary\r\ncall_1;Fine\r\n",
+        "call_id\tsummary\ncall_1\tFine\n",
+        "call_id|summary\ncall_1|Fine\n",
+        " Call ID , Summary \n call_1 ,Fine\n",
+        "callId,SUMMARY\ncall_1,Fine\n",
+        '"CALL-ID", "summary"\n"call_1", "Fine"\n',
+        "\r\ncall_id,summary\r\ncall_1,Fine\r\n,",
+    ],
+    ids=range(13),
+)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_leftovers_of_spreadsheets_are_nothing(
+    invoke: Invoke, empty_database: Database, csv_file: Path, content: str, encoding: str
+) -> None:
+    csv_file.write_bytes(content.encode(encoding))
+
+    result = invoke("import", csv_file, *OPTIONS)
+
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert result.stdout == "1 accepted, 0 already known, 0 rejected.\n"
+    with empty_database.begin() as session:
+        payload = session.scalars(select(Call.payload)).one()
+    assert payload == {"call_id": "call_1", "summary": "Fine"}
+
+
+def test_lines_are_counted_from_the_top_of_the_file(invoke: Invoke, csv_file: Path) -> None:
+    csv_file.write_text("\nsep=,\n,\ncall_id,summary\n,first\n")
+    assert "line 5: call_id" in invoke("import", csv_file, *OPTIONS).stderr
+
+
+def test_cell_in_a_column_without_a_name_refuses_its_row(
+    invoke: Invoke, empty_database: Database, csv_file: Path
+) -> None:
+    csv_file.write_text("call_id,,summary\ncall_1,here,x\ncall_2,,x\n")
+
+    result = invoke("import", csv_file, *OPTIONS)
+
+    assert result.exit_code == 1
+    assert "line 2: row has a cell in a column without a name" in result.stderr
+    assert stored_calls(empty_database).keys() == {"call_2"}
+
+
+def test_fields_that_are_left_out_are_named_by_line_summed_up_and_kept(
+    invoke: Invoke, empty_database: Database, csv_file: Path
+) -> None:
+    csv_file.write_text(
+        HEADER
+        + GOOD.replace(",180,", ",a while,")
+        + GOOD.replace("call_1", "call_2").replace("2026-01-02T03:04:05Z", "2026-01-02 03:04:05")
+        + GOOD.replace("call_1", "call_3")
+    )
+
+    result = invoke("import", csv_file)
+
+    assert result.exit_code == 0
+    assert result.stderr.splitlines() == [
+        "line 2: duration_seconds is no number of seconds: it was left out",
+        "line 3: started_at has no time zone: read as UTC",
+    ]
+    assert result.stdout.splitlines() == [
+        "3 accepted, 0 already known, 0 rejected.",
+        "Rows with warnings: 2.",
+        "  duration_seconds is no number of seconds: it was left out (rows: 1)",
+        "  started_at has no time zone: read as UTC (rows: 1)",
+    ]
+    logs = stored_calls(empty_database)
+    assert logs["call_1"].warnings == [
+        {"field": "duration_seconds", "message": "is no number of seconds: it was left out"}
+    ]
+    assert logs["call_3"].warnings is None
+
+
+def test_slip_of_a_whole_column_is_named_some_times_and_counted(
+    invoke: Invoke, empty_database: Database, csv_file: Path
+) -> None:
+    rows = (GOOD.replace("call_1", f"call_{n}").replace(",180,", ",?,") for n in range(100))
+    csv_file.write_text(HEADER + "".join(rows))
+
+    result = invoke("import", csv_file)
+
+    assert len(result.stderr.splitlines()) == MOST_NAMED
+    assert "(rows: 100)" in result.stdout
+    assert len(stored_calls(empty_database)) == 100
+
+
+@pytest.mark.parametrize("option", [(), ("--dry-run",)])
+def test_rows_with_the_ids_of_another_are_told_apart_from_copies(
+    invoke: Invoke, empty_database: Database, csv_file: Path, option: tuple[str, ...]
+) -> None:
+    csv_file.write_text(HEADER + GOOD + GOOD + GOOD.replace("fine", "different") + GOOD)
+
+    result = invoke("import", csv_file, *option)
+
+    assert result.exit_code == 0
+    told = result.stderr.splitlines()
+    assert told[0] == "line 3: the same call as in line 2, word for word"
+    assert told[1].startswith("line 4: has the ids of line 2, but other contents: line 2 counts")
+    assert told[2].startswith("line 5: the same call as in line 2")
+    assert "1 accepted, 3 already known, 0 rejected." in result.stdout
+    assert "Rows that stand in the file more than once: 2." in result.stdout
+    assert "Rows with the ids of an earlier row, but other contents: 1." in result.stdout
+    if not option:
+        log = stored_calls(empty_database)["call_1"]
+        with empty_database.begin() as session:
+            assert session.get_one(Call, log.id).payload["summary"] == "All fine"
+
+
+def test_column_with_a_name_that_is_not_utf_8_is_told(invoke: Invoke, csv_file: Path) -> None:
+    csv_file.write_bytes(b"call_id,Gr\xfc\xdfe\ncall_1,\n")
+    result = invoke("import", csv_file, *OPTIONS)
+    assert result.exit_code == 0
+    assert "no fields of a call: Gr??e" in result.stderr
 
 
 def test_postgres_that_is_away_is_one_readable_line(invoke: Invoke, csv_file: Path) -> None:

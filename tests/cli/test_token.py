@@ -13,7 +13,7 @@ def test_token_opens_the_dashboard(invoke: Invoke, api_url: str) -> None:
     token = invoke("token", "--user", "user_1", "--workspace", "ws_1").stdout.strip()
 
     answer = requests.get(
-        f"{api_url}/api/hubspot/status", headers={"Authorization": f"Bearer {token}"}, timeout=5
+        f"{api_url}/api/hubspot/status", headers={"Authorization": f"Bearer {token}"}, timeout=240
     )
 
     assert answer.status_code == 200

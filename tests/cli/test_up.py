@@ -17,8 +17,8 @@ from local.databases import PROJECT
 from tests.cli.conftest import Invoke
 from tests.local.waiting import wait_until_ended
 
-TIMEOUT_S = 20
-START_TIMEOUT_S = 60
+TIMEOUT_S = 240
+START_TIMEOUT_S = 300
 
 
 @pytest.fixture

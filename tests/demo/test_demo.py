@@ -14,7 +14,7 @@ import pytest
 from local.databases import PROJECT
 from local.demo.cast import CALLS
 
-TIMEOUT_S = 110
+TIMEOUT_S = 800
 
 
 @pytest.fixture

@@ -11,7 +11,16 @@ from faults.history import Delivery, History, SentCall
 from local.hubspot.client import SandboxRecord
 
 HUB = 62515
-CALL = SentCall("user_1", "ws_1", "call_1", HUB, ["101"], {"summary": "Hello & welcome"})
+NUMBER = "+12025550123"
+CALL = SentCall(
+    "user_1",
+    "ws_1",
+    "call_1",
+    HUB,
+    ["101"],
+    {"summary": "Hello & welcome\nGoodbye", "phone_number": "(202) 555-0123"},
+    number=NUMBER,
+)
 ROW: dict[str, Any] = {
     "id": "hs_1",
     "user_id": "user_1",
@@ -19,6 +28,9 @@ ROW: dict[str, Any] = {
     "call_id": "call_1",
     "status": "success",
     "error_code": None,
+    "error_message": None,
+    "phone_number": NUMBER,
+    "hub_id": HUB,
     "contact_id": "101",
     "engagement_id": "900",
     "claimed_by": None,
@@ -33,7 +45,7 @@ def make_note(
     *,
     last_line: str = "Call ID: call_1 · Ref: hs_1",
     contact_ids: tuple[str, ...] = ("101",),
-    summary: str = "Hello &amp; welcome",
+    summary: str = "Hello &amp; welcome<br>Goodbye",
     archived: bool = False,
 ) -> SandboxRecord:
     body = f"<p>{summary}</p><p>{last_line}</p>"
@@ -91,6 +103,12 @@ def test_synced_call_with_its_note_is_right() -> None:
         make_evidence(make_note(last_line="Call ID: call_1 · Ref: hs_2"), id="hs_2"),
         make_evidence(make_note(last_line="Call ID: call_2 · Ref: hs_1")),
         make_evidence(make_note(summary="What another caller said")),
+        make_evidence(make_note(summary="Hello &amp; welcome")),
+        make_evidence(make_note(), phone_number=None),
+        make_evidence(make_note(), phone_number="(202) 555-0123"),
+        make_evidence(make_note(), phone_number="+12025550199"),
+        make_evidence(make_note(), error_message="x"),
+        make_evidence(make_note(), hub_id=HUB + 1),
         make_evidence(make_note(archived=True)),
         make_evidence(make_note(), attempts=()),
         make_evidence(make_note(), attempts=("pending",)),
@@ -109,6 +127,12 @@ def test_synced_call_with_its_note_is_right() -> None:
         "another id than was answered",
         "the last line of another call",
         "the text of another call",
+        "half of its text",
+        "no number",
+        "a number that is not in full",
+        "another number",
+        "words without a reason",
+        "another account",
         "its note archived",
         "an attempt that is not shown",
         "no attempt that succeeded",
@@ -116,6 +140,50 @@ def test_synced_call_with_its_note_is_right() -> None:
 )
 def test_call_that_did_not_end_as_it_must_is_lost(evidence: Evidence) -> None:
     assert judge(sent(), evidence).lost == 1
+
+
+@pytest.mark.parametrize(
+    ("message", "is_right"),
+    [
+        ("No HubSpot contact has this phone number.", True),
+        ("HubSpot was not connected when this call waited.", False),
+        (None, False),
+    ],
+)
+def test_reason_is_told_in_its_own_words(message: str | None, is_right: bool) -> None:
+    call = replace(CALL, endings=[("skipped", "contact_not_found")])
+    evidence = make_evidence(
+        status="skipped",
+        error_code="contact_not_found",
+        error_message=message,
+        engagement_id=None,
+        contact_id=None,
+        phone_number="(202) 555-0123",
+    )
+
+    assert judge(sent(call), evidence).lost == (not is_right)
+
+
+def test_contact_of_a_call_that_nobody_was_found_for_is_wrong() -> None:
+    call = replace(CALL, endings=[("skipped", "contact_not_found")])
+    evidence = make_evidence(
+        status="skipped",
+        error_code="contact_not_found",
+        error_message="No HubSpot contact has this phone number.",
+        engagement_id=None,
+    )
+
+    assert "names the contact 101" in problems(sent(call), evidence)
+
+
+def test_note_that_tells_of_another_call_as_well_is_wrong() -> None:
+    other = replace(CALL, call_id="call_2", data={"summary": "A secret"})
+    history = sent()
+    history.add(Delivery(other, 503, None, None, 0.1))
+    mixed = make_note(summary="Hello &amp; welcome<br>Goodbye<br>A secret")
+
+    assert "another call as well" in problems(history, make_evidence(mixed))
+    assert problems(history, make_evidence(make_note())) == ""
 
 
 def test_every_note_beyond_the_first_is_a_duplicate() -> None:
@@ -204,7 +272,12 @@ def test_what_is_left_over_is_a_problem() -> None:
 
 def test_innocent_call_that_was_set_aside_as_poison_is_found() -> None:
     endings = [("success", None), ("error", "poison")]
-    poisoned = make_evidence(status="error", error_code="poison", engagement_id=None)
+    poisoned = make_evidence(
+        status="error",
+        error_code="poison",
+        error_message="Working on this call alone ended its worker three times.",
+        engagement_id=None,
+    )
 
     assert any("poison" in each for each in judge(sent(), poisoned).problems)
     assert judge(sent(replace(CALL, endings=endings)), poisoned).problems == ()

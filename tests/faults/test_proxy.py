@@ -1,19 +1,22 @@
 """The proxy does to connections what it says."""
 
+import gc
 import socket
 import struct
 import threading
 import time
+import warnings
 from collections.abc import Iterator
 from contextlib import suppress
+from typing import Any
 
 import pytest
 
 from faults.postgres_wire import COMMITTED, Conversation, Conversations
 from faults.proxy import Proxy
-from faults.traps import CommitTrap, RequestTrap
+from faults.traps import AnswerTrap, CommitTrap, RequestTrap
 
-TIMEOUT_S = 5.0
+TIMEOUT_S = 240.0
 
 
 def echo(connection: socket.socket) -> None:
@@ -139,6 +142,67 @@ def test_request_that_is_held_may_go_on(proxy: Proxy, client: socket.socket) -> 
     trap.release()
 
     assert client.recv(1024) == b"/search"
+
+
+def test_answer_is_given_away_and_reaches_nobody(proxy: Proxy, client: socket.socket) -> None:
+    trap = AnswerTrap("task")
+    proxy.traps.append(trap)
+    assert ask(client, b"other") == b"other"
+
+    client.sendall(b"task")
+    trap.wait(TIMEOUT_S)
+    trap.release()
+
+    assert client.recv(1024) == b""
+
+
+@pytest.mark.parametrize("ends", [0, 1], ids=["the client", "the server"])
+def test_socket_of_a_half_open_connection_that_one_side_left_is_closed_in_the_end(
+    conversations: Conversations, ends: int
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server, warnings.catch_warnings():
+        warnings.simplefilter("error", ResourceWarning)
+        with (
+            Proxy(server.getsockname()[1], conversations) as proxy,
+            socket.create_connection(("127.0.0.1", proxy.port), timeout=TIMEOUT_S) as client,
+        ):
+            upstream, _ = server.accept()
+            with upstream:
+                upstream.settimeout(TIMEOUT_S)
+                client.sendall(b"x")
+                assert upstream.recv(1) == b"x"  # it is carried, so the proxy knows it
+                proxy.half_open()
+                (client, upstream)[ends].close()
+                stays = (client, upstream)[1 - ends]
+                stays.settimeout(0.05)
+                with pytest.raises(TimeoutError):
+                    stays.recv(1)  # the other side hears nothing of it
+                proxy.bury()
+                stays.settimeout(TIMEOUT_S)
+                with suppress(ConnectionResetError):
+                    assert stays.recv(1) == b""
+        gc.collect()
+
+
+def test_closed_proxy_keeps_no_connection_that_was_on_its_way(
+    monkeypatch: pytest.MonkeyPatch, conversations: Conversations
+) -> None:
+    is_connecting, may_go_on = threading.Event(), threading.Event()
+    connect = socket.create_connection
+
+    def connect_late(*where: Any, **how: Any) -> socket.socket:
+        is_connecting.set()
+        may_go_on.wait(TIMEOUT_S)
+        return connect(*where, **how)
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        proxy = Proxy(server.getsockname()[1], conversations)
+        with connect(("127.0.0.1", proxy.port), timeout=TIMEOUT_S) as client:
+            monkeypatch.setattr("faults.proxy.socket.create_connection", connect_late)
+            is_connecting.wait(TIMEOUT_S)
+            proxy.close()
+            may_go_on.set()
+            assert client.recv(1) == b""
 
 
 def test_trap_that_nobody_comes_to_says_so() -> None:

@@ -50,7 +50,8 @@ def test_every_quick_scenario_exists() -> None:
     "scenario", [each for each in ALL if each.name in QUICK], ids=lambda each: each.name
 )
 def test_nothing_is_lost_and_nothing_is_written_twice(cluster: Cluster, scenario: Scenario) -> None:
-    result = Result(scenario, [play(scenario, cluster, SEED)])
+    # How fast it recovers is `make faults`' question, on a machine with nothing else to do.
+    result = Result(scenario, [play(scenario, cluster, SEED, is_timed=False)])
 
     assert result.problems == []
     assert result.calls > 0

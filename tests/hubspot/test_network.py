@@ -19,7 +19,7 @@ from requests import exceptions
 from shared.hubspot.client import HubSpotClient
 from shared.hubspot.errors import ConfigurationError, HubSpotError, NetworkError, UnavailableError
 from shared.hubspot.transport import build_session, error_of_failure
-from tests.hubspot.conftest import TOKEN, client_at
+from tests.hubspot.conftest import PATIENT, TOKEN, UNANSWERED, UNCONNECTED, client_at
 from tests.hubspot.scripted import (
     Broken,
     Reply,
@@ -87,10 +87,11 @@ def closed_port_url() -> str:
     ],
 )
 def test_failure_after_the_request_may_have_left_is_ambiguous(
-    step: Step, server: ScriptedServer, client: HubSpotClient
+    step: Step, server: ScriptedServer, session: requests.Session
 ) -> None:
     server.then(step)
-    assert is_ambiguous(failure(client))
+    timeout = UNANSWERED if step is hang or step is trickle else PATIENT
+    assert is_ambiguous(failure(client_at(server.url, session, timeout)))
 
 
 def test_break_of_a_kept_alive_connection_is_ambiguous_and_not_repeated(
@@ -118,7 +119,7 @@ def test_connect_timeout_is_definite(session: requests.Session) -> None:
         listening(0) as listener,
         socket.create_connection(listener.getsockname()),  # fills the backlog
     ):
-        assert is_unsent(failure(client_at(url_of(listener), session)))
+        assert is_unsent(failure(client_at(url_of(listener), session, UNCONNECTED)))
 
 
 def test_unreachable_proxy_is_definite(session: requests.Session) -> None:

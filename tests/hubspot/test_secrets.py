@@ -15,7 +15,7 @@ from shared.hubspot.client import HubSpotClient
 from shared.hubspot.errors import HubSpotError, TokenRejectedError
 from shared.hubspot.models import NewNote, TokenGrant
 from shared.hubspot.oauth import HubSpotOAuth
-from tests.hubspot.conftest import CLIENT_SECRET, TOKEN, client_at, oauth_at
+from tests.hubspot.conftest import CLIENT_SECRET, PATIENT, TOKEN, UNANSWERED, client_at, oauth_at
 from tests.hubspot.scripted import Broken, Reply, ScriptedServer, Step, flood, hang, reset
 
 CODE, VERIFIER, REFRESH_TOKEN = token_hex(8), token_hex(8), token_hex(8)
@@ -52,7 +52,8 @@ def test_failure_shows_no_secret_of_its_request(
 ) -> None:
     caplog.set_level(logging.DEBUG)
     server.then(STEPS[step])
-    client, oauth = client_at(server.url, session), oauth_at(server.url, session)
+    timeout = UNANSWERED if STEPS[step] is hang else PATIENT
+    client, oauth = client_at(server.url, session, timeout), oauth_at(server.url, session, timeout)
     with pytest.raises(HubSpotError) as caught:
         CALLS[call](client, oauth)
     sent = f"{server.received[0].headers}{server.received[0].body.decode()}"

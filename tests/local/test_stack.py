@@ -51,8 +51,8 @@ def test_killed_supervisor_leaves_nothing_behind(supervisor: subprocess.Popen[st
     processes = [psutil.Process(pid) for pid in stack["pids"]]
     homes = [Path(process.cwd()) for process in processes[:2]]
     families = [child for process in processes for child in process.children(recursive=True)]
-    assert requests.get(f"{stack['api_url']}/readyz", timeout=5).status_code == 200
-    assert requests.get(stack["sandbox_url"], timeout=5).status_code == 200
+    assert requests.get(f"{stack['api_url']}/readyz", timeout=240).status_code == 200
+    assert requests.get(stack["sandbox_url"], timeout=240).status_code == 200
 
     supervisor.kill()
 

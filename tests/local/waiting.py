@@ -6,11 +6,11 @@ from pathlib import Path
 
 import psutil
 
-TIMEOUT_SECONDS = 10.0
+GUARD_SECONDS = 240.0
 
 
 def wait_for(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + TIMEOUT_SECONDS
+    deadline = time.monotonic() + GUARD_SECONDS
     while not condition():
         assert time.monotonic() < deadline, "it did not happen in time"
         time.sleep(0.01)

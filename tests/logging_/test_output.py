@@ -15,7 +15,7 @@ import pytest
 from shared import logging
 from shared.logging import Lines
 
-PATIENCE_S = 10.0
+PATIENCE_S = 240.0
 
 PROGRAM = """
 import logging, sys

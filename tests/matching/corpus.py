@@ -1,8 +1,9 @@
-"""The table of callers and stored contacts on which matching is measured.
+"""The tables of callers and stored contacts on which matching is measured.
 
-Every row of `data/numbers.csv` is one caller. `phone` and `mobile` are how his contact is stored;
-both empty means that nobody in HubSpot has the number. `decoy` is the phone of another, older
-contact that must not be taken. `region` is the connection's, `account_country` HubSpot's default.
+Every row is one caller. `phone`, `mobile` and `further` (a further phone property) are how his
+contact is stored; all empty means that nobody in HubSpot has the number. `decoy` is the phone of
+another, older contact that must not be taken; `numbers.csv` was written by hand, `generated.csv` by
+`generate_numbers.py`. `region` is the connection's, `account_country` HubSpot's default.
 Rows with the same region and account country share one HubSpot account, so every contact of it
 is a decoy for every other row.
 """
@@ -12,7 +13,12 @@ from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 
-_TABLE = Path(__file__).parent / "data" / "numbers.csv"
+FURTHER = ("hs_whatsapp_phone_number",)
+"""The connections' further phone properties, of which the tables use the one."""
+WRITTEN = "numbers.csv"
+GENERATED = "generated.csv"
+
+_TABLES = Path(__file__).parent / "data"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,10 +31,11 @@ class Row:
     phone: str
     mobile: str
     decoy: str
+    further: str = ""
 
     @property
     def has_contact(self) -> bool:
-        return bool(self.phone or self.mobile)
+        return bool(self.phone or self.mobile or self.further)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +44,12 @@ class StoredContact:
 
     owner: Row | None
     phone: str
-    mobile: str
+    mobile: str = ""
+    further: str = ""
 
     def properties(self) -> dict[str, str]:
-        return {"phone": self.phone, "mobilephone": self.mobile}
+        (further,) = FURTHER
+        return {"phone": self.phone, "mobilephone": self.mobile, further: self.further}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +62,9 @@ class CorpusAccount:
     contacts: tuple[StoredContact, ...]
 
 
-def read_corpus() -> list[CorpusAccount]:
+def read_corpus(table: str) -> list[CorpusAccount]:
     groups: dict[tuple[str, str], list[Row]] = defaultdict(list)
-    for row in _read_rows():
+    for row in _read_rows(table):
         groups[row.region, row.account_country].append(row)
     return [
         CorpusAccount(region, country, tuple(rows), tuple(_contacts(rows)))
@@ -63,11 +72,13 @@ def read_corpus() -> list[CorpusAccount]:
     ]
 
 
-def _read_rows() -> list[Row]:
-    with _TABLE.open(encoding="utf-8", newline="") as table:
-        return [Row(line, **fields) for line, fields in enumerate(csv.DictReader(table), start=2)]
+def _read_rows(table: str) -> list[Row]:
+    with (_TABLES / table).open(encoding="utf-8", newline="") as file:
+        return [Row(line, **fields) for line, fields in enumerate(csv.DictReader(file), start=2)]
 
 
 def _contacts(rows: list[Row]) -> list[StoredContact]:
-    decoys = [StoredContact(None, row.decoy, "") for row in rows if row.decoy]
-    return decoys + [StoredContact(row, row.phone, row.mobile) for row in rows if row.has_contact]
+    decoys = [StoredContact(None, row.decoy) for row in rows if row.decoy]
+    return decoys + [
+        StoredContact(row, row.phone, row.mobile, row.further) for row in rows if row.has_contact
+    ]

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from shared.matching.finding import find_contacts
 from shared.matching.hits import Decision, Match, NoMatch
+from shared.matching.scope import SearchScope, Stage
 from shared.phone import PhoneError, PhoneNumber, parse_phone
-from tests.matching.corpus import CorpusAccount, Row, StoredContact
+from tests.matching.corpus import FURTHER, CorpusAccount, Row, StoredContact
 from tests.matching.hubspot_accounts import AccountFactory, ConnectedAccount
 
 Found = dict[Row, StoredContact | None]
@@ -57,12 +58,14 @@ def match_everything(
 def match_by_search(
     accounts: AccountFactory, account: CorpusAccount, *, lacks_calculated: bool = False
 ) -> Found:
-    """Match as the service does: calculated properties first, then raw ones for the rest."""
+    """Match as the service does: each stage looks up what the one before did not find."""
     hub = accounts.open(account.country, lacks_calculated=lacks_calculated)
     ids = hub.add_contacts([contact.properties() for contact in account.contacts])
     contacts = dict(zip(ids, account.contacts, strict=True))
     numbers = {row: number for row in account.rows if (number := _number(row))}
-    decisions = _look_up(hub, account.region, list(numbers.values()))
+    decisions = _look_up(
+        hub, SearchScope(account.region, "most_recent", FURTHER), list(numbers.values())
+    )
     found: Found = dict.fromkeys(account.rows)
     for row, number in numbers.items():
         decision = decisions[number.e164]
@@ -76,23 +79,21 @@ def match_by_last_ten_digits(account: CorpusAccount) -> Found:
     return {row: _first_with_digits(account.contacts, row.caller) for row in account.rows}
 
 
-def _look_up(hub: ConnectedAccount, region: str, numbers: list[PhoneNumber]) -> dict[str, Decision]:
+def _look_up(
+    hub: ConnectedAccount, scope: SearchScope, numbers: list[PhoneNumber]
+) -> dict[str, Decision]:
     decisions: dict[str, Decision] = {}
-    for in_raw in (False, True):
+    for stage in Stage:
+        waiting = [each for each in numbers if _is_open(decisions.get(each.e164))]
         findings = find_contacts(
-            hub.client,
-            [number for number in numbers if _is_open(decisions.get(number.e164))],
-            region=region,
-            policy="most_recent",
-            in_raw=in_raw,
-            may_search=lambda: True,
+            hub.client, waiting, scope=scope, stage=stage, may_search=lambda: True
         )
         decisions |= findings.decisions
     return decisions
 
 
 def _is_open(decision: Decision | None) -> bool:
-    return decision is None or decision == NoMatch(in_raw=False)
+    return decision is None or isinstance(decision, NoMatch)
 
 
 def _number(row: Row) -> PhoneNumber | None:

@@ -5,15 +5,16 @@ import pytest
 
 from shared.hubspot.errors import RateLimitedError, RejectedError
 from shared.hubspot.models import Contact, ContactPage, ContactSearch
+from shared.matching.asking import ContactSearcher
 from shared.matching.finding import (
     MAX_PAGES,
     REQUESTS_A_SET,
     ROOMY_HITS,
-    ContactSearcher,
     Findings,
     find_contacts,
 )
 from shared.matching.hits import Ambiguous, Decision, Match, NoMatch, Refused, Undecided
+from shared.matching.scope import SearchScope, Stage
 from shared.phone import PhoneNumber
 from shared.settings import MatchPolicy
 from tests.matching.hubspot_accounts import AccountFactory, ConnectedAccount
@@ -30,11 +31,16 @@ def find(
     numbers: Sequence[PhoneNumber],
     *,
     policy: MatchPolicy = "most_recent",
-    in_raw: bool = False,
+    stage: Stage = Stage.CALCULATED,
+    phone_properties: tuple[str, ...] = (),
     may_search: Callable[[], bool] = lambda: True,
 ) -> Findings:
     return find_contacts(
-        searcher, numbers, region="US", policy=policy, in_raw=in_raw, may_search=may_search
+        searcher,
+        numbers,
+        scope=SearchScope("US", policy, phone_properties),
+        stage=stage,
+        may_search=may_search,
     )
 
 
@@ -110,7 +116,7 @@ def test_a_caller_who_calls_twice_is_looked_up_once(account: ConnectedAccount) -
 def test_the_same_national_number_abroad_is_nobody(account: ConnectedAccount) -> None:
     one = washington(1)
     account.add_contacts(namesakes(one, 2))
-    assert find(account.client, [one]).decisions == {one.e164: NoMatch(in_raw=False)}
+    assert find(account.client, [one]).decisions == {one.e164: NoMatch(Stage.CALCULATED)}
 
 
 def test_what_hubspot_could_not_calculate_is_found_as_it_was_typed(
@@ -118,13 +124,12 @@ def test_what_hubspot_could_not_calculate_is_found_as_it_was_typed(
 ) -> None:
     (contact_id,) = account.add_contacts([{"phone": "020 7946 0018"}])
     caller = number("+442079460018")
-    assert find(account.client, [caller]).decisions == {caller.e164: NoMatch(in_raw=False)}
+    assert find(account.client, [caller]).decisions == {caller.e164: NoMatch(Stage.CALCULATED)}
     typed = find_contacts(
         account.client,
         [caller],
-        region="GB",
-        policy="most_recent",
-        in_raw=True,
+        scope=SearchScope("GB", "most_recent"),
+        stage=Stage.RAW,
         may_search=lambda: True,
     )
     assert typed.decisions == {caller.e164: Match(contact_id)}
@@ -132,7 +137,7 @@ def test_what_hubspot_could_not_calculate_is_found_as_it_was_typed(
 
 def test_a_stranger_is_nobody_in_raw_properties_too(account: ConnectedAccount) -> None:
     one = washington(1)
-    assert find(account.client, [one], in_raw=True).decisions == {one.e164: NoMatch(in_raw=True)}
+    assert find(account.client, [one], stage=Stage.RAW).decisions == {one.e164: NoMatch(Stage.RAW)}
 
 
 def test_several_contacts_with_a_number_are_told_apart_by_policy(
@@ -166,7 +171,7 @@ def test_an_older_second_contact_behind_a_crowd_is_still_ambiguous(
     findings = find(account.client, [caller, crowded], policy="skip")
     assert findings.decisions == {
         caller.e164: Ambiguous((newer, older)),
-        crowded.e164: NoMatch(in_raw=False),
+        crowded.e164: NoMatch(Stage.CALCULATED),
     }
 
 
@@ -174,7 +179,7 @@ def test_a_crowded_number_without_a_contact_is_read_to_the_end(account: Connecte
     one = washington(1)
     account.add_contacts(namesakes(one, 450))
     findings = find(account.client, [one])
-    assert findings.decisions == {one.e164: NoMatch(in_raw=False)}
+    assert findings.decisions == {one.e164: NoMatch(Stage.CALCULATED)}
     assert findings.requests == 3
 
 
@@ -195,7 +200,7 @@ def test_a_hopeless_set_costs_three_searches_and_still_decides_one_number() -> N
     findings = find(EndlessHubSpot(), [first, *others])
     assert findings.requests == REQUESTS_A_SET + MAX_PAGES
     assert findings.decisions == {
-        first.e164: NoMatch(in_raw=False),
+        first.e164: NoMatch(Stage.CALCULATED),
         **{each.e164: Undecided() for each in others},
     }
 
@@ -236,7 +241,7 @@ def test_an_account_without_calculated_properties_is_recognised(accounts: Accoun
     assert findings.calculated_unsupported
     assert findings.decisions == {
         **{each.e164: Match(contact_id) for each, contact_id in zip(numbers, ids, strict=True)},
-        washington(99).e164: NoMatch(in_raw=True),
+        washington(99).e164: NoMatch(Stage.RAW),
     }
 
 
@@ -249,6 +254,47 @@ def test_one_refused_number_does_not_fail_its_neighbours(account: ConnectedAccou
     assert refused.error.status == 400
     assert set(findings.decisions.values()) == {Match(id_) for id_ in ids if id_ != ids[2]}
     assert not findings.calculated_unsupported
+
+
+def test_a_number_in_a_further_property_is_found_as_it_was_typed(
+    account: ConnectedAccount,
+) -> None:
+    one = washington(1)
+    (contact_id,) = account.add_contacts([{"fax": one.e164}])
+    assert find(account.client, [one], stage=Stage.RAW).decisions == {one.e164: NoMatch(Stage.RAW)}
+    found = find(account.client, [one], stage=Stage.RAW, phone_properties=("fax",))
+    assert found.decisions == {one.e164: Match(contact_id)}
+
+
+def test_a_property_that_the_account_lacks_is_left_out_and_named(
+    account: ConnectedAccount,
+) -> None:
+    numbers = [washington(last) for last in range(12)]
+    ids = account.add_contacts([{"fax": each.e164} for each in numbers])
+    names = ("direct_line", "fax")
+    findings = find(account.client, numbers, stage=Stage.RAW, phone_properties=names)
+    assert list(findings.decisions.values()) == [Match(id_) for id_ in ids]
+    assert findings.refused_properties == ("direct_line",)
+    assert not findings.calculated_unsupported
+
+
+def test_properties_are_not_blamed_for_what_else_hubspot_refuses(
+    account: ConnectedAccount,
+) -> None:
+    one = washington(1)
+    hubspot = RefusingHubSpot(account, "filterGroups")
+    findings = find(hubspot, [one], stage=Stage.RAW, phone_properties=("fax",))
+    assert isinstance(findings.decisions[one.e164], Refused)
+    assert findings.refused_properties == ()
+
+
+def test_an_account_may_lack_calculated_and_further_properties(accounts: AccountFactory) -> None:
+    account = accounts.open("US", lacks_calculated=True)
+    (contact_id,) = account.add_contacts(stored([washington(1)]))
+    findings = find(account.client, [washington(1)], phone_properties=("direct_line",))
+    assert findings.decisions == {washington(1).e164: Match(contact_id)}
+    assert findings.calculated_unsupported
+    assert findings.refused_properties == ("direct_line",)
 
 
 def test_a_busy_hubspot_is_the_callers_business() -> None:

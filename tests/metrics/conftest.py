@@ -1,18 +1,16 @@
 import pytest
 from redis import Redis
-from sqlalchemy import text
 
 from api.gauges import Gauges
 from api.probes import Probes
 from shared.db import Database
-from shared.models import Base
+from tests.emptying import empty
 from tests.queue.tenants import Tenant
 
 
 @pytest.fixture
 def tenant(database: Database) -> Tenant:
-    with database.begin() as session:
-        session.execute(text(f"TRUNCATE {', '.join(Base.metadata.tables)}"))
+    empty(database)
     return Tenant(database)
 
 

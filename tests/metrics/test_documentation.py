@@ -28,6 +28,6 @@ def test_every_alert_that_the_routing_names_exists() -> None:
 def test_no_label_names_a_person_or_an_account(gauges: Gauges) -> None:
     labels = frozenset().union(*(each.labels for each in list_exposed(gauges).values()))
     assert labels == {
-        *("action", "budget", "component", "end", "endpoint", "error_code", "kind", "lane", "le"),
-        *("method", "reason", "result", "state", "status", "version"),
+        *("action", "budget", "component", "end", "endpoint", "error_code", "figure", "kind"),
+        *("lane", "le", "method", "reason", "result", "state", "status", "version"),
     }

@@ -53,11 +53,11 @@ def test_first_free_port_is_taken(taken_port: int) -> None:
     port = free_port()
     note_build("worker")
     stop = serve_metrics((taken_port, port))
-    shown = requests.get(f"http://127.0.0.1:{port}/metrics", timeout=5).text
+    shown = requests.get(f"http://127.0.0.1:{port}/metrics", timeout=240).text
     stop()
     assert f'callsync_build_info{{component="worker",version="{own_version()}"}} 1.0' in shown
     with pytest.raises(requests.ConnectionError):
-        requests.get(f"http://127.0.0.1:{port}/metrics", timeout=5)
+        requests.get(f"http://127.0.0.1:{port}/metrics", timeout=240)
 
 
 def test_worker_without_a_free_port_works_on(taken_port: int) -> None:

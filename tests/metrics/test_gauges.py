@@ -8,7 +8,7 @@ from prometheus_client.core import Metric
 from redis import Redis
 from sqlalchemy import text, update
 
-from api.gauges import KEPT_FOR_S, Gauges
+from api.gauges import KEPT_FOR_S, STATEMENT_TIMEOUT_MS, Gauges
 from api.probes import Probes
 from local.engines import start_postgres
 from shared import accounts
@@ -87,16 +87,88 @@ def test_several_observers_cost_one_look(
     assert values_of(gauges.collect())["queue_calls/due"] == 1
 
 
-def test_statement_that_takes_long_costs_figures_and_not_the_answer(
+def missing_of(measured: dict[str, float]) -> set[str]:
+    figures = {
+        name.removeprefix("figure_up/"): is_up
+        for name, is_up in measured.items()
+        if name.startswith("figure_up/")
+    }
+    assert measured["figures_complete"] == all(figures.values())
+    return {name for name, is_up in figures.items() if not is_up}
+
+
+@pytest.mark.parametrize(
+    ("table", "losses"),
+    [
+        ("hubspot_surplus_notes", {"surplus_notes": ["overdue_surplus_notes"]}),
+        ("hubspot_revocations", {"revocations": ["overdue_revocations"]}),
+        ("calls", {"failed_calls": ["failed_calls/x", "troubled_calls/misconfigured"]}),
+        (
+            "hubspot_accounts",
+            {
+                "lateness": [f"oldest_{kind}_seconds" for kind in ("due", "backfill", "paused")],
+                "paused_accounts": ["paused_accounts"],
+                "stuck_calls": ["troubled_calls/stuck"],
+            },
+        ),
+    ],
+)
+def test_figure_that_takes_long_is_missing_alone_and_named(
+    tenant: Tenant,
+    database: Database,
+    measure: Measure,
+    table: str,
+    losses: dict[str, list[str]],
+) -> None:
+    tenant.store(status="error", error_code="x", error_message="x", next_attempt_at=None)
+    whole = measure()
+    assert missing_of(whole) == set()
+    with database.begin() as session:
+        session.execute(text(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE"))
+        measured = measure()
+    assert missing_of(measured) == losses.keys()
+    assert whole.keys() - measured.keys() == set().union(*losses.values())
+    assert measured["postgres_up"] == 1
+    assert missing_of(measure()) == set()
+
+
+def test_figure_that_fails_is_missing_alone(
     tenant: Tenant, database: Database, measure: Measure
 ) -> None:
     tenant.store()
     with database.begin() as session:
+        session.execute(text("ALTER TABLE hubspot_revocations RENAME TO moved"))
+    try:
+        assert missing_of(measure()) == {"revocations"}
+    finally:
+        with database.begin() as session:
+            session.execute(text("ALTER TABLE moved RENAME TO hubspot_revocations"))
+
+
+def test_slow_figures_cost_no_more_than_the_answer_may_take(
+    tenant: Tenant, database: Database, probes: Probes
+) -> None:
+    tenant.store()
+    gauges = Gauges(database, probes, timeout_s=2 * STATEMENT_TIMEOUT_MS / 1000)
+    with database.begin() as session:
         session.execute(text("LOCK TABLE hubspot_sync_logs IN ACCESS EXCLUSIVE MODE"))
-        measured = measure()
-    assert (measured["postgres_up"], measured["figures_complete"]) == (1, 0)
-    assert "oldest_due_seconds" not in measured
-    assert measure()["figures_complete"] == 1
+        measured = values_of(gauges.collect())
+    assert {"lateness", "claimed_calls", "waiting_calls"} <= missing_of(measured)
+    assert measured["connections/connected"] == 0
+    assert measured["postgres_up"] == 1
+
+
+def test_autoscalers_figure_is_asked_for_first(measure: Measure) -> None:
+    figures = [name for name in measure() if name.startswith("figure_up/")]
+    assert figures[0] == "figure_up/lateness"
+
+
+def test_limit_of_a_statement_ends_with_its_transaction(database: Database, probes: Probes) -> None:
+    with database.begin() as session:
+        usual = session.execute(text("SHOW statement_timeout")).scalar_one()
+    list(Gauges(database, probes).collect())
+    with database.begin() as session:
+        assert session.execute(text("SHOW statement_timeout")).scalar_one() == usual
 
 
 def test_metrics_outlive_postgres(probes: Probes) -> None:

@@ -51,7 +51,7 @@ class Watched:
 
     def measure(self, url: str) -> dict[str, float]:
         """By name and label values: `callsync_notes_total/created`."""
-        families = text_string_to_metric_families(requests.get(url, timeout=5).text)
+        families = text_string_to_metric_families(requests.get(url, timeout=240).text)
         return {
             "/".join([sample.name, *sample.labels.values()]): sample.value
             for family in families
@@ -62,7 +62,7 @@ class Watched:
         return [self.measure(f"http://127.0.0.1:{port}") for port in self.ports]
 
     def ask_flower(self, path: str, **how: Any) -> requests.Response:
-        return requests.get(f"{self.stack.flower_url}{path}", timeout=5, **how)
+        return requests.get(f"{self.stack.flower_url}{path}", timeout=240, **how)
 
 
 @pytest.fixture(scope="module")
@@ -117,7 +117,7 @@ def test_api_counts_webhooks_and_wake_ups(watched: Watched) -> None:
 def test_refused_webhooks_are_counted_too(watched: Watched) -> None:
     name = "callsync_webhooks_total/401"
     before = watched.measure(f"{watched.stack.api_url}/metrics").get(name, 0)
-    requests.post(f"{watched.stack.api_url}/api/webhooks/call-ended", data=b"{}", timeout=5)
+    requests.post(f"{watched.stack.api_url}/api/webhooks/call-ended", data=b"{}", timeout=240)
     assert watched.measure(f"{watched.stack.api_url}/metrics")[name] == before + 1
 
 
@@ -170,7 +170,7 @@ def test_webhook_goes_on_with_the_trace_of_its_producer(watched: Watched) -> Non
         f"{watched.stack.api_url}/api/webhooks/call-ended",
         headers={"traceparent": f"00-{trace_id}-{span_id}-01"},
         data=b"{}",
-        timeout=5,
+        timeout=240,
     )
     assert refused.status_code == 401
 
@@ -222,7 +222,7 @@ def test_flower_shows_what_a_turn_did_and_for_which_account(watched: Watched) ->
 def test_flower_only_shows(watched: Watched) -> None:
     workers = watched.ask_flower("/api/workers", auth=PASSWORD).json()
     url = f"{watched.stack.flower_url}/api/worker/shutdown/{next(iter(workers), 'any')}"
-    assert requests.post(url, auth=PASSWORD, timeout=5).status_code == 403
+    assert requests.post(url, auth=PASSWORD, timeout=240).status_code == 403
 
 
 def test_flower_lists_accounts_and_outcomes(watched: Watched) -> None:

@@ -64,6 +64,21 @@ def utf16_units(text: str) -> int:
     return len(text.encode("utf-16-le")) // 2
 
 
+@pytest.mark.parametrize(
+    ("direction", "title"),
+    [
+        ("incoming", "Inbound call"),
+        ("outbound-api", "Outbound call"),
+        ("inboundPhoneCall", "Inbound call"),
+        ("sideways", "Call"),
+        (None, "Call"),
+    ],
+)
+def test_the_title_names_the_direction_in_our_words(direction: str | None, title: str) -> None:
+    call = replace(CALL, direction=direction, duration_seconds=None, started_at=None)
+    assert read_note(render_note(call, log_id=LOG_ID)).lines[0] == title
+
+
 def test_a_full_call_reads_well() -> None:
     note = read_note(render_note(CALL, log_id=LOG_ID))
     assert note.lines == [
@@ -130,8 +145,10 @@ def test_duration_that_is_not_given_follows_from_start_and_end() -> None:
         "javascript:alert(1)",
         "https://",
         "https://hubspot.com@evil.example/a.wav",
-        "https://media.example.com/a b.wav",
-        'https://media.example.com/"onclick="alert(1)',
+        "HTTP://media.example.com/a.wav",
+        "https://media.example.com/a\nb.wav",
+        "https://media example.com/a.wav",
+        "https://media.example.com|evil.example/a.wav",
         "https://media.example.com\\@evil.example",
         "https://media.example.com:port/",
         "https://[media.example.com/",
@@ -144,6 +161,29 @@ def test_a_recording_that_is_no_clean_https_link_is_left_out(url: str) -> None:
     note = read_note(render_note(replace(CALL, recording_url=url), log_id=LOG_ID))
     assert "a" not in dict(note.tags)
     assert "Recording" not in note.text
+
+
+@pytest.mark.parametrize(
+    ("given_url", "linked"),
+    [
+        ("https://h.example/a b.wav", "https://h.example/a%20b.wav"),
+        (" https://h.example/it's.wav ", "https://h.example/it%27s.wav"),
+        ("https://h.example/a|b/{id}.wav", "https://h.example/a%7Cb/%7Bid%7D.wav"),
+        ("https://h.example/grüße.wav?n=ä&x=1#t=1", None),
+        ("https://h.example/100%/a%20b.wav", "https://h.example/100%25/a%20b.wav"),
+        ('https://h.example/"onclick="alert(1)', "https://h.example/%22onclick=%22alert(1)"),
+        ("https://h.example/<b>\\^`[x]", "https://h.example/%3Cb%3E%5C%5E%60%5Bx%5D"),
+        ("HTTPS://H.Example:8443/A", "https://h.example:8443/A"),
+        ("https://bücher.example/a", "https://xn--bcher-kva.example/a"),
+        ("https://h.example?a=b c", "https://h.example?a=b%20c"),
+    ],
+)
+def test_recording_link_that_is_only_unescaped_is_escaped(
+    given_url: str, linked: str | None
+) -> None:
+    body = render_note(replace(CALL, recording_url=given_url), log_id=LOG_ID)
+    found = dict(read_note(body).tags)["a"]["href"]
+    assert found == (linked or "https://h.example/gr%C3%BC%C3%9Fe.wav?n=%C3%A4&x=1#t=1")
 
 
 @settings(deadline=None)
@@ -241,3 +281,19 @@ def test_structured_data_is_cut_at_depth_and_count() -> None:
     )
     assert "deep › in › in › in › in: …" in note.lines
     assert sum(tag == "li" for tag, _ in note.tags) == 100
+
+
+def test_list_is_read_no_further_than_a_note_can_show() -> None:
+    read = 0
+
+    class Counted(int):
+        def __str__(self) -> str:
+            nonlocal read
+            read += 1
+            return "1" * 309
+
+    note = render_note(
+        CallDetails(call_id="call_1", structured_data={"a": [Counted()] * 10_000}), log_id=LOG_ID
+    )
+    assert note.count("1" * 309) == 6  # the seventh is cut
+    assert read < 20

@@ -6,24 +6,24 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
 
 from local import services
 from local.databases import PROJECT
 from local.engines import Engine, start_valkey
 from local.hubspot.app import create_app
 from local.hubspot.client import SandboxControl
-from local.hubspot.config import OAuthApp
+from local.hubspot.config import OAuthApp, SandboxConfig
 from local.hubspot.server import run_in_thread
 from local.processes import Command, Process
-from shared.models import Base
 from shared.settings import WorkerSettings
+from tests.emptying import empty
 from tests.pipeline.clock import Clock
 from tests.pipeline.interruptions import Interruption, with_adapter
 from tests.pipeline.workspaces import Workspace
 from worker.resources import Resources, open_resources
 
 APP = OAuthApp()
+OTHER_APP = OAuthApp("another-client-id", "another-client-secret")
 
 
 @pytest.fixture(scope="session")
@@ -40,7 +40,7 @@ def clock() -> Clock:
 
 @pytest.fixture(scope="session")
 def sandbox_url(clock: Clock) -> Iterator[str]:
-    with run_in_thread(create_app(now=clock)) as server:
+    with run_in_thread(create_app(SandboxConfig(apps=(APP, OTHER_APP)), now=clock)) as server:
         yield server.url
 
 
@@ -84,9 +84,7 @@ def module_worker(open_worker: OpenWorker) -> Resources:
 @pytest.fixture
 def worker(module_worker: Resources) -> Resources:
     """A worker that finds the world empty."""
-    tables = ", ".join(Base.metadata.tables)
-    with module_worker.database.begin() as session:
-        session.execute(text(f"TRUNCATE {tables}"))
+    empty(module_worker.database)
     module_worker.redis.flushdb()
     return module_worker
 

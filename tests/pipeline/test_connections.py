@@ -1,7 +1,10 @@
 """Connections come and go while calls wait: no note goes where it must not, and none is lost."""
 
 import pytest
+from sqlalchemy import update
 
+from shared.claims import LEASE_S
+from shared.models import Revocation
 from tests.pipeline.conftest import Interrupted, MakeWorkspace
 from tests.pipeline.interruptions import SEARCH
 from tests.pipeline.workspaces import Workspace
@@ -145,7 +148,7 @@ def test_calls_that_waited_for_one_account_do_not_go_to_another(workspace: Works
     assert len(workspace.notes(contact_id)) == 1
 
 
-@pytest.mark.parametrize("age", [10, 100_000])
+@pytest.mark.parametrize("age", [30, 100_000])
 def test_disconnect_tells_hubspot_and_erases_the_tokens(workspace: Workspace, age: float) -> None:
     workspace.disconnect()
     workspace.advance(age)  # the access token lives, or a new one is needed for the farewell
@@ -160,6 +163,7 @@ def test_disconnect_tells_hubspot_and_erases_the_tokens(workspace: Workspace, ag
 def test_grant_that_a_person_ended_in_hubspot_needs_no_revocation(workspace: Workspace) -> None:
     workspace.sandbox.revoke_grants(workspace.hub_id)
     workspace.disconnect()
+    workspace.advance(LEASE_S)
 
     workspace.keep_house()
 
@@ -174,6 +178,7 @@ def test_account_that_another_workspace_uses_is_not_uninstalled(
     other.add_contact()
 
     workspace.disconnect()
+    workspace.advance(LEASE_S)
     workspace.keep_house()
 
     assert workspace.waiting_revocations() == 0
@@ -189,6 +194,7 @@ def test_account_connected_again_before_housekeeping_is_not_uninstalled(
     workspace.add_contact()
     workspace.disconnect()
     workspace.connect()
+    workspace.advance(LEASE_S)
 
     assert workspace.keep_house()["revoked"] == 0
 
@@ -201,6 +207,7 @@ def test_account_connected_again_before_housekeeping_is_not_uninstalled(
 
 def test_revocation_that_fails_is_tried_again_for_a_day(workspace: Workspace) -> None:
     workspace.disconnect()
+    workspace.advance(LEASE_S)
     workspace.sandbox.add_fault("oauth.uninstall", "status", status=503, times=1)
     assert workspace.keep_house()["revoked"] == 0
     assert workspace.waiting_revocations() == 1
@@ -220,3 +227,61 @@ def test_revocation_that_fails_for_a_day_is_given_up_and_the_tokens_erased(
     assert workspace.keep_house()["revoked"] == 0
 
     assert workspace.waiting_revocations() == 0
+
+
+def test_grant_of_an_account_that_nobody_named_is_revoked(workspace: Workspace) -> None:
+    workspace.disconnect()
+    with workspace.worker.database.begin() as session:
+        session.execute(update(Revocation).values(hub_id=None))
+    workspace.advance(LEASE_S)
+    workspace.sandbox.add_fault("oauth.introspect", "status", status=503, times=1)
+    assert workspace.keep_house()["revoked"] == 0
+    assert workspace.waiting_revocations() == 1
+
+    workspace.advance(3600)
+    assert workspace.keep_house()["revoked"] == 1
+    assert [each.status for each in workspace.requests("oauth.uninstall")] == [204]
+    assert workspace.waiting_revocations() == 0
+
+
+def test_grant_of_an_account_that_nobody_named_is_kept_while_another_workspace_uses_it(
+    workspace: Workspace, make_workspace: MakeWorkspace
+) -> None:
+    workspace.disconnect()
+    with workspace.worker.database.begin() as session:
+        session.execute(update(Revocation).values(hub_id=None))
+    make_workspace().connect(workspace.hub_id)
+    workspace.advance(LEASE_S)
+    assert workspace.keep_house()["revoked"] == 0
+    assert workspace.requests("oauth.uninstall", "oauth.revoke") == []
+    assert workspace.waiting_revocations() == 0
+
+
+def test_calls_are_handed_over_by_the_sweep(make_workspace: MakeWorkspace) -> None:
+    workspace = make_workspace()
+    workspace.add_contact()
+    workspace.accept()
+    sweep(workspace.worker)
+    workspace.begin_connecting()
+    assert workspace.outcomes() == [("skipped", "not_connected")]
+    sweep(workspace.worker)
+    workspace.work()
+    assert workspace.outcomes() == [("success", None)]
+
+
+def test_no_call_is_claimed_while_those_of_the_earlier_account_are_parted(
+    workspace: Workspace,
+) -> None:
+    workspace.add_contact()
+    workspace.accept()
+    workspace.begin_connecting(workspace.sandbox.add_account())
+    workspace.add_contact()
+    new_id = workspace.accept()
+
+    assert workspace.turn() == TurnEnd.PUT_OFF
+    assert workspace.notes() == []
+
+    sweep(workspace.worker)
+    workspace.work()
+    assert [each.id for each in workspace.logs() if each.status == "success"] == [new_id]
+    assert len(workspace.notes()) == 1

@@ -3,10 +3,12 @@
 import base64
 
 import pytest
+from sqlalchemy import update
 
-from shared.access_tokens import REFUSED_TOO_MANY
-from tests.pipeline.conftest import MakeWorkspace, OpenWorker
+from shared.models import Connection
+from tests.pipeline.conftest import OTHER_APP, MakeWorkspace, OpenWorker
 from tests.pipeline.workspaces import Workspace
+from worker.resources import Resources
 from worker.sweep import sweep
 
 LIFETIME_S = 1800
@@ -67,30 +69,41 @@ def test_token_that_no_key_decrypts_keeps_connection_and_calls(
     assert workspace.outcomes() == [("success", None)]
 
 
-def refuse_in_numbers(workspaces: list[Workspace]) -> None:
+REFUSED = {"error": "invalid_grant", "status": "BAD_REFRESH_TOKEN"}
+
+
+def call(workspaces: list[Workspace], worker: Resources | None = None) -> None:
+    """Let a call of each end after its token has, and be worked on."""
     for each in workspaces:
         each.add_contact()
         each.accept()
-        each.sandbox.add_fault(
-            "oauth.token",
-            "status",
-            hub_id=each.hub_id,
-            status=400,
-            fields={"error": "invalid_grant", "status": "BAD_REFRESH_TOKEN"},
-        )
-    for each in workspaces:
-        each.work()
-
-
-def test_many_grants_refused_at_once_are_our_own_mistake(make_workspace: MakeWorkspace) -> None:
-    workspaces = connected(make_workspace, REFUSED_TOO_MANY)
     workspaces[0].advance(LIFETIME_S)
+    for each in workspaces:
+        each.work(worker)
 
-    refuse_in_numbers(workspaces)
 
-    assert {each.connection().state for each in workspaces} == {"connected"}
+def states(workspaces: list[Workspace]) -> list[str]:
+    return [each.connection().state for each in workspaces]
+
+
+def refuse(workspaces: list[Workspace]) -> None:
+    """HubSpot refuses to refresh these grants, though it has not revoked them."""
+    for each in workspaces:
+        each.sandbox.add_fault(
+            "oauth.token", "status", hub_id=each.hub_id, status=400, fields=REFUSED
+        )
+
+
+def forget_apps(workspace: Workspace) -> None:
+    """As connections of earlier versions are: nobody noted whose app they were made with."""
+    with workspace.worker.database.begin() as session:
+        session.execute(update(Connection).values(client_id=None))
+
+
+def assert_kept_until_mended(workspaces: list[Workspace]) -> None:
+    assert states(workspaces) == ["connected"] * len(workspaces)
+    sweep(workspaces[0].worker)
     assert {each.outcomes()[0][0] for each in workspaces} == {"pending"}
-
     workspaces[0].sandbox.clear_faults()
     workspaces[0].advance(400)
     for each in workspaces:
@@ -98,17 +111,118 @@ def test_many_grants_refused_at_once_are_our_own_mistake(make_workspace: MakeWor
         assert each.outcomes() == [("success", None)]
 
 
+@pytest.mark.parametrize("count", [1, 2, 4])
+def test_credentials_of_another_app_are_our_own_mistake(
+    make_workspace: MakeWorkspace, open_worker: OpenWorker, count: int
+) -> None:
+    workspaces = connected(make_workspace, count)
+    other = open_worker(
+        HUBSPOT_CLIENT_ID=OTHER_APP.client_id, HUBSPOT_CLIENT_SECRET=OTHER_APP.client_secret
+    )
+    call(workspaces, other)
+    for each in workspaces:
+        assert each.outcomes() == [("pending", "configuration_error")]
+    assert_kept_until_mended(workspaces)
+
+
+def test_refreshes_before_the_mistake_do_not_make_it_the_customers(
+    make_workspace: MakeWorkspace, open_worker: OpenWorker
+) -> None:
+    healthy, *workspaces = connected(make_workspace, 3)
+    healthy.advance(LIFETIME_S)
+    healthy.accept()
+    healthy.work()
+    other = open_worker(
+        HUBSPOT_CLIENT_ID=OTHER_APP.client_id, HUBSPOT_CLIENT_SECRET=OTHER_APP.client_secret
+    )
+    for each in workspaces:
+        each.accept()
+        each.work(other)
+    assert states(workspaces) == ["connected"] * 2
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_wrong_secret_is_found_out_whatever_the_refusal_says(
+    make_workspace: MakeWorkspace, open_worker: OpenWorker, count: int
+) -> None:
+    workspaces = connected(make_workspace, count)
+    refuse(workspaces)
+    call(workspaces, open_worker(HUBSPOT_CLIENT_SECRET="wrong"))
+    assert_kept_until_mended(workspaces)
+
+
+@pytest.mark.parametrize("count", [1, 2, 5])
+def test_grants_that_hubspot_calls_active_are_not_given_up(
+    make_workspace: MakeWorkspace, count: int
+) -> None:
+    workspaces = connected(make_workspace, count)
+    refuse(workspaces)
+    call(workspaces)
+    assert_kept_until_mended(workspaces)
+
+
+@pytest.mark.parametrize("count", [2, 4])
+def test_refusal_of_most_connections_is_our_own_mistake_when_nothing_else_tells(
+    make_workspace: MakeWorkspace, open_worker: OpenWorker, count: int
+) -> None:
+    workspaces = connected(make_workspace, count)
+    forget_apps(workspaces[0])
+    other = open_worker(
+        HUBSPOT_CLIENT_ID=OTHER_APP.client_id, HUBSPOT_CLIENT_SECRET=OTHER_APP.client_secret
+    )
+    call(workspaces, other)
+    assert_kept_until_mended(workspaces)
+
+
+def test_few_refusals_among_many_connections_are_taken_at_their_word(
+    make_workspace: MakeWorkspace,
+) -> None:
+    workspaces = connected(make_workspace, 11)
+    forget_apps(workspaces[0])
+    revoked, others = workspaces[:5], workspaces[5:]
+    for each in revoked:
+        each.sandbox.revoke_grants(each.hub_id)
+    call(revoked)
+    assert states(revoked) == ["reconnect_required"] * 5
+    assert states(others) == ["connected"] * 6
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_all_customers_may_have_revoked_their_grants(
+    make_workspace: MakeWorkspace, count: int
+) -> None:
+    workspaces = connected(make_workspace, count)
+    for each in workspaces:
+        each.sandbox.revoke_grants(each.hub_id)
+    call(workspaces)
+    assert states(workspaces) == ["reconnect_required"] * count
+
+
+def test_refused_grant_is_kept_while_the_refusal_cannot_be_examined(workspace: Workspace) -> None:
+    workspace.sandbox.revoke_grants(workspace.hub_id)
+    workspace.sandbox.add_fault("oauth.introspect", "status", status=503)
+    call([workspace])
+    assert workspace.connection().state == "connected"
+    assert workspace.outcomes() == [("pending", "hubspot_unavailable")]
+
+    workspace.sandbox.clear_faults()
+    workspace.finish()
+    assert workspace.connection().state == "reconnect_required"
+
+
 def test_refused_grants_are_taken_at_their_word_while_others_are_refreshed(
     make_workspace: MakeWorkspace,
 ) -> None:
-    *workspaces, healthy = connected(make_workspace, REFUSED_TOO_MANY + 1)
+    *workspaces, healthy = connected(make_workspace, 6)
     healthy.accept()
     healthy.advance(LIFETIME_S)
     healthy.work()
-
-    refuse_in_numbers(workspaces)
-
-    assert {each.connection().state for each in workspaces} == {"reconnect_required"}
+    refuse(workspaces)
+    for each in workspaces:
+        each.accept()
+        each.work()
+    assert states(workspaces) == ["reconnect_required"] * 5
+    assert not any(each.requests("oauth.introspect") for each in workspaces)
 
 
 def connected(make_workspace: MakeWorkspace, count: int) -> list[Workspace]:
@@ -144,8 +258,7 @@ def test_missing_scope_is_named_and_mended_by_a_reconnect(
 def test_grant_revoked_between_mark_and_write_leaves_no_doubt(workspace: Workspace) -> None:
     contact_id = workspace.add_contact()
     log_id = workspace.accept()
-    fields = {"error": "invalid_grant", "status": "BAD_REFRESH_TOKEN"}
-    workspace.sandbox.add_fault("oauth.token", "status", status=400, fields=fields)
+    workspace.sandbox.revoke_grants(workspace.hub_id)
     workspace.sandbox.add_fault("notes.batch_create", "status", status=401, times=1)
 
     workspace.work()

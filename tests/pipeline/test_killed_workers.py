@@ -196,7 +196,7 @@ def test_call_that_kills_its_worker_is_set_aside_after_three_times_alone(
     workspace.add_contact()
     log_id = workspace.accept()
 
-    for _ in range(CRASHES_ALONE_MAKING_POISON + 1):
+    for _ in range(CRASHES_ALONE_MAKING_POISON + 2):
         assert workspace.log(log_id).status == "pending"
         with pytest.raises(WorkerKilledError):
             workspace.turn(interrupted(SEARCH, die))

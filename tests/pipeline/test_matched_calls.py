@@ -8,6 +8,8 @@ from tests.pipeline.conftest import MakeWorkspace, OpenWorker
 from tests.pipeline.workspaces import PHONE, Workspace
 from worker.reports import TurnEnd
 
+OURS = "+12025550199"
+
 
 @pytest.mark.parametrize(
     "spelling", ["+1 202 555 0123", "(202) 555-0123", "202.555.0123", "+12025550123"]
@@ -182,6 +184,34 @@ def test_call_without_a_number_to_look_up_is_skipped_without_asking_hubspot(
     log = workspace.log(log_id)
     assert (log.status, log.error_code, log.next_attempt_at) == ("skipped", code, None)
     assert workspace.requests("contacts.search", "notes.batch_create") == []
+
+
+@pytest.mark.parametrize("direction", [None, "sideways"])
+def test_call_of_unknown_direction_is_not_called_withheld(
+    workspace: Workspace, direction: str | None
+) -> None:
+    workspace.add_contact()
+    log_id = workspace.accept(None, direction=direction, from_number=PHONE, to_number=OURS)
+
+    workspace.work()
+
+    log = workspace.log(log_id)
+    assert (log.status, log.error_code) == ("skipped", "unknown_direction")
+    assert "inbound or outbound" in (log.error_message or "")
+    assert workspace.requests("contacts.search", "notes.batch_create") == []
+
+
+def test_call_stored_before_its_direction_was_understood_finds_its_contact(
+    workspace: Workspace,
+) -> None:
+    contact_id = workspace.add_contact()
+    log_id = workspace.accept(None, direction="outbound-api", from_number=OURS, to_number=PHONE)
+
+    workspace.work()
+
+    log = workspace.log(log_id)
+    assert (log.status, log.phone_number) == ("success", PHONE)
+    assert len(workspace.notes(contact_id)) == 1
 
 
 def test_call_whose_content_is_deleted_ends_as_expired(workspace: Workspace) -> None:

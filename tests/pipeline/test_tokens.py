@@ -191,7 +191,7 @@ def test_every_thread_of_a_worker_may_store_a_token_inside_of_the_refresh(
     def refresh(_: int) -> int:
         with database.begin() as asking:
             asking.execute(text("SELECT 1"))
-            all_refresh.wait(timeout=30)
+            all_refresh.wait(timeout=240)
             with database.begin() as storing:
                 return int(storing.execute(text("SELECT 1")).scalar_one())
 

@@ -8,7 +8,7 @@ from worker.transitions import LOOK_AGAIN_S, RAW_LOOKUP_WAIT_S
 
 
 def look_up_completely(workspace: Workspace) -> None:
-    """Both halves of a look-up: in the calculated properties, then in the raw ones."""
+    """Both halves of a look-up: in the calculated properties, then in what people typed."""
     workspace.work()
     workspace.work_after(RAW_LOOKUP_WAIT_S)
 

@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
+from shared.erasure import Person, erase_calls, find_calls
+from shared.sync_logs import LogFilter, find_logs
 from tests.pipeline.interruptions import Impatience, with_adapter
-from tests.pipeline.workspaces import Workspace, assert_written_once
+from tests.pipeline.workspaces import PHONE, Workspace, assert_written_once
 from worker.transitions import FIRST_READ_BACK_S, LATE_COMMIT_S
 
 COMMITTED: list[tuple[str, dict[str, Any]]] = [
@@ -78,6 +80,37 @@ def test_note_is_written_again_after_two_misses_of_which_the_last_is_late(
     workspace.work_after(LATE_COMMIT_S)
     assert_written_once(workspace, log_id, contact_id)
     assert len(workspace.requests("notes.batch_create")) == 2
+
+
+@pytest.mark.parametrize("lost", [1, 2, 3])
+def test_caller_of_a_note_that_was_written_again_is_still_known(
+    workspace: Workspace, lost: int
+) -> None:
+    contact_id = workspace.add_contact()
+    log_id = workspace.accept("(202) 555-0123", summary="Said once, written again.")
+    workspace.said[log_id]["phone"] = PHONE
+    workspace.sandbox.add_fault("notes.batch_create", "reset_before", times=lost)
+    workspace.work()
+    for _ in range(2 * lost):
+        assert_is_known_as(workspace, log_id, PHONE)
+        workspace.work_after(LATE_COMMIT_S)
+
+    assert_written_once(workspace, log_id, contact_id)
+    workspace.delete_payload(log_id)  # by the log alone, as when the retention has passed
+    assert_is_known_as(workspace, log_id, PHONE)
+    with workspace.worker.database.begin() as session:
+        erase_calls(session, [log_id])
+    assert workspace.log(log_id).phone_number is None
+
+
+def assert_is_known_as(workspace: Workspace, log_id: str, phone: str) -> None:
+    """The log's filter and the erasure of a person both find the call by its number."""
+    wanted = LogFilter(
+        user_id=workspace.user_id, workspace_id=workspace.workspace_id, phone_numbers=(phone,)
+    )
+    with workspace.worker.database.begin() as session:
+        assert [each.id for each in find_logs(session, wanted, limit=2).logs] == [log_id]
+        assert find_calls(session, Person(phone, phone), region="US") == {log_id}
 
 
 def test_two_early_misses_are_not_enough_to_write_again(workspace: Workspace) -> None:

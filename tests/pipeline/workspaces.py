@@ -2,6 +2,8 @@
 
 import base64
 import hashlib
+import html
+import math
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
@@ -21,6 +23,7 @@ from shared.hubspot.models import NewNote
 from shared.models import Attempt, Call, Connection, Revocation, SyncLog
 from shared.notes.rendering import render_note
 from shared.replays import requeue_calls
+from worker.handovers import hand_over_calls
 from worker.housekeeping import keep_house
 from worker.reports import TurnEnd
 from worker.resources import Resources
@@ -41,6 +44,7 @@ class Workspace:
     Attributes:
         worker: runs the turns unless a test hands in another one.
         advance: makes that many seconds pass.
+        said: The number and the fields of each call that was accepted, by log id.
     """
 
     def __init__(
@@ -53,9 +57,15 @@ class Workspace:
         self.workspace_id = "ws_1"
         self.hub_id = sandbox.add_account()
         self.connection_id = ""
+        self.said: dict[str, dict[str, Any]] = {}
 
     def connect(self, hub_id: int | None = None) -> None:
-        """Go through HubSpot's consent page, to the same account again or to another."""
+        """Connect the same account again or another, and let workers hand over what waited."""
+        self.begin_connecting(hub_id)
+        hand_over_calls(self.worker, deadline=math.inf)
+
+    def begin_connecting(self, hub_id: int | None = None) -> None:
+        """Go through HubSpot's consent page: nothing is handed over yet."""
         self.hub_id = hub_id or self.hub_id
         url = self.worker.oauth.authorize_url(state="a-state", code_challenge=CHALLENGE)
         callback = urlsplit(self.sandbox.approve(url, self.hub_id))
@@ -70,6 +80,7 @@ class Workspace:
             tokens.hub_id,
             None,
             tokens.scopes,
+            self.worker.oauth.client_id,
         )
         with self.worker.database.begin() as session:
             self.connection_id = connections.connect(
@@ -88,7 +99,7 @@ class Workspace:
                 session, user_id=self.user_id, workspace_id=self.workspace_id
             )
 
-    def change_settings(self, **settings: str) -> None:
+    def change_settings(self, **settings: str | list[str]) -> None:
         with self.worker.database.begin() as session:
             for name, value in settings.items():
                 setattr(session.get_one(Connection, self.connection_id), name, value)
@@ -100,7 +111,7 @@ class Workspace:
         """Store a call as intake does; returns its log id."""
         call = CallDetails(call_id=call_id or f"call_{uuid4().hex[:8]}", **details)
         with self.worker.database.begin() as session:
-            return store_calls(
+            log_id = store_calls(
                 session,
                 [
                     NewCall(
@@ -113,10 +124,17 @@ class Workspace:
                 ],
                 lane=LIVE_LANE,
             )[0].log_id
+        self.said[log_id] = {"call_id": call.call_id, "phone": phone, **details}
+        return log_id
 
     def delete_payload(self, log_id: str) -> None:
         with self.worker.database.begin() as session:
             session.execute(delete(Call).where(Call.log_id == log_id))
+
+    def contents(self) -> int:
+        """How many calls still have their content."""
+        with self.worker.database.begin() as session:
+            return session.scalars(select(func.count()).select_from(Call)).one()
 
     def make_due(self, log_id: str) -> None:
         """Bring the next attempt forward, whatever was scheduled."""
@@ -238,10 +256,23 @@ def assert_written_once(workspace: Workspace, log_id: str, contact_id: str) -> N
     """The call succeeded, and its note is the only one of the account."""
     (note,) = workspace.notes()
     log = workspace.log(log_id)
-    assert (log.status, log.error_code) == ("success", None)
-    assert (log.contact_id, log.engagement_id) == (contact_id, note.id)
+    assert (log.status, log.error_code, log.error_message) == ("success", None, None)
+    assert (log.hub_id, log.contact_id, log.engagement_id) == (
+        workspace.hub_id,
+        contact_id,
+        note.id,
+    )
     assert note.contact_ids == (contact_id,)
     assert log.last_write_at is None
+    assert_tells_of_the_call(workspace, log_id, note)
+
+
+def assert_tells_of_the_call(workspace: Workspace, log_id: str, note: SandboxRecord) -> None:
+    """The log has the caller's number in full, and the note the words of this very call."""
+    said = workspace.said[log_id]
+    assert workspace.log(log_id).phone_number == said["phone"]
+    assert html.escape(said.get("summary", "")) in note.body
+    assert note.body.endswith(f"Call ID: {said['call_id']} · Ref: {log_id}</p>")
 
 
 def note_ids(notes: Iterable[SandboxRecord]) -> list[str]:

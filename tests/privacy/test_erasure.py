@@ -16,6 +16,7 @@ from shared.db import Database
 from shared.models import Base, Connection
 from shared.outcomes import Outcome
 from shared.queue import connect_redis
+from tests.emptying import empty
 from tests.queue.tenants import HUB, Tenant, written
 from tests.settings.environment import make_environ
 
@@ -28,8 +29,7 @@ Erase = Callable[..., click.testing.Result]
 
 @pytest.fixture
 def tenant(database: Database) -> Tenant:
-    with database.begin() as session:
-        session.execute(text(f"TRUNCATE {', '.join(Base.metadata.tables)}"))
+    empty(database)
     return Tenant(database)
 
 
@@ -102,6 +102,8 @@ def is_personal(shown: str) -> bool:
         "1-202-555-0123",
         "001 202 555 0123",
         "202-555-0123 ext. 45",
+        '"Unit 9" <+12025550123>',
+        "202-555-0123 / 303-555-0199",
         "sip:+12025550123@pbx.example:5060",
         "２０２ ５５５ ０１２３",
         "٢٠٢٥٥٥٠١٢٣",
@@ -118,6 +120,16 @@ def test_call_is_found_in_any_spelling(
 
     assert result.exit_code == 0, result.output
     assert result.stdout.startswith("Calls of ***0123: 1.\n")
+    assert tenant.log(log_id).phone_number is None
+
+
+@pytest.mark.parametrize("given", ["+52 55 1234 5678", "+52 1 55 1234 5678"])
+@pytest.mark.parametrize("stored", ["+525512345678", "+5215512345678"])
+def test_call_is_found_under_the_number_before_a_renumbering_and_after(
+    tenant: Tenant, erase: Erase, stored: str, given: str
+) -> None:
+    log_id = store(tenant, "call_1", stored)
+    erase("--phone", given, "--yes")
     assert tenant.log(log_id).phone_number is None
 
 

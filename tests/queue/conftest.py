@@ -1,19 +1,17 @@
 from collections.abc import Callable
 
 import pytest
-from redis import Redis
-from sqlalchemy import text
 
 from shared.db import Database
-from shared.models import Base
+from shared.deployment import DeploymentRedis
 from shared.queue import connect_redis
+from tests.emptying import empty
 from tests.queue.tenants import Tenant
 
 
 @pytest.fixture
 def empty_database(database: Database) -> Database:
-    with database.begin() as session:
-        session.execute(text(f"TRUNCATE {', '.join(Base.metadata.tables)}"))
+    empty(database)
     return database
 
 
@@ -31,7 +29,7 @@ def tenant(empty_database: Database) -> Tenant:
 
 
 @pytest.fixture
-def redis(valkey_url: str) -> Redis:
+def redis(valkey_url: str) -> DeploymentRedis:
     client = connect_redis(valkey_url)
     client.flushdb()
     return client

@@ -1,7 +1,8 @@
 """A user's workspace as the queue knows it: calls stored, claimed, aged and looked at."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
 from typing import Any, Final
 from uuid import uuid4
 
@@ -12,6 +13,7 @@ from shared.calls import NewCall, store_calls
 from shared.claims import ClaimedCall, claim_due_calls, release_calls, return_expired_claims
 from shared.connections import Grant
 from shared.db import Database
+from shared.handovers import PAGE, MovedPage, move_page
 from shared.marks import Mark, mark_calls
 from shared.models import Attempt, Connection, LateWrite, SurplusNote, SyncLog
 from shared.outcomes import Outcome, record_outcomes
@@ -41,7 +43,14 @@ class Tenant:
         self.workspace_id = "ws_1"
         self.identity = {"user_id": user_id, "workspace_id": self.workspace_id}
 
-    def store(self, count: int = 1, *, lane: int = 0, **changes: Any) -> list[str]:
+    def store(
+        self,
+        count: int = 1,
+        *,
+        lane: int = 0,
+        payload: Mapping[str, Any] = MappingProxyType({}),
+        **changes: Any,
+    ) -> list[str]:
         """Store calls, with columns changed as wanted; returns their log ids."""
         with self.database.begin() as session:
             ids = [
@@ -49,10 +58,11 @@ class Tenant:
                     session,
                     [
                         NewCall(
-                            **self.identity,
+                            user_id=self.identity["user_id"],
+                            workspace_id=self.identity["workspace_id"],
                             call_id=f"call_{uuid4().hex}",
                             phone_number="+12025550123",
-                            payload={},
+                            payload=dict(payload),
                         )
                     ],
                     lane=lane,
@@ -89,11 +99,29 @@ class Tenant:
             return frozenset(record_outcomes(session, outcomes, started_at=STARTED_AT))
 
     def connect(self, wanted: Grant | None = None) -> Connection:
+        """Connect, and let workers hand over what waited."""
+        connection = self.begin_connecting(wanted)
+        self.hand_over()
+        return connection
+
+    def begin_connecting(self, wanted: Grant | None = None) -> Connection:
+        """Connect: nothing is handed over yet."""
         with self.database.begin() as session:
             connection_id = connections.connect(
                 session, **self.identity, grant=wanted or grant(), encrypt=encrypt
             )
             return session.get_one(Connection, connection_id)
+
+    def hand_over(self, *, most: int | None = None, size: int = PAGE) -> list[MovedPage]:
+        """Move pages, by default until none is left."""
+        pages: list[MovedPage] = []
+        while most is None or len(pages) < most:
+            with self.database.begin() as session:
+                page = move_page(session, size=size)
+            if page is None:
+                break
+            pages.append(page)
+        return pages
 
     def disconnect(self) -> bool:
         with self.database.begin() as session:

@@ -81,3 +81,23 @@ def test_refused_properties_are_left_out_for_a_while(tenant: Tenant) -> None:
     with tenant.database.begin() as session:
         session.execute(text("UPDATE hubspot_accounts SET raw_search_until = now()"))
     assert not load(tenant).is_raw_search
+
+
+def refused(tenant: Tenant) -> set[str]:
+    return set(load(tenant).refused_properties)
+
+
+def test_refused_phone_properties_add_up_and_are_forgotten_in_time(tenant: Tenant) -> None:
+    for names in (["direct_line"], ["direct_line", "desk"]):
+        with tenant.database.begin() as session:
+            accounts.remember_refused_properties(session, HUB, names)
+    assert refused(tenant) == {"direct_line", "desk"}
+    with tenant.database.begin() as session:
+        session.execute(text("UPDATE hubspot_accounts SET refused_properties_until = now()"))
+    assert refused(tenant) == set()
+    with tenant.database.begin() as session:
+        accounts.remember_refused_properties(session, HUB, ["fax"])
+    assert refused(tenant) == {"fax"}
+    with tenant.database.begin() as session:
+        accounts.forget_refused_properties(session, HUB)
+    assert refused(tenant) == set()

@@ -1,9 +1,17 @@
 """Claiming: who gets which due calls, in what order, and how they are given back."""
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
-from shared.claims import LEASE_S, abandon_calls, claim_due_calls, renew_claims
+from shared.claims import (
+    LEASE_S,
+    MAX_BYTES_CLAIMED,
+    abandon_calls,
+    claim_due_calls,
+    load_contents,
+    renew_claims,
+)
+from shared.models import Call
 from tests.queue.conftest import MakeTenant
 from tests.queue.tenants import Tenant, ago
 
@@ -60,6 +68,40 @@ def test_claimed_call_brings_its_content_and_its_ages(tenant: Tenant) -> None:
     assert call.failing_for == pytest.approx(600, abs=5)
     assert (call.read_back_misses, call.failures, call.looks, call.raw_lookup) == (1, 4, 1, True)
     assert (call.id, call.hub_id, call.contact_id) == (log_id, 101, "7")
+
+
+def test_claim_that_is_large_together_leaves_the_contents_to_be_loaded(tenant: Tenant) -> None:
+    ids = tenant.store(3, payload={"summary": "x" * (MAX_BYTES_CLAIMED // 3)})
+    calls = tenant.claim()
+    assert [call.payload for call in calls] == [None] * 3
+    assert not any(call.is_content_gone for call in calls)
+    assert {call.payload_bytes - MAX_BYTES_CLAIMED // 3 for call in calls} == {15}
+
+    with tenant.database.begin() as session:
+        session.delete(session.get_one(Call, ids[1]))
+        contents = load_contents(session, calls)
+    assert contents.keys() == {ids[0], ids[2]}
+    tenant.release(calls)
+    assert [call.is_content_gone for call in tenant.claim()] == [False, True, False]
+
+
+def test_content_is_measured_as_it_will_be_read_and_not_as_it_lies_on_the_disk(
+    tenant: Tenant,
+) -> None:
+    numbers = [1e308] * 20_000
+    (log_id,) = tenant.store(payload={"structured_data": {"a": numbers}})
+    (call,) = tenant.claim()
+    assert call.payload is None
+    assert call.payload_bytes > 300 * len(numbers)
+
+    # As stored by a version that did not measure: a guess that is rather too large.
+    with tenant.database.begin() as session:
+        session.execute(update(Call).values(payload_bytes=None))
+    tenant.release([call])
+    (call,) = tenant.claim()
+    assert call.id == log_id
+    assert call.payload is None
+    assert call.payload_bytes > MAX_BYTES_CLAIMED
 
 
 def test_calls_of_other_users_are_never_touched(tenant: Tenant, make_tenant: MakeTenant) -> None:

@@ -198,6 +198,7 @@ def test_refusals_that_were_our_own_fault_are_taken_back(
     other.disconnect()
     with tenant.database.begin() as session:
         restore(session, [connection.id for connection in connections])
+    tenant.hand_over()
     assert tenant.connection().state == "connected"
     assert [call.id for call in tenant.claim()] == [log_id]
     assert other.connection().state == "disconnected"

@@ -5,11 +5,13 @@ from concurrent.futures import ThreadPoolExecutor
 from operator import itemgetter
 from random import Random
 from threading import Barrier
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from sqlalchemy import func, select
+from sqlalchemy.orm import Session
 
+from shared import calls as intake
 from shared.calls import BACKFILL_LANE, LIVE_LANE, NewCall, StoredCall, store_calls
 from shared.db import Database
 from shared.models import Call, SyncLog
@@ -126,6 +128,36 @@ def test_many_calls_are_told_in_the_order_given(tenant: Tenant, make_tenant: Mak
     assert (log.call_id, log.phone_number, log.lane) == ("call_3", "+12025550123", BACKFILL_LANE)
     with tenant.database.begin() as session:
         assert session.get_one(Call, three.log_id).payload == {"call_id": "call_1"}
+
+
+class CountedSession:
+    """A session that counts what it executes."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self.statements = 0
+
+    def execute(self, *arguments: Any) -> Any:
+        self.statements += 1
+        return self._session.execute(*arguments)
+
+
+def test_calls_that_are_large_together_are_stored_by_several_statements_of_one_transaction(
+    tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(intake, "MAX_STATEMENT_BYTES", 60)  # three of these calls
+    calls = [new_call(f"call_{number % 7}", phone_number=str(number)) for number in range(10)]
+    with tenant.database.begin() as session:
+        counted = CountedSession(session)
+        stored = store_calls(cast("Session", counted), calls, lane=BACKFILL_LANE)
+
+    assert counted.statements == 4 + 1  # and one that finds the copies
+    assert [each.is_duplicate for each in stored] == [False] * 7 + [True] * 3
+    assert [each.log_id for each in stored[7:]] == [each.log_id for each in stored[:3]]
+    logs = tenant.logs([each.log_id for each in stored[:7]])
+    # Of several deliveries the first counts, though the statements begin elsewhere.
+    assert [log.phone_number for log in logs] == [str(number) for number in range(7)]
+    assert [log.call_id for log in logs] == [call.call_id for call in calls[:7]]
 
 
 def test_same_calls_stored_at_the_same_time_in_any_order_are_stored_once(

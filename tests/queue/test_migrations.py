@@ -4,7 +4,7 @@ import os
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import psycopg
 import pytest
@@ -80,6 +80,39 @@ def test_latencies_of_calls_that_were_there_before_are_counted(url: str, config:
         assert rows.fetchall() == [(datetime(2026, 11, 22, 10, tzinfo=UTC), 43, 5)]
 
 
+def test_handovers_under_way_are_finished_before_their_table_goes(url: str, config: Config) -> None:
+    command.upgrade(config, "0010")
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("""
+            INSERT INTO hubspot_oauth_tokens (id, user_id, workspace_id, state, hub_id,
+                access_token, refresh_token, expires_at)
+            VALUES ('hc_1', 'user', 'ws', 'connected', 202, 'a', 'r', now());
+            INSERT INTO hubspot_sync_logs (id, user_id, workspace_id, call_id, status, error_code,
+                error_message, hub_id, next_attempt_at, created_at)
+            VALUES ('hs_1', 'user', 'ws', '1', 'pending', NULL, NULL, NULL, now(),
+                    now() - '2 h'::interval),
+                   ('hs_2', 'user', 'ws', '2', 'pending', NULL, NULL, NULL, now(), now()),
+                   ('hs_3', 'user', 'ws', '3', 'skipped', 'not_connected', 'x', 202, NULL, now()),
+                   ('hs_4', 'user', 'ws', '4', 'skipped', 'not_connected', 'x', 303, NULL, now());
+            INSERT INTO hubspot_handovers (connection_id, kind, hub_id, error_code, before)
+            VALUES ('hc_1', 'part', 101, NULL, now() - '1 h'::interval),
+                   ('hc_1', 'requeue', 202, 'not_connected', now() + '1 h'::interval);
+            INSERT INTO hubspot_revocations (id, bound_to, hub_id, access_token, refresh_token,
+                token_expires_at)
+            VALUES ('hr_1', 'hg_1', NULL, 'a', 'r', now())
+        """)
+        command.downgrade(config, "0010-1")
+        rows = connection.execute("SELECT status, hub_id FROM hubspot_sync_logs ORDER BY id")
+        assert rows.fetchall() == [
+            ("skipped", 101),
+            ("pending", None),
+            ("pending", 202),
+            ("skipped", 303),
+        ]
+    command.upgrade(config, "head")
+    command.check(config)
+
+
 def test_migration_that_would_make_webhooks_wait_gives_up_and_may_be_run_again(
     url: str, config: Config
 ) -> None:
@@ -129,3 +162,44 @@ def is_waiting(connection: psycopg.Connection) -> bool:
         SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'
     """)
     return bool(waiting.rowcount)
+
+
+def test_what_was_tallied_by_the_hour_is_kept_both_ways(url: str, config: Config) -> None:
+    command.upgrade(config, "0007")
+    hour = datetime(2026, 11, 22, 10, tzinfo=UTC)
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("""
+            INSERT INTO hubspot_sync_tallies VALUES ('user', 'ws', '2026-11-22T10:00Z', 'error', 7);
+            INSERT INTO hubspot_sync_latencies VALUES ('user', 'ws', '2026-11-22T10:00Z', 43, 5);
+            INSERT INTO hubspot_sync_logs (id, user_id, workspace_id, call_id, created_at)
+            VALUES ('hs_1', 'user', 'ws', '1', '2026-11-22T10:47Z');
+        """)
+        command.upgrade(config, "head")
+        connection.execute("""
+            UPDATE hubspot_sync_logs SET status = 'error', error_code = 'x', error_message = 'x',
+                next_attempt_at = NULL
+        """)
+        tallies = "SELECT hour, calls FROM hubspot_sync_tallies ORDER BY hour"
+        quarter = hour + timedelta(minutes=45)
+        assert connection.execute(tallies).fetchall() == [(hour, 7), (quarter, 1)]
+        # What has been rolled up meanwhile: three calls of that hour, two of the next one.
+        connection.execute("""
+            INSERT INTO hubspot_daily_tallies
+            VALUES ('user', 'ws', '2026-11-22', 'error', '{42,44,42}', '{1,2,2}');
+            INSERT INTO hubspot_daily_latencies
+            VALUES ('user', 'ws', '2026-11-22', 43, '{41}', '{1}');
+        """)
+        command.downgrade(config, "0007")
+        # The release before counts on by the hour.
+        connection.execute("""
+            UPDATE hubspot_sync_logs SET status = 'skipped' WHERE id = 'hs_1'
+        """)
+        counted = connection.execute("""
+            SELECT hour, status, calls FROM hubspot_sync_tallies ORDER BY hour, status
+        """).fetchall()
+        later = hour + timedelta(hours=1)
+        assert counted == [(hour, "error", 10), (hour, "skipped", 1), (later, "error", 2)]
+        latencies = connection.execute("SELECT hour, calls FROM hubspot_sync_latencies")
+        assert latencies.fetchall() == [(hour, 6)]
+        command.upgrade(config, "head")
+        command.check(config)

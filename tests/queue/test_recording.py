@@ -61,7 +61,9 @@ def test_failing_since_is_when_the_first_failure_was(tenant: Tenant) -> None:
 def test_outcome_names_only_what_it_overwrites(tenant: Tenant) -> None:
     (log_id,) = tenant.store(hub_id=HUB, contact_id="7")
     (call,) = tenant.claim()
-    tenant.record(skipped(call))
+    tenant.record(
+        Outcome(call.id, call.fence, "error", error_code="rejected_by_hubspot", error_message="x")
+    )
     log = tenant.log(log_id)
     assert (log.hub_id, log.contact_id, log.phone_number) == (HUB, "7", "+12025550123")
 
@@ -189,14 +191,35 @@ def test_collected_raw_lookups_are_due_once_they_fill_a_search(tenant: Tenant) -
         *tenant.store(1, next_attempt_at=ago(-4)),
         *tenant.store(1, raw_lookup=True, next_attempt_at=ago(-4), failing_since=ago(9)),
         *tenant.store(1, raw_lookup=True, next_attempt_at=ago(-600)),
+        *tenant.store(1, raw_lookup=True, looks=1, next_attempt_at=ago(-4)),
     ]
 
     def hasten() -> int:
         with tenant.database.begin() as session:
-            return hasten_raw_lookups(session, **tenant.identity, enough=5)
+            return hasten_raw_lookups(session, **tenant.identity, looks={0, 2}, enough=5)
 
     assert hasten() == 0
     waiting += tenant.store(1, raw_lookup=True, next_attempt_at=ago(-4))
     assert hasten() == 5
     assert {call.id for call in tenant.claim()} == set(waiting)
     assert all(tenant.due_in(log_id) > 0 for log_id in untouched)
+
+
+@pytest.mark.parametrize("next_in", [None, 30.0])
+def test_call_that_nobody_was_found_for_names_no_contact(
+    tenant: Tenant, next_in: float | None
+) -> None:
+    tenant.connect()
+    (log_id,) = tenant.store(contact_id="7", hub_id=HUB)
+    (call,) = tenant.claim()
+    tenant.record(skipped(call, next_in=next_in))
+    log = tenant.log(log_id)
+    assert (log.error_code, log.contact_id) == ("contact_not_found", None)
+
+
+def test_contact_of_a_write_in_doubt_is_kept_whatever_the_reason(tenant: Tenant) -> None:
+    tenant.connect()
+    (log_id,) = tenant.store(contact_id="7", hub_id=HUB, last_write_at=ago(5))
+    (call,) = tenant.claim()
+    tenant.record(replace(skipped(call, next_in=30), keeps_mark=True))
+    assert tenant.log(log_id).contact_id == "7"

@@ -1,14 +1,21 @@
 """Figures over time are what reading the log itself would give."""
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
-from sqlalchemy import ColumnElement, text
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import ColumnElement, bindparam, func, insert, select, text, update
 
 from shared.erasure import erase_calls
-from shared.periods import HOUR
+from shared.models import Base, DailyTally, SyncLog, Tally
+from shared.periods import HOUR, Step, cut_period, find_zone
 from shared.statistics import MOST_PENDING, Point, read_statistics
+from shared.tallies import ROLL_UP_AFTER_DAYS, roll_up_tallies
 from tests.queue.conftest import MakeTenant
 from tests.queue.tenants import Tenant, ago, skipped, written
 
@@ -106,3 +113,152 @@ def test_backlog_is_counted_up_to_a_bound(tenant: Tenant) -> None:
 
 def test_no_step_is_no_point(tenant: Tenant) -> None:
     assert read(tenant, [THIS_HOUR]) == []
+
+
+PLACES = ("UTC", "Asia/Kolkata", "Asia/Kathmandu", "Pacific/Chatham", "Australia/Lord_Howe")
+STATUSES = ("success", "error", "skipped")
+# Around the day on which tallies are rolled up.
+NOW = datetime.now(UTC)
+CAME_IN = st.integers(0, 3 * ROLL_UP_AFTER_DAYS * 24 * 60).map(
+    lambda minutes: NOW - timedelta(minutes=minutes)
+)
+_FINAL: dict[str, dict[str, Any]] = {
+    "success": {"contact_id": "7", "hub_id": 1, "error_code": None, "error_message": None},
+    "error": {"error_code": "x", "error_message": "x"},
+    "skipped": {"error_code": "x", "error_message": "x"},
+}
+
+
+def end(tenant: Tenant, ended: Sequence[tuple[datetime, str]]) -> None:
+    """Store calls that came in then, and end them so: all at once, as the trigger sees them."""
+    rows = [
+        {**tenant.identity, "id": f"hs_{number}", "call_id": str(number), "created_at": came_in_at}
+        for number, (came_in_at, _) in enumerate(ended)
+    ]
+    with tenant.database.begin() as session:
+        session.execute(text("TRUNCATE hubspot_sync_logs CASCADE"))
+        for table in ("sync_tallies", "sync_latencies", "daily_tallies", "daily_latencies"):
+            session.execute(text(f"TRUNCATE hubspot_{table}"))
+        if rows:
+            session.execute(insert(SyncLog), rows)
+        for status, columns in _FINAL.items():
+            ids = [f"hs_{number}" for number, each in enumerate(ended) if each[1] == status]
+            note: dict[str, Any] = {"engagement_id": SyncLog.id} if status == "success" else {}
+            session.execute(
+                update(SyncLog)
+                .where(SyncLog.id.in_(ids))
+                .values(
+                    status=status,
+                    next_attempt_at=None,
+                    updated_at=SyncLog.created_at + timedelta(seconds=60),
+                    **columns,
+                    **note,
+                )
+            )
+
+
+def roll_up(tenant: Tenant) -> int:
+    with tenant.database.begin() as session:
+        return roll_up_tallies(session)
+
+
+def label_of(moment: datetime, zone: ZoneInfo, step: Step) -> object:
+    """What a clock of the place shows of a moment's day or hour."""
+    shown = moment.astimezone(zone)
+    return shown.date() if step == Step.DAY else (shown.date(), shown.hour, shown.utcoffset())
+
+
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    st.lists(st.tuples(CAME_IN, st.sampled_from(STATUSES)), max_size=12),
+    st.sampled_from(PLACES),
+    st.sampled_from(Step),
+    st.booleans(),
+)
+def test_figures_are_what_a_clock_of_the_place_gives_for_each_call(
+    tenant: Tenant,
+    ended: list[tuple[datetime, str]],
+    place: str,
+    step: Step,
+    is_rolled_up: bool,
+) -> None:
+    end(tenant, ended)
+    if is_rolled_up:
+        roll_up(tenant)
+    zone = find_zone(place)
+    counted = Counter((label_of(at, zone, step), status) for at, status in ended)
+    for came_in_at, _ in [*ended, (NOW, "")]:
+        edges = cut_period(came_in_at - 3 * HOUR, came_in_at + 3 * HOUR, step, zone)
+        for point in read(tenant, edges):
+            label = label_of(point.at, zone, step)
+            assert counts(point)[1:] == tuple(counted[label, status] for status in STATUSES)
+            has_latency = counted[label, "success"] > 0
+            assert (point.latency_p50_ms is not None) == has_latency
+            if has_latency:
+                assert point.latency_p50_ms == pytest.approx(60_000, rel=0.1)
+
+
+def test_calls_after_midnight_of_a_half_hour_zone_are_of_the_new_day(tenant: Tenant) -> None:
+    zone = find_zone("Asia/Kolkata")
+    midnight = (NOW.astimezone(zone) - timedelta(days=2)).replace(
+        hour=0, minute=0, second=0, microsecond=0
+    )
+    end(tenant, [(midnight - timedelta(seconds=1), "error"), (midnight, "success")])
+    before, after = read(tenant, cut_period(midnight - HOUR, midnight + HOUR, Step.DAY, zone))
+    assert (counts(before), counts(after)) == ((0, 0, 1, 0), (0, 1, 0, 0))
+
+
+def count_rows(tenant: Tenant, table: type[Base]) -> int:
+    with tenant.database.begin() as session:
+        return session.scalars(select(func.count()).select_from(table)).one()
+
+
+def test_old_days_take_one_row_a_kind_and_what_changes_later_is_added(tenant: Tenant) -> None:
+    day = (NOW - timedelta(days=ROLL_UP_AFTER_DAYS + 2)).replace(hour=0, minute=0, second=0)
+    end(tenant, [(day + number * HOUR, "error") for number in range(20)] + [(NOW, "error")])
+    assert roll_up(tenant) == 20
+    assert roll_up(tenant) == 0
+    assert count_rows(tenant, DailyTally) == 1
+    assert count_rows(tenant, Tally) == 1
+    # A person had one of them tried again.
+    tenant.change(["hs_3"], status="skipped")
+    hours = cut_period(day, day + 20 * HOUR, Step.HOUR, find_zone("UTC"))
+    expected = [(0, 0, 1, 0)] * 20
+    expected[3] = (0, 0, 0, 1)
+    for _ in range(2):
+        assert [counts(each) for each in read(tenant, hours)][:20] == expected
+        roll_up(tenant)
+    assert count_rows(tenant, Tally) == 1
+
+
+def test_tallies_of_many_tenants_are_rolled_up_a_batch_at_a_time(
+    make_tenant: MakeTenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shared.tallies.MOST_AT_ONCE", 7)
+    tenant = make_tenant("user_0")
+    with tenant.database.begin() as session:
+        session.execute(
+            text("""
+                INSERT INTO hubspot_sync_tallies (user_id, workspace_id, hour, status, calls)
+                SELECT 'user_' || u, :workspace_id,
+                       date_trunc('day', now(), 'UTC') - make_interval(days => :days)
+                           - q * interval '15 minutes',
+                       'error', q
+                FROM generate_series(0, 4) u, generate_series(1, 5) q
+            """).bindparams(
+                bindparam("workspace_id", "ws_1"), bindparam("days", ROLL_UP_AFTER_DAYS + 1)
+            )
+        )
+    moved: list[int] = []
+    while not moved or moved[-1] == 7:
+        moved.append(roll_up(tenant))
+    assert moved == [7, 7, 7, 4]
+    until = NOW.replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(
+        days=ROLL_UP_AFTER_DAYS + 1
+    )
+    for number in range(5):
+        other = Tenant(tenant.database, f"user_{number}")
+        (point,) = read(other, [until - 2 * HOUR, until])
+        assert counts(point) == (0, 0, 15, 0)

@@ -1,5 +1,7 @@
 """Calls whose worker died: claimed in ever smaller batches until the one at fault is alone."""
 
+from collections import Counter
+from contextlib import ExitStack
 from typing import Any, Final
 
 import pytest
@@ -41,13 +43,39 @@ def test_suspects_are_claimed_apart_from_calls_beyond_suspicion(tenant: Tenant) 
     assert {call.id for call in third} == set(fresh)
 
 
+def lose_alone(tenant: Tenant) -> None:
+    """Store a call, and lose its claim twice: the second time it was suspected already."""
+    tenant.store()
+    tenant.lose(tenant.claim())
+    tenant.lose(tenant.claim())
+
+
+def test_calls_of_a_dead_host_are_tried_again_beside_each_other(
+    tenant: Tenant, make_tenant: MakeTenant
+) -> None:
+    tenants = [make_tenant(f"user_{number}") for number in range(9)]
+    for each in tenants:
+        each.store()
+        each.lose(each.claim())
+    with ExitStack() as stack:
+        held = [
+            claim_due_calls(
+                stack.enter_context(tenant.database.begin()),
+                **each.identity,
+                claim_id=each.user_id,
+                most=9,
+            )
+            for each in tenants  # none is committed before the last of them is claimed
+        ]
+    assert [len(calls) for calls in held] == [1] * 9
+
+
 def test_suspect_that_is_held_alone_is_the_only_one_held(
     tenant: Tenant, make_tenant: MakeTenant
 ) -> None:
     other = make_tenant("user_2")
     for each in (tenant, other):
-        each.store(2)
-        each.lose(each.claim())
+        lose_alone(each)
     with tenant.database.begin() as one, tenant.database.begin() as two:
         held = claim_due_calls(one, **tenant.identity, claim_id="turn_1", most=9)
         assert len(held) == 1
@@ -56,6 +84,55 @@ def test_suspect_that_is_held_alone_is_the_only_one_held(
     assert other.claim() == []
     tenant.record(skipped(held[0]))
     assert len(other.claim()) == 1
+
+
+@pytest.mark.parametrize("calls", [1, 2, 9])
+def test_no_suspect_is_held_beside_one_that_is_held_alone(
+    tenant: Tenant, make_tenant: MakeTenant, calls: int
+) -> None:
+    other = make_tenant("user_2")
+    lose_alone(tenant)
+    other.store(calls)
+    other.lose(other.claim())
+    with tenant.database.begin() as one, tenant.database.begin() as two:
+        beside = claim_due_calls(one, **other.identity, claim_id="turn_1", most=9)
+        assert beside
+        assert claim_due_calls(two, **tenant.identity, claim_id="turn_2", most=9) == []
+    assert tenant.claim() == []
+    other.lose(beside)  # alone from now on, or in smaller batches
+    (alone,) = tenant.claim()
+    assert other.claim() == []
+    tenant.record(skipped(alone))
+    assert other.claim()
+
+
+def test_killer_among_the_calls_of_a_dead_host_is_found_and_no_innocent_is_convicted(
+    make_tenant: MakeTenant,
+) -> None:
+    """Each round a process takes up what it may, and dies of it if the killer is among that."""
+    tenants = [make_tenant(f"user_{number}") for number in range(32)]
+    (killer,) = tenants[20].store()
+    for each in tenants:
+        if each is not tenants[20]:
+            each.store()
+    for each in tenants:
+        each.lose(each.claim())
+    crashes: Counter[str] = Counter()
+    poisonous: list[str] = []
+    for _ in range(64):
+        held = [(each, calls) for each in tenants if (calls := each.claim())]
+        is_fatal = killer in {call.id for _, calls in held for call in calls}
+        for each, calls in held:
+            if is_fatal:
+                crashes.update(call.id for call in calls)
+                poisonous += each.lose(calls)
+            else:
+                each.record(*[skipped(call) for call in calls])
+
+    assert poisonous == [killer]
+    assert crashes[killer] == 4  # once beside the others, three times alone
+    assert {count for log_id, count in crashes.items() if log_id != killer} == {1}
+    assert [each.claim() for each in tenants] == [[]] * 32
 
 
 def test_call_at_fault_is_poison_after_three_crashes_alone_and_its_neighbours_are_not(
@@ -73,7 +150,7 @@ def test_call_at_fault_is_poison_after_three_crashes_alone_and_its_neighbours_ar
             tenant.record(*[skipped(call) for call in calls])
 
     assert poisonous == [fatal]
-    assert crashes == 6  # among 10, 5 and 2, then three times alone
+    assert crashes == 7  # among 10, 5 and 2, beside others, then three times alone
     log = tenant.log(fatal)
     assert (log.status, log.error_code, log.next_attempt_at) == ("error", "poison", None)
     assert log.suspect_size is None
@@ -85,7 +162,7 @@ def test_call_at_fault_is_poison_after_three_crashes_alone_and_its_neighbours_ar
 
 def test_result_acquits_a_suspect(tenant: Tenant) -> None:
     (log_id,) = tenant.store()
-    for _ in range(3):
+    for _ in range(4):
         assert tenant.lose(tenant.claim()) == []
     assert tenant.log(log_id).solo_crashes == 2
     tenant.record(skipped(tenant.claim()[0], next_in=0))
@@ -110,11 +187,11 @@ def test_poison_keeps_the_mark_of_a_write_in_doubt(tenant: Tenant) -> None:
     assert tenant.log(log_id).last_write_at is not None
 
 
-@pytest.mark.parametrize(("mark", "crashes"), [({}, 4), (MARKED, 7)])
+@pytest.mark.parametrize(("mark", "crashes"), [({}, 5), (MARKED, 8)])
 def test_call_with_a_mark_is_read_back_as_often_before_it_is_judged(
     tenant: Tenant, mark: dict[str, Any], crashes: int
 ) -> None:
     (log_id,) = tenant.store(**mark)
-    for _ in range(crashes - 1):  # of which the first says nothing: nobody was suspected yet
+    for _ in range(crashes - 1):  # of which two say nothing: nobody was suspected, or held alone
         assert tenant.lose(tenant.claim()) == []
     assert tenant.lose(tenant.claim()) == [log_id]

@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import text, update
 
+from shared.claims import LEASE_S
 from shared.models import Connection, Revocation
 from shared.revocations import forget_revocation, is_hub_in_use, take_revocation
 from shared.tokens import lock_token, read_token, store_token
@@ -116,9 +117,22 @@ def test_revocation_comes_again_ever_later_until_it_is_forgotten(tenant: Tenant)
         assert take_revocation(session) is None
 
 
+def test_create_that_is_under_way_ends_before_its_grant_is_revoked(tenant: Tenant) -> None:
+    tenant.connect()
+    tenant.disconnect()
+    with tenant.database.begin() as session:
+        wait = session.execute(
+            text("SELECT extract(epoch FROM next_attempt_at - created_at) FROM hubspot_revocations")
+        ).scalar_one()
+        assert take_revocation(session) is None
+    assert wait == LEASE_S
+
+
 def test_two_workers_never_take_the_same_revocation(tenant: Tenant) -> None:
     tenant.connect()
     tenant.disconnect()
+    with tenant.database.begin() as session:
+        session.execute(update(Revocation).values(next_attempt_at=ago(1)))
     with tenant.database.begin() as one, tenant.database.begin() as other:
         assert take_revocation(one) is not None
         assert take_revocation(other) is None

@@ -4,16 +4,17 @@ from dataclasses import dataclass
 from typing import Final
 from uuid import uuid4
 
-from sqlalchemy import select, text, update
+from sqlalchemy import select, update
 
 from shared import connections
 from shared.connections import Grant
 from shared.crypto import TokenCipher, UndecryptableError
 from shared.db import Database
+from shared.hubspot.models import TokenGrant
 from shared.models import Connection, PendingGrant, Revocation
 from shared.oauth_states import Authorization
 from shared.pending_grants import store_pending_grant
-from shared.rotation import TABLES
+from tests.emptying import empty
 
 OLD_KEY: Final = b"o" * 32
 NEW_KEY: Final = b"n" * 32
@@ -28,9 +29,7 @@ class Vault:
     database: Database
 
     def clear(self) -> None:
-        names = ", ".join(table.name for table in TABLES)
-        with self.database.begin() as session:
-            session.execute(text(f"TRUNCATE {names}"))
+        empty(self.database)
 
     def connect(self, name: str, cipher: TokenCipher) -> str:
         with self.database.begin() as session:
@@ -55,7 +54,8 @@ class Vault:
             store_pending_grant(
                 session,
                 authorization,
-                grant(name),
+                TokenGrant(grant(name).access_token, None, 1800, None, grant(name).scopes),
+                grant(name).refresh_token,
                 lambda plaintext, row_id, field: cipher.encrypt(
                     plaintext, row_id=row_id, field=field
                 ),

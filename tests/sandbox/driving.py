@@ -49,7 +49,7 @@ class Caller:
             self.url + path,
             json=body,
             headers={"Authorization": f"Bearer {self.tokens['access_token']}"},
-            timeout=10,
+            timeout=240,
         )
 
     def search(self, *groups: Sequence[Mapping[str, Any]], **rest: Any) -> requests.Response:
@@ -81,7 +81,7 @@ def authorize_url(url: str, **changes: str) -> str:
 def request_token(url: str, path: str = "", **fields: str) -> requests.Response:
     """Post to the token endpoint, or to one below it, as the app."""
     app = {"client_id": APP.client_id, "client_secret": APP.client_secret}
-    return requests.post(f"{url}/oauth/2026-09/token{path}", data=app | fields, timeout=10)
+    return requests.post(f"{url}/oauth/2026-09/token{path}", data=app | fields, timeout=240)
 
 
 def exchange(url: str, code: str, **changes: str) -> requests.Response:
@@ -125,8 +125,8 @@ def where(name: str, operator: str, value: Any = None, **rest: Any) -> dict[str,
 
 
 def eventually(holds: Callable[[], bool]) -> bool:
-    """Ask again, for at most five seconds, until it holds; each question is a request."""
-    deadline = time.monotonic() + 5
+    """Ask again until it holds; each question is a request. False if it never does."""
+    deadline = time.monotonic() + 240
     while not (held := holds()) and time.monotonic() < deadline:
         pass
     return held

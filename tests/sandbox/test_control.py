@@ -54,7 +54,7 @@ def test_latency_delays_every_answer(control: SandboxControl, caller: Caller) ->
 
 
 def test_connection_is_kept_alive(caller: Caller) -> None:
-    connection = http.client.HTTPConnection(urllib.parse.urlsplit(caller.url).netloc, timeout=10)
+    connection = http.client.HTTPConnection(urllib.parse.urlsplit(caller.url).netloc, timeout=240)
     with contextlib.closing(connection):
         sockets = []
         for _ in range(2):
@@ -71,7 +71,7 @@ def test_hundreds_of_requests_at_once_are_answered(control: SandboxControl, call
     header = {"Authorization": f"Bearer {caller.tokens['access_token']}"}
 
     def request(_: int) -> int:
-        return requests.get(caller.url + DETAILS, headers=header, timeout=30).status_code
+        return requests.get(caller.url + DETAILS, headers=header, timeout=240).status_code
 
     with concurrent.futures.ThreadPoolExecutor(200) as threads:
         assert set(threads.map(request, range(200))) == {200}

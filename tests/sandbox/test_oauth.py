@@ -55,7 +55,7 @@ def test_wrong_authorize_url_is_shown_to_the_person_and_not_sent_back(
     control: SandboxControl, changes: dict[str, str]
 ) -> None:
     answer = requests.get(
-        authorize_url(control.base_url, **changes), allow_redirects=False, timeout=10
+        authorize_url(control.base_url, **changes), allow_redirects=False, timeout=240
     )
     assert answer.status_code == 400
     assert "Location" not in answer.headers
@@ -127,7 +127,7 @@ def test_refresh_fields_in_the_query_are_not_read(caller: Caller) -> None:
     answer = requests.post(
         f"{caller.url}/oauth/2026-09/token",
         params={"client_id": "sandbox-client-id", "client_secret": "sandbox-client-secret"},
-        timeout=10,
+        timeout=240,
     )
     assert answer.json()["status"] == "BAD_CLIENT_ID"
 
@@ -143,7 +143,7 @@ def test_access_token_expires_after_half_an_hour(caller: Caller, clock: Clock) -
 
 def test_unknown_token_is_invalid_authentication(caller: Caller) -> None:
     answer = requests.get(
-        caller.url + DETAILS, headers={"Authorization": "Bearer junk"}, timeout=10
+        caller.url + DETAILS, headers={"Authorization": "Bearer junk"}, timeout=240
     )
     assert answer.status_code == 401
     assert answer.json()["category"] == "INVALID_AUTHENTICATION"

@@ -5,7 +5,7 @@ from tests.sandbox.driving import Caller, authorize_url, note
 
 
 def read_page(url: str) -> requests.Response:
-    answer = requests.get(url, timeout=10)
+    answer = requests.get(url, timeout=240)
     answer.raise_for_status()
     return answer
 
@@ -44,7 +44,7 @@ def test_name_of_a_contact_is_text(control: SandboxControl, caller: Caller) -> N
 
 def test_unknown_contact_has_no_page(caller: Caller) -> None:
     url = f"{caller.url}/contacts/{caller.hub_id}/record/0-1/999"
-    assert requests.get(url, timeout=10).status_code == 404
+    assert requests.get(url, timeout=240).status_code == 404
 
 
 def test_consent_page_offers_every_account(control: SandboxControl) -> None:

@@ -46,7 +46,7 @@ def test_wake_ups_may_go_to_rabbitmq() -> None:
     text = "amqps://callsync:broker-hunter2@rabbit.example:5671/calls"
     settings = ApiSettings.load(make_environ(BROKER_URL=text))
 
-    assert settings.broker_url.get_secret_value() == text
+    assert settings.broker_url.get_secret_value() == f"{text}?ssl_cert_reqs=required"
     assert "hunter2" not in repr(settings)
 
 

@@ -18,6 +18,12 @@ from tests.settings.environment import KEY, SIGNING_KEY, make_environ
         ("REDIS_URL", "redis://"),
         ("REDIS_URL", "redis://cache.example:port"),
         ("REDIS_URL", "unix://"),
+        ("REDIS_URL", "rediss://cache.example?ssl_cert_reqs=perhaps"),
+        ("BROKER_URL", "amqps://rabbit.example?ssl_cert_reqs=perhaps"),
+        ("REDIS_PREFIX", "a:b"),
+        ("REDIS_PREFIX", "*"),
+        ("REDIS_PREFIX", "a b"),
+        ("REDIS_PREFIX", "x" * 41),
         ("PUBLIC_URL", "http://calls.example.com"),
         ("PUBLIC_URL", "calls.example.com"),
         ("PUBLIC_URL", "https://user:password@calls.example.com"),
@@ -48,6 +54,8 @@ from tests.settings.environment import KEY, SIGNING_KEY, make_environ
         ("PAYLOAD_RETENTION_DAYS", "1.5"),
         ("PAYLOAD_RETENTION_DAYS", "²"),
         ("PAYLOAD_RETENTION_DAYS", "9" * 5000),
+        ("LOG_RETENTION_DAYS", "0"),
+        ("LOG_RETENTION_DAYS", "never"),
         ("FLOWER_BASIC_AUTH", "user"),
         ("FLOWER_BASIC_AUTH", ":password"),
         ("METRICS_PORT", "http"),
@@ -78,6 +86,7 @@ def test_a_value_that_cannot_work_is_refused_at_start(name: str, text: str) -> N
         ("DEFAULT_REGION", "gb", "GB"),
         ("MATCH_POLICY", "SKIP", "skip"),
         ("PAYLOAD_RETENTION_DAYS", "7", 7),
+        ("LOG_RETENTION_DAYS", "400", 400),
         ("JWT_AUDIENCE", "callsync", "callsync"),
         (
             "ALLOWED_ORIGINS",
@@ -92,8 +101,8 @@ def test_a_value_is_read_in_its_usual_spellings(name: str, text: str, expected: 
     assert getattr(loaded, name.lower()) == expected
 
 
-@pytest.mark.parametrize("text", ["rediss://cache.example", "unix:///run/valkey.sock?db=1"])
-def test_redis_is_reached_by_tls_or_socket_too(text: str) -> None:
+@pytest.mark.parametrize("text", ["redis://cache.example", "unix:///run/valkey.sock?db=1"])
+def test_redis_is_reached_by_socket_too(text: str) -> None:
     assert ApiSettings.load(make_environ(REDIS_URL=text)).redis_url.get_secret_value() == text
 
 

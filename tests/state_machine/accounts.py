@@ -44,6 +44,7 @@ class Account:
         notes: What is on its timelines, by note id.
         recorded: Note ids that workers have recorded.
         reported: Creates whose workers lived to record what they knew of them.
+        found: Which calls' numbers searches have found on which contacts.
         unanswered: Creates that may still commit, and until when on the history's clock.
         survivors: Contacts that were merged away, and into which.
         gone: Contacts that were deleted.
@@ -54,6 +55,7 @@ class Account:
     notes: dict[str, WrittenNote] = field(default_factory=dict)
     recorded: set[str] = field(default_factory=set)
     reported: set[Create] = field(default_factory=set)
+    found: set[tuple[str, str]] = field(default_factory=set)
     unanswered: list[tuple[Create, float]] = field(default_factory=list)
     survivors: dict[str, str] = field(default_factory=dict)
     gone: set[str] = field(default_factory=set)
@@ -110,7 +112,7 @@ class Account:
         }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass
 class Reader:
     """What reading back asks of an account; `is_vague` answers 404 for contacts that are there."""
 

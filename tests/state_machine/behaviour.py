@@ -9,14 +9,15 @@ from shared.claims import ClaimedCall
 from shared.hubspot.errors import (
     GrantRevokedError,
     RateLimitedError,
+    RejectedError,
     TokenRejectedError,
     UnavailableError,
 )
 from shared.outcomes import Outcome
 from shared.phone import InvalidNumberError
 from worker import transitions
+from worker.pacing import TokenRenewedError
 
-PHONE: Final = "+12025550123"
 JITTER: Final = 0.5
 
 
@@ -33,7 +34,7 @@ class LookUp(Enum):
 
 
 class Answer(Enum):
-    """What HubSpot does with one note of a create, and what the worker hears of it."""
+    """What HubSpot does with a create, or with one note of it, and what the worker hears of it."""
 
     CREATED = auto()
     REFUSED = auto()
@@ -51,7 +52,8 @@ class Behaviour:
     Attributes:
         look_ups: What searches say, call by call, over and over.
         contact: Which of the contacts has the number.
-        answers: What creates are answered, note by note, over and over.
+        answers: What creates are answered: the first is about the whole, unless HubSpot creates;
+            then note by note, over and over.
         is_vague: Reading back gets a 404 for contacts that are there.
         fails: Reading back gets a 503.
     """
@@ -65,26 +67,23 @@ class Behaviour:
 
 PROPER: Final = Behaviour()
 
-Event = Callable[[ClaimedCall], Outcome]
-
-LOOK_UPS: Final[dict[LookUp, Event]] = {
-    LookUp.NOBODY: lambda call: transitions.contact_missing(call, PHONE),
-    LookUp.NOBODY_BY_CALCULATED: lambda call: transitions.raw_lookup_wanted(call, PHONE),
-    LookUp.SEVERAL: lambda call: transitions.contact_ambiguous(call, PHONE, {"11", "12"}),
-    LookUp.NO_NUMBER: lambda call: transitions.number_unusable(call, InvalidNumberError("x")),
-    LookUp.UNAVAILABLE: lambda call: transitions.errored(
+LOOK_UPS: Final[dict[LookUp, Callable[[ClaimedCall, str], Outcome]]] = {
+    LookUp.NOBODY: transitions.contact_missing,
+    LookUp.NOBODY_BY_CALCULATED: transitions.raw_lookup_wanted,
+    LookUp.SEVERAL: lambda call, number: transitions.contact_ambiguous(call, number, {"11", "12"}),
+    LookUp.NO_NUMBER: lambda call, _: transitions.number_unusable(call, InvalidNumberError("x")),
+    LookUp.UNAVAILABLE: lambda call, _: transitions.errored(
         call, UnavailableError("x"), jitter=JITTER, in_doubt=False
     ),
-    LookUp.PERMISSION_WITHDRAWN: lambda call: transitions.errored(
+    LookUp.PERMISSION_WITHDRAWN: lambda call, _: transitions.errored(
         call, GrantRevokedError("x"), jitter=JITTER, in_doubt=False
     ),
 }
 
-DEFINITE: Final[dict[Answer, Event]] = {
-    Answer.LIMITED: lambda call: transitions.postponed(
-        call, RateLimitedError("x", policy="TEN_SECONDLY_ROLLING", definite=True), seconds=10
-    ),
-    Answer.TOKEN_REFUSED: lambda call: transitions.errored(
-        call, TokenRejectedError("x", definite=True), jitter=JITTER, in_doubt=False
-    ),
+# Answers to a whole create that has certainly written nothing.
+REFUSALS: Final[dict[Answer, Callable[[], Exception]]] = {
+    Answer.LIMITED: lambda: RateLimitedError("x", policy="TEN_SECONDLY_ROLLING", definite=True),
+    Answer.TOKEN_REFUSED: lambda: TokenRejectedError("x", definite=True),
+    Answer.SEND_AGAIN: TokenRenewedError,
+    Answer.REFUSED: lambda: RejectedError("x", definite=True),
 }

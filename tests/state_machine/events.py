@@ -92,6 +92,7 @@ class Ending(Enum):
     """How a worker may lose its calls at once."""
 
     SHUT_DOWN = auto()
+    POSTGRES_AWAY = auto()
     EXCEPTION = auto()
     KILLED = auto()
 

@@ -1,16 +1,18 @@
 """One history: a workspace, two HubSpot accounts, workers between their steps, and a clock."""
 
+import re
 from datetime import timedelta
 from itertools import count
 from typing import Final, cast
 
 from sqlalchemy import ColumnElement, DateTime, delete, func, select, update
 
+from shared.call_details import CallDetails
 from shared.calls import LIVE_LANE, NewCall, StoredCall, store_calls
 from shared.claims import return_expired_claims
 from shared.connections import CONNECTED, find_connection
-from shared.db import Database
 from shared.late_writes import LOOK_EVERY_S, take_late_writes
+from shared.models import Account as Standing
 from shared.models import Base, Call, Connection, LateWrite, SurplusNote, SyncLog
 from shared.reasons import Reason
 from shared.replays import requeue_calls
@@ -19,12 +21,14 @@ from shared.surplus import forget_surplus_note, take_surplus_notes
 from shared.tenants import find_waiting_tenants, settle_without_connection
 from tests.queue.tenants import Tenant, grant
 from tests.state_machine.accounts import Account, Reader
-from tests.state_machine.behaviour import PHONE, PROPER, Behaviour
+from tests.state_machine.behaviour import PROPER, Behaviour
+from tests.state_machine.callers import CONTACTLESS, ENDINGS, TOLD, Caller
 from tests.state_machine.invariants import find_broken
 from tests.state_machine.turns import SteppedTurn
 from worker.late_writes import act_on_finding
 from worker.pacing import PacedHubSpot
 from worker.reconciling import read_back
+from worker.resources import Resources
 
 RETENTION_DAYS: Final = 30
 MOST_ROUNDS: Final = 60
@@ -48,19 +52,24 @@ class History:
         rows: The sync log as it was after the last step.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, resources: Resources) -> None:
         number = next(_numbers)
-        self.tenant = Tenant(database, f"user_{number}")
+        self.resources = resources
+        self.tenant = Tenant(resources.database, f"user_{number}")
         self.accounts = {hub_id: Account(hub_id) for hub_id in (2 * number, 2 * number + 1)}
         self.turns: list[SteppedTurn] = []
         self.accepted: dict[str, str] = {}
         self.now = 0.0
         self.rows: dict[str, SyncLog] = {}
+        self._all_turns: list[SteppedTurn] = []
+        self._checked_at = 0.0
         self._claim_ids = count(1)
         self._grants = count(1)
 
     def deliver(self, call_id: str) -> StoredCall:
         """A webhook arrives, perhaps not for the first time."""
+        caller = Caller.of(call_id)
+        details = CallDetails(call_id=call_id, summary=caller.summary)
         with self.tenant.database.begin() as session:
             return store_calls(
                 session,
@@ -69,8 +78,8 @@ class History:
                         user_id=self.tenant.user_id,
                         workspace_id=self.tenant.workspace_id,
                         call_id=call_id,
-                        phone_number=PHONE,
-                        payload={"call_id": call_id, **self.tenant.identity},
+                        phone_number=caller.spelling,
+                        payload=details.to_payload(),
                     )
                 ],
                 lane=LIVE_LANE,
@@ -98,10 +107,16 @@ class History:
             before = self.rows[call.id]
             assert before.claimed_by is None, "a call was claimed that somebody holds"
             assert call.fence == before.fence + 1
-        account = self.accounts[connection.hub_id]
-        return SteppedTurn(
-            self.tenant, connection, account, claim_id, {call.id: call for call in calls}
+        turn = SteppedTurn(
+            self.resources,
+            connection,
+            self.accounts[connection.hub_id],
+            claim_id,
+            calls,
+            clock=lambda: self.now,
         )
+        self._all_turns.append(turn)
+        return turn
 
     def pass_time(self, seconds: float) -> None:
         """Make all that the workspace has in Postgres older, and cut off what took too long."""
@@ -172,7 +187,21 @@ class History:
         assert sorted(after) == sorted(self.accepted.values())
         for log_id, before in self.rows.items():
             _check_change(before, after[log_id])
+            age = timedelta(seconds=self.now - self._checked_at)
+            assert after[log_id].created_at == before.created_at - age
+        calls = {log_id: Caller.of(call_id) for call_id, log_id in self.accepted.items()}
+        for row in rows:
+            _check_row(calls[row.id], row)
+        for account in self.accounts.values():
+            for note in account.notes.values():
+                wanted = note.create.note
+                assert calls[wanted.trace_id].tells_of(wanted.body, wanted.trace_id)
+                assert any(
+                    (wanted.trace_id, each) in account.found
+                    for each in account.aliases(wanted.contact_id)
+                ), "a note on a contact that nobody found"
         self.rows = after
+        self._checked_at = self.now
 
     def finish(self) -> None:
         """Every worker dies and HubSpot answers properly: what can be done gets done by itself.
@@ -180,8 +209,10 @@ class History:
         Then a person connects an account and replays whatever did not get a note. Of what workers
         knew before they died, nothing is left twice.
         """
-        for turn in self.turns:
-            turn.record()
+        for turn in self._all_turns:
+            while turn.is_recording:
+                turn.step()
+            turn.die()
         self.turns.clear()
         self._work_on()
         hub_id, *_ = self.accounts
@@ -229,8 +260,8 @@ class History:
     def take_turn(self, hubspot: Behaviour = PROPER) -> None:
         """A worker that nothing interrupts."""
         turn = self.claim(self.tenant.connection(), most=100)
-        while turn.open:
-            turn.step(hubspot, now=self.now)
+        while not turn.is_over:
+            turn.step(hubspot)
             self.check()
 
     def _next_in(self) -> float | None:
@@ -246,15 +277,36 @@ class History:
 
     def end(self) -> None:
         """Remove the workspace: claims of suspects are counted over all workspaces."""
+        for turn in self._all_turns:
+            turn.die()
         with self.tenant.database.begin() as session:
             session.execute(delete(SyncLog).filter_by(**self.tenant.identity))
             session.execute(delete(Connection).filter_by(**self.tenant.identity))
-            session.execute(delete(SurplusNote).where(SurplusNote.hub_id.in_(self.accounts)))
+            for table in (SurplusNote, Standing):
+                session.execute(delete(table).where(table.hub_id.in_(self.accounts)))
+
+
+def _check_row(caller: Caller, row: SyncLog) -> None:
+    """What a person sees of a call, wherever it is on its way."""
+    assert row.phone_number in {caller.spelling, caller.number}, "the caller's number is lost"
+    assert row.error_code in ENDINGS[row.status]
+    assert (row.error_code is None) == (row.error_message is None)
+    if row.error_code in TOLD:
+        assert re.search(TOLD[row.error_code], row.error_message or "")
+    if row.status == "success":
+        assert row.phone_number == caller.number
+        assert row.hub_id is not None
+        assert row.contact_id is not None
 
 
 def _check_change(before: SyncLog, after: SyncLog) -> None:
+    if (before.phone_number or "").startswith("+"):
+        assert after.phone_number == before.phone_number
     assert before.fence <= after.fence <= before.fence + 1
     assert before.attempts <= after.attempts
+    is_recorded = after.attempts > before.attempts and after.last_write_at is None
+    if is_recorded and after.error_code in CONTACTLESS:
+        assert after.contact_id is None, "a contact that was not found"
     if before.engagement_id is not None:
         assert (after.status, after.engagement_id) == ("success", before.engagement_id)
         assert (after.hub_id, after.contact_id) == (before.hub_id, before.contact_id)

@@ -25,7 +25,6 @@ from hypothesis.stateful import (
 from shared import connections
 from shared.claims import renew_claims
 from shared.connections import CONNECTED, DISCONNECTED
-from shared.db import Database
 from shared.models import Connection
 from shared.replays import requeue_calls
 from tests.state_machine.events import (
@@ -41,6 +40,7 @@ from tests.state_machine.events import (
 )
 from tests.state_machine.history import History
 from tests.state_machine.turns import SteppedTurn
+from worker.resources import Resources
 
 HISTORIES: Final = int(os.environ.get("CALLSYNC_HISTORIES", "0"))
 MOST_TURNS: Final = 3
@@ -70,9 +70,9 @@ def happens(**drawn: st.SearchStrategy[Any]) -> Callable[[Callable[..., None]], 
 class AnyHistory(RuleBasedStateMachine):
     """Intake, workers, HubSpot, people and time, in any order."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, resources: Resources) -> None:
         super().__init__()
-        self.history = History(database)
+        self.history = History(resources)
         self.tenant = self.history.tenant
         # The connection as the last turn saw it that looked.
         self.seen: Connection | None = None
@@ -121,11 +121,11 @@ class AnyHistory(RuleBasedStateMachine):
         """A worker goes on, and is interrupted before the step after these."""
         turn = self.choose_turn(work)
         for _ in range(work.steps):
-            if turn is None or not turn.open:
+            if turn is None or turn.is_over:
                 break
-            turn.step(work.hubspot, now=self.history.now)
+            turn.step(work.hubspot)
             self.history.check()
-        self.history.turns = [turn for turn in self.history.turns if turn.open]
+        self.history.turns = [turn for turn in self.history.turns if not turn.is_over]
 
     def choose_turn(self, work: Work) -> SteppedTurn | None:
         """A turn under way or a new one, which may have looked at the connection a while ago."""
@@ -142,14 +142,18 @@ class AnyHistory(RuleBasedStateMachine):
 
     @happens(number=numbers, ending=st.sampled_from(Ending))
     def end_turn(self, number: int, ending: Ending) -> None:
-        """A worker is shut down, meets an exception that nobody expected, or is killed."""
+        """A worker is shut down, loses Postgres, meets a defect, or is killed."""
         if not self.history.turns:
             return
         turn = pick(self.history.turns, number)
         if ending is Ending.SHUT_DOWN:
-            turn.give_back(delay=1)
+            turn.shut_down()
+        elif ending is Ending.POSTGRES_AWAY:
+            turn.lose_postgres()
         elif ending is Ending.EXCEPTION:
-            turn.abandon()
+            turn.meet_defect()
+        else:
+            turn.die()
         self.history.turns.remove(turn)
 
     @happens(seconds=st.sampled_from(LONG))
@@ -186,6 +190,7 @@ class AnyHistory(RuleBasedStateMachine):
         elif change is Change.REFUSAL_TAKEN_BACK:
             with self.tenant.database.begin() as session:
                 connections.restore(session, [connection.id])
+            self.tenant.hand_over()
         else:
             self.connect(0 if change is Change.CONNECT else 1)
 
@@ -210,10 +215,10 @@ class AnyHistory(RuleBasedStateMachine):
             self.history.end()
 
 
-def test_call_ends_as_one_note_or_one_reason_whatever_happens(database: Database) -> None:
+def test_call_ends_as_one_note_or_one_reason_whatever_happens(resources: Resources) -> None:
     class AnyHistoryHere(AnyHistory):
         def __init__(self) -> None:
-            super().__init__(database)
+            super().__init__(resources)
 
     run_state_machine_as_test(
         AnyHistoryHere,

@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
+from shared.directions import UnknownDirectionError
 from shared.outcomes import Outcome
-from shared.phone import InvalidNumberError, WithheldNumberError
+from shared.phone import InvalidNumberError, PhoneError, WithheldNumberError
 from tests.transitions.claimed import A_DAY, IN_DOUBT, PENDING, SKIPPED, claimed, reason
 from worker import transitions
 
@@ -32,11 +33,10 @@ def test_note_ends_every_doubt_and_every_schedule() -> None:
     [
         (WithheldNumberError("withheld"), "no_phone_number"),
         (InvalidNumberError("not a number"), "invalid_phone_number"),
+        (UnknownDirectionError("either"), "unknown_direction"),
     ],
 )
-def test_call_without_a_usable_number_is_skipped_for_good(
-    error: WithheldNumberError | InvalidNumberError, code: str
-) -> None:
+def test_call_without_a_usable_number_is_skipped_for_good(error: PhoneError, code: str) -> None:
     outcome = transitions.number_unusable(claimed(), error)
     assert reason(outcome) == ("skipped", code)
     assert outcome.next_in is None

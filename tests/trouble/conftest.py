@@ -5,13 +5,12 @@ from typing import Any
 import click.testing
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
-from sqlalchemy import text
 
 from api.app import create_app
 from cli import main
 from shared.db import Database
-from shared.models import Base
 from shared.settings import ApiSettings
+from tests.emptying import empty
 from tests.queue.tenants import Tenant
 from tests.settings.environment import make_environ
 
@@ -23,8 +22,7 @@ Measure = Callable[[], dict[str, float]]
 
 @pytest.fixture
 def tenant(database: Database) -> Tenant:
-    with database.begin() as session:
-        session.execute(text(f"TRUNCATE {', '.join(Base.metadata.tables)}"))
+    empty(database)
     return Tenant(database)
 
 

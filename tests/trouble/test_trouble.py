@@ -114,8 +114,10 @@ CASES = (
         "callsync_failed_calls/rejected_by_hubspot",
         2,
     ),
-    Case(forget_archiving, "archived yet\n  1, ", "beat", "callsync_overdue_surplus_notes", 1),
-    Case(forget_revoking, "revoked yet\n  1, ", "beat", "callsync_overdue_revocations", 1),
+    Case(
+        forget_archiving, "archived yet\n  1, ", "worker runs", "callsync_overdue_surplus_notes", 1
+    ),
+    Case(forget_revoking, "revoked yet\n  1, ", "worker runs", "callsync_overdue_revocations", 1),
 )
 
 

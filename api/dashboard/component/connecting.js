@@ -59,11 +59,11 @@ export class Connecting {
         text: "Calls that waited are synced now, new ones as they end.",
       });
     } else {
+      const { action, ...words } = describeConnecting(code);
       this.#work.notices.show({
-        kind: "error",
         key: NOTICE,
-        ...describeConnecting(code),
-        actions: [{ label: "Connect again", run: () => this.start() }],
+        ...words,
+        actions: [{ label: action, run: () => this.start() }],
       });
     }
   }
@@ -157,14 +157,17 @@ export class Connecting {
     go();
   }
 
-  /** The address of HubSpot's consent page; `returnTo` is left out where it is not allowed. */
+  /** The address of HubSpot's consent page; `returnTo` is replaced where it is not allowed. */
   async #initiate(returnTo, signal) {
-    const { client } = this.#work;
+    const { client, apiPage } = this.#work;
     try {
       return (await client.initiateHubSpotOAuth({ returnTo }, { signal })).authUrl;
     } catch (error) {
       if (!(error instanceof BadRequestError)) throw error;
-      return (await client.initiateHubSpotOAuth({}, { signal })).authUrl;
+      // By a page of its own to return to, the API knows the built-in page in every browser.
+      const isBuiltIn = new URL(apiPage).origin === location.origin;
+      const instead = isBuiltIn ? { returnTo: apiPage } : {};
+      return (await client.initiateHubSpotOAuth(instead, { signal })).authUrl;
     }
   }
 }

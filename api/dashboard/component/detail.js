@@ -9,7 +9,7 @@ import { busyButton } from "./inputs.js";
 import { noteElement } from "./note.js";
 import { Poll } from "./polling.js";
 import { statusPill } from "./rows.js";
-import { nameCaller, REASONS, RETRYABLE, STATUSES, tellOutcome } from "./words.js";
+import { nameCaller, REASONS, RETRYABLE, STATUSES, tellOutcome, tellWarning } from "./words.js";
 
 /** Opens the details of a call and keeps them fresh; `onChanged` hears of a retry. */
 export function showDetail(work, id, { onChanged }) {
@@ -58,7 +58,7 @@ export function showDetail(work, id, { onChanged }) {
   poll.now();
 }
 
-function describe(work, { log, attempts, contact_url: contactUrl, note }, retry) {
+function describe(work, { log, attempts, contact_url: contactUrl, warnings, note }, retry) {
   return [
     el(
       "div",
@@ -91,6 +91,7 @@ function describe(work, { log, attempts, contact_url: contactUrl, note }, retry)
       ["Note ID", log.engagement_id ? copyable(work, log.engagement_id, "note ID") : null],
       ["Log ID", copyable(work, log.id, "log ID")],
     ]),
+    ...(warnings.length ? describeWarnings(warnings) : []),
     el("h3", {}, attempts.length ? count(attempts.length, "attempt") : "No attempt yet"),
     el(
       "ol",
@@ -105,6 +106,17 @@ function describe(work, { log, attempts, contact_url: contactUrl, note }, retry)
           { class: "hint" },
           "The call's contents were deleted at the end of their retention period.",
         ),
+  ];
+}
+
+function describeWarnings(warnings) {
+  return [
+    el("h3", {}, "Left out or changed when the call came in"),
+    el(
+      "ul",
+      { class: "warnings" },
+      warnings.map((warning) => el("li", {}, tellWarning(warning))),
+    ),
   ];
 }
 

@@ -20,6 +20,14 @@ const CONNECTING = {
     title: "This attempt has expired",
     text: "Connecting has to be finished within ten minutes, and works once. Start again.",
   },
+  installed_in_hubspot: {
+    kind: "info",
+    title: "One step is left",
+    text:
+      "The app was installed from HubSpot, which does not say for which workspace. Press Connect " +
+      "to finish: HubSpot will not ask again.",
+    action: "Connect HubSpot",
+  },
   expired_code: {
     title: "HubSpot's answer has expired",
     text: "HubSpot's permission was not used in time. Start again; it takes a few seconds.",
@@ -55,9 +63,12 @@ const CONNECTING = {
 };
 const UNKNOWN = { title: "HubSpot was not connected", text: "Try again in a moment." };
 
-/** Why connecting failed: `{title, text}`. */
-export const describeConnecting = (code) =>
-  Object.hasOwn(CONNECTING, code) ? CONNECTING[code] : UNKNOWN;
+/** Why connecting did not succeed: `{kind, title, text, action}`; `action` goes on from there. */
+export const describeConnecting = (code) => ({
+  kind: "error",
+  action: "Connect again",
+  ...(Object.hasOwn(CONNECTING, code) ? CONNECTING[code] : UNKNOWN),
+});
 
 /** What an error of the client means for the reader, as one or two sentences. */
 export function describeError(error) {
@@ -76,9 +87,13 @@ export function describeError(error) {
   return error.message;
 }
 
-/** What is wrong with one field of a request, null if the error is about something else. */
+/**
+ * What is wrong with one field of a request, or with what is in it; null if the error is about
+ * something else.
+ */
 export function describeField(error, field) {
-  const found = error.fields?.find((each) => each.field === field);
+  const isMeant = (each) => each.field === field || each.field.startsWith(`${field}.`);
+  const found = error.fields?.find(isMeant);
   return found ? capitalize(found.message) : null;
 }
 

@@ -80,7 +80,9 @@ export class HubSpotCallSync extends HTMLElement {
 
   #start() {
     this.#running = new AbortController();
-    const landed = takeOutcome();
+    const landed = takeOutcome({
+      isSignedIn: this.#tokenProvider !== null || this.hasAttribute("token"),
+    });
     if (landed?.isPopup) {
       const origins = this.getAttribute("opener-origins") ?? location.origin;
       tellOpener(landed.outcome, origins.split(" "));
@@ -139,12 +141,12 @@ export class HubSpotCallSync extends HTMLElement {
 /** What a popup shows that could not close itself. */
 function landedPanel({ hubspot, code }) {
   const isConnected = hubspot === "connected";
-  const { title, text } = isConnected
-    ? { title: "HubSpot connected successfully!", text: "" }
+  const { kind, title, text } = isConnected
+    ? { kind: "success", title: "HubSpot connected successfully!", text: "" }
     : describeConnecting(code);
   return el(
     "section",
-    { class: "card landed", role: "status", "data-kind": isConnected ? "success" : "error" },
+    { class: "card landed", role: "status", "data-kind": kind },
     el("h2", {}, title),
     el("p", {}, `${text} You can close this window.`.trim()),
   );

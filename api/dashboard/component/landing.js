@@ -28,14 +28,15 @@ export const isOutcome = (data) => data?.source === "callsync" && typeof data.hu
 
 /**
  * Reads what the browser was sent back with and removes it from the address bar; null when it was
- * not. `isPopup` says that another page waits for it.
+ * not. `isPopup` says that another page waits for it: a page of anybody's may have opened this one,
+ * where nobody is signed in then.
  */
-export function takeOutcome() {
+export function takeOutcome({ isSignedIn }) {
   const url = new URL(location.href);
   if (!url.searchParams.has("hubspot")) return null;
   const outcome = { source: "callsync", hubspot: url.searchParams.get("hubspot") };
   if (url.searchParams.has("code")) outcome.code = url.searchParams.get("code");
-  const isOurWindow = window.opener !== null && window.name === POPUP_NAME;
+  const isOurWindow = window.opener !== null && (window.name === POPUP_NAME || !isSignedIn);
   const isPopup = url.searchParams.has(POPUP_MARK) || isOurWindow;
   for (const name of OWN_PARAMETERS) url.searchParams.delete(name);
   history.replaceState(history.state, "", url.href);
@@ -47,6 +48,18 @@ export function tellOpener(outcome, origins) {
   const channel = new BroadcastChannel(CHANNEL);
   channel.postMessage(outcome);
   channel.close();
-  for (const origin of origins) window.opener?.postMessage(outcome, origin);
+  // Browsers complain in the console of each origin that is not the opener's.
+  const isOurs = isOfThisOrigin(window.opener);
+  for (const origin of origins) {
+    if ((origin === location.origin) === isOurs) window.opener?.postMessage(outcome, origin);
+  }
   window.close();
+}
+
+function isOfThisOrigin(other) {
+  try {
+    return other?.location.origin === location.origin;
+  } catch {
+    return false;
+  }
 }

@@ -64,6 +64,21 @@ function makeForm(work, settings, dialog) {
   });
   explain(settings.default_region);
   const policy = policyChoice(settings.match_policy);
+  const properties = el("input", {
+    autocomplete: "off",
+    spellcheck: "false",
+    placeholder: "hs_whatsapp_phone_number",
+    value: settings.phone_properties.join(", "),
+  });
+  const propertiesField = field({
+    label: "Further contact properties with phone numbers",
+    control: properties,
+    hint:
+      "Phone number and mobile phone number are always searched. Up to three more: enter the " +
+      "internal name that HubSpot shows under Settings, Properties; separate names by commas.",
+  });
+  const refused = settings.warnings ?? [];
+  propertiesField.setProblem(refused.map(({ message }) => message).join(" "));
   const save = async (change) => {
     try {
       await work.client.updateSettings(change, { signal: work.signal });
@@ -76,23 +91,32 @@ function makeForm(work, settings, dialog) {
         isBrief: true,
       });
     } catch (error) {
-      const problem = describeField(error, "default_region");
-      regionField.setProblem(problem);
-      if (!problem) work.fail(error, "The settings could not be saved");
+      const problems = [
+        [regionField, describeField(error, "default_region")],
+        [propertiesField, describeField(error, "phone_properties")],
+      ];
+      for (const [shown, problem] of problems) shown.setProblem(problem);
+      if (!problems.some(([, problem]) => problem))
+        work.fail(error, "The settings could not be saved");
     }
   };
-  const given = () => ({ default_region: region.value, match_policy: policy.value() });
+  const given = () => ({
+    default_region: region.value,
+    match_policy: policy.value(),
+    phone_properties: properties.value.split(/[,;]/).map((name) => name.trim()).filter(Boolean),
+  });
   return [
     regionField.element,
     regionEffect,
     policy.element,
+    propertiesField.element,
     el(
       "footer",
       { class: "dialog-footer" },
       busyButton({
         label: "Use the defaults",
         className: "quiet",
-        run: () => save({ default_region: null, match_policy: null }),
+        run: () => save({ default_region: null, match_policy: null, phone_properties: null }),
       }),
       el("button", { type: "button", onclick: () => dialog.close() }, "Cancel"),
       busyButton({ label: "Save", className: "primary", run: () => save(given()) }),

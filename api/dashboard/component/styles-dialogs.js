@@ -59,6 +59,7 @@ export const dialogs = `
   .note p + p, .note ul + p, .note p + ul { margin-top: 10px; }
   .note ul { list-style: disc; padding-inline-start: 20px; }
   .note strong { font-weight: 650; }
+  .warnings { list-style: disc; padding-inline-start: 20px; overflow-wrap: anywhere; }
   .attempts { display: grid; gap: 0; }
   .attempts li {
     --tone: var(--pending-mark); position: relative; padding: 0 0 18px 22px;

@@ -129,6 +129,7 @@ export class Trial {
         statusPill(found.status),
         el("p", {}, tellPreview(found)),
       ),
+      ...(found.warnings ?? []).map(({ message }) => el("p", { class: "hint" }, message)),
       ...(found.contacts.length
         ? [
             el(

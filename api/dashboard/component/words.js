@@ -17,6 +17,7 @@ export const REASONS = {
   ambiguous_contact: "Several contacts match",
   no_phone_number: "Number withheld",
   invalid_phone_number: "Not a phone number",
+  unknown_direction: "Direction not known",
   not_connected: "HubSpot not connected",
   reconnect_required: "Permission withdrawn",
   missing_scopes: "Permission missing",
@@ -30,6 +31,23 @@ export const REASONS = {
   payload_expired: "Contents deleted",
 };
 
+// What people call the fields of a call.
+const FIELDS = {
+  phone_number: "The phone number",
+  direction: "The direction",
+  from_number: "The number that called",
+  to_number: "The number that was called",
+  started_at: "The start of the call",
+  ended_at: "The end of the call",
+  duration_seconds: "The duration",
+  summary: "The summary",
+  recording_url: "The recording's link",
+  transcript: "The transcript",
+  agent_name: "The agent's name",
+  outcome: "The outcome",
+  structured_data: "The details",
+};
+
 export const RETRYABLE = ["error", "skipped"];
 
 const SENTENCES = {
@@ -39,8 +57,10 @@ const SENTENCES = {
     " Merge them or change the setting, then retry.",
   no_phone_number: () => "The caller withheld the number, so nobody can be looked up.",
   invalid_phone_number: (log) =>
-    `${log.phone_number ? `“${log.phone_number}”` : "What came with the call"} is not a phone` +
-    " number that a contact could have.",
+    (log.phone_number ? `“${log.phone_number}” is not a number that can be looked up. ` : "") +
+    (log.error_message ?? "It is not a phone number that a contact could have."),
+  unknown_direction: (log) =>
+    log.error_message ?? "The call does not say which of its numbers is the customer's.",
   not_connected: (log) =>
     log.error_message ??
     "HubSpot was not connected. Calls of the last 7 days are synced once it is.",
@@ -79,6 +99,10 @@ export function tellOutcomeText(log, now = Date.now()) {
     .map((part) => (typeof part === "string" ? part : part.textContent))
     .join("");
 }
+
+/** What was left out of a call, cut or guessed when it came in, as a sentence. */
+export const tellWarning = ({ field, message }) =>
+  endSentence(`${FIELDS[field] ?? field} ${message}`);
 
 /** Who called, as a title: a number in groups, or that there is none. */
 export function nameCaller(log) {

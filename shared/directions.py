@@ -1,0 +1,101 @@
+"""Which end of a call is the customer's, from the words of many voice platforms."""
+
+import re
+from collections.abc import Mapping
+from contextlib import suppress
+from enum import StrEnum
+from itertools import zip_longest
+from typing import Any, Final
+
+from shared.phone import NO_REGION, InvalidNumberError, PhoneError, WithheldNumberError, parse_phone
+
+MAX_WORD: Final = 1000
+
+
+class Direction(StrEnum):
+    """`INBOUND`: the customer called. `OUTBOUND`: the customer was called."""
+
+    INBOUND = "inbound"
+    OUTBOUND = "outbound"
+
+
+# What a platform's word begins with: inbound, inboundPhoneCall, incoming; outbound-api, outgoing,
+# originate; the same in other languages.
+_BEGINNINGS: Final = {
+    Direction.INBOUND: (
+        *("inbound", "incoming", "incall", "receiv", "eingehend", "eingang", "entrant", "entrada"),
+        *("recibid", "recebid", "inkommande", "inkomend", "входящ", "着信", "呼入"),
+    ),
+    Direction.OUTBOUND: (
+        *("outbound", "outgoing", "outcall", "outdial", "originat", "placed", "dialed", "dialled"),
+        *("ausgehend", "ausgang", "salient", "salida", "saída", "sortant", "uscent", "uitgaand"),
+        *("utgående", "исходящ", "発信", "呼出"),
+    ),
+}
+_SHORT: Final = {"in": Direction.INBOUND, "out": Direction.OUTBOUND}
+# What may follow them; "in progress" is no direction.
+_AFTER_SHORT: Final = frozenset({"bound", "call", "calls", "coming", "dial", "going", "phone"})
+_WORD = re.compile(r"[^\W\d_]+")
+_HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])")
+
+
+def read_direction(text: str | None) -> Direction | None:
+    """Return what a producer's word for the direction means; None if it says neither or both."""
+    if text is None or len(text) > MAX_WORD:
+        return None
+    words = [word.casefold() for word in _WORD.findall(_HUMP.sub(" ", text))]
+    if any(word.startswith("trunk") for word in words):
+        return None  # a trunk's operators call originating what others call terminating
+    found = {
+        direction
+        for word, after in zip_longest(words, words[1:])
+        if (direction := _read_word(word, after))
+    }
+    return found.pop() if len(found) == 1 else None
+
+
+def _read_word(word: str, after: str | None) -> Direction | None:
+    if word in _SHORT:
+        return _SHORT[word] if after is None or after in _AFTER_SHORT else None
+    beginnings = _BEGINNINGS.items()
+    return next((each for each, words in beginnings if word.startswith(words)), None)
+
+
+class UnknownDirectionError(PhoneError):
+    """There are numbers, but nothing says whether the customer called or was called."""
+
+
+def choose_end(direction: str | None, from_number: str | None, to_number: str | None) -> str | None:
+    """Return the customer's end as it was written; None if the direction says neither."""
+    match read_direction(direction):
+        case Direction.INBOUND:
+            return from_number
+        case Direction.OUTBOUND:
+            return to_number
+        case None:
+            return None
+
+
+def read_customers_end(payload: Mapping[str, Any]) -> str | None:
+    """Return the customer's end of a stored call that came without the customer's number.
+
+    Raises UnknownDirectionError if it has numbers and says not whose: either may be your own line.
+    """
+    ends = payload.get("from_number"), payload.get("to_number")
+    direction = payload.get("direction")
+    is_withheld = bool((payload.get("phone_number") or "").strip())  # or it were the customer's
+    if read_direction(direction) is None and not is_withheld and any(map(_is_sent, ends)):
+        raise UnknownDirectionError(
+            "The call does not say whether it was inbound or outbound, so it is not known which"
+            " number is the customer's. Send phone_number, or inbound or outbound as direction."
+        )
+    return choose_end(direction, *ends)
+
+
+def _is_sent(number: str | None) -> bool:
+    with suppress(InvalidNumberError):
+        try:
+            parse_phone(number, NO_REGION)
+        except WithheldNumberError:
+            return False
+    return True

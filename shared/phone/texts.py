@@ -1,0 +1,246 @@
+"""What in a text is meant as a phone number, and what is clutter around it; no dialling rules.
+
+A text becomes *runs*: digits with the separators people put between them. Names, remarks, list
+separators and marks end a run; whether a run is a number is not decided here.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Final
+from urllib.parse import unquote
+
+from shared.phone.numbers import InvalidNumberError, WithheldNumberError
+
+# Fewer digits are never a whole number beside others: an extension, a room, part of a date.
+LEAST_DIGITS: Final = 7
+# "9,2025550123", "030,901820": what a pause or comma follows is part of the number.
+_MOST_BEFORE_PAUSE: Final = 4
+
+_WITHHELD = re.compile(
+    r"anonym|anonim|unknown|unbekannt|inconnu|desconocid|restricted|privat|privad|blocked"
+    r"|withheld|unavailable|not available|hidden|ocult|suppressed|unterdr|masqu|no caller"
+    r"|no number|undefined|\bnull\b|\bnone\b|\bnil\b|\bn/?a\b"
+)
+# Telephone networks spell ANONYMOUS, UNAVAILABLE, BLOCKED, UNKNOWN and RESTRICTED on the keypad.
+# Without its plus the last would be a number in Austin, Texas.
+_WITHHELD_KEYPAD = re.compile(r"\+?(?:266696687|86282452253|2562533|8566696)|\+7378742833")
+
+_BRACKETED = re.compile(r"<([^<>]*)>?")
+_QUOTED = re.compile(r"\"[^\"]*\"|“[^”]*”|„[^“”]*[“”]|«[^»]*»|(?<!\w)'[^']*'(?!\w)")
+_SCHEME = re.compile(
+    r"\s*(?P<scheme>sips?|tel|callto|whatsapp):(?P<rest>.*)", re.IGNORECASE | re.DOTALL
+)
+_PHONE_CONTEXT = re.compile(r";phone-context=(\+\d+)", re.IGNORECASE)
+_ADDRESS = re.compile(r"(?P<user>[^\s<>,;]*)@[^\s<>,;]*")
+_PLAIN = re.compile(r"[+\d\s().-]*\d[+\d\s().-]*")
+
+_EXPONENT = re.compile(
+    r"[-+]?\d+(?:[.,]\d+)?\s*(?:E\s*[-+]?\s*\d{1,3}|[x×·*]\s*10\s*\^\s*\d{1,2})", re.IGNORECASE
+)
+# A number as a spreadsheet shows it: with an empty fraction, with digits in groups.
+_EMPTY_FRACTION = re.compile(r"(\+?[\d\s()-]*\d{3,})\s*[.,]0{1,3}")
+_FRACTION = re.compile(r"\+?\d{7,}\.\d{1,2}")
+_GROUPED = re.compile(
+    r"(\d{1,3}(?:,\d{2,3})+)(?:\.0{1,2})?"
+    r"|(\d{1,3}(?:[.\s]\d{3})+),0{1,2}"
+    r"|(\d{1,3}(?:['’]\d{3})+)(?:[.,]0{1,2})?"
+)
+_PAUSE = re.compile(r"(?<=\d)[pw]+(?=\d)", re.IGNORECASE)  # of a dial string
+# Codes that switch a service on for one call, such as *67 or #31#: dialled, never displayed.
+_SERVICE_CODE = re.compile(r"[*#]{1,2}\d{2,3}(?:[*#]\s*|[\s,]+)(?=[+(\d])")
+
+_TOKEN = re.compile(
+    r"(?P<run>(?:\+[\s(]*)?\(?\d(?:[\d\s().\-‐‑‒–—―/\\~]*\d)?)"
+    r"|(?P<mask>[•●]|\*{2,}|[x]{2,}(?![^\W\d_])|\#{2,}|\.{3,}|\?{2,}|_{2,}|-{3,}|(?<=\d)x(?![\w.:=\s])"
+    r"|\*(?!\s*\d{1,6}(?![\d*])))"
+    r"|(?P<word>[^\W\d_]+)"
+    r"|(?P<mark>[^\w\s]|_)",
+    re.IGNORECASE,
+)
+# Words between two numbers; any other word may own the digits behind it.
+_CONJUNCTIONS = frozenset(
+    {*("or", "and", "oder", "und", "ou", "et", "o", "y", "e", "of", "en", "eller", "och", "og")}
+    | {*("lub", "или", "и", "або", "或", "又は")}
+)
+_EXTENSION_WORDS = frozenset(
+    {*("x", "ext", "extn", "extension", "durchwahl", "dw", "apparat", "app", "nebenstelle")}
+    | {*("poste", "anexo", "ramal", "int", "interno", "toestel", "wew", "доб", "вн")}
+    | {*("内線", "内线", "分机")}
+)
+_BEHIND_RUN = frozenset({"run", "pause", "mark"})
+# Most texts; the same comes out below, at twice the cost.
+_ONE_RUN = re.compile(r"\+?\(?\d(?:[ ()-]{0,2}\d)*")
+_DATE = re.compile(r"(?:19|20)\d\d([-./])\d\d?\1\d\d?|\d\d?([-./])\d\d?\2(?:19|20)\d\d")
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Digits as they are written, perhaps with a plus in front.
+
+    `follows_word`: the first group may belong to the word before it, as in "Unit 9 202 555 0123".
+    """
+
+    text: str
+    follows_word: bool = False
+    is_masked: bool = False
+
+    @property
+    def digits(self) -> str:
+        return re.sub(r"\D", "", self.text)
+
+    @property
+    def groups(self) -> list[str]:
+        return re.findall(r"\d+", self.text)
+
+    @property
+    def has_plus(self) -> bool:
+        return self.text.startswith("+")
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What a text holds. `is_bare`: nothing but numbers, no words."""
+
+    runs: tuple[Run, ...]
+    is_bare: bool
+    is_masked: bool
+    has_address: bool
+
+
+def tidy(raw: str) -> str:
+    """Fold full-width and foreign digits to ASCII and drop invisible marks left by copying."""
+    if raw.isascii() and raw.isprintable():
+        return raw.strip()
+    folded = unicodedata.normalize("NFKC", re.sub(r"[\n\r\t\v\f\u2028\u2029]+", " ; ", raw.strip()))
+    return "".join(
+        str(unicodedata.decimal(char)) if char.isdecimal() else char
+        for char in folded
+        if unicodedata.category(char) not in {"Cf", "Cc"}
+    ).strip()
+
+
+def unwrap(text: str) -> tuple[str, bool]:
+    """Return what of a text is the number: without a display name, without the parts of a URI.
+
+    The second value says that it is the user part of an internet address. Raises
+    InvalidNumberError for an address that has none.
+    """
+    if is_number_alone(text):
+        return text, False
+    bracketed = _BRACKETED.search(text)
+    if bracketed and _may_be_number(bracketed[1]):
+        text = bracketed[1]
+    else:
+        unquoted = _QUOTED.sub(" ", text)
+        text = unquoted if _may_be_number(unquoted) else text
+    match = _SCHEME.fullmatch(text)
+    if match is None:
+        user, at, _ = text.strip().partition("@")
+        return (unquote(user), True) if at and " " not in user else (text, False)
+    rest = unquote(match["rest"])
+    user, at, _host = rest.partition("@")
+    number = re.split("[;:?]", user, maxsplit=1)[0].strip("/ ")
+    if match["scheme"].lower().startswith("sip") and not at and "." in number:
+        return "sip", True  # a bare host: its digits are an IP address
+    context = _PHONE_CONTEXT.search(rest)
+    if context and not number.startswith("+"):
+        number = context[1] + number
+    return number, True
+
+
+def refuse_withheld(text: str) -> None:
+    """Raise WithheldNumberError for an empty text, "anonymous", "private" and the like."""
+    digits = re.sub(r"\D", "", text)
+    if digits.strip("0") and not _WITHHELD_KEYPAD.fullmatch(text):
+        if len(digits) >= LEAST_DIGITS or not _WITHHELD.search(text.casefold()):
+            return
+    elif any(char.isalpha() for char in text) and not _WITHHELD.search(text.casefold()):
+        return
+    raise WithheldNumberError("The caller's number was withheld.")
+
+
+def is_number_alone(text: str) -> bool:
+    """Whether there is nothing but digits and what people put between them."""
+    return _PLAIN.fullmatch(text) is not None
+
+
+def undo_spreadsheet(text: str) -> str:
+    """Take back what a spreadsheet does to a number.
+
+    Raises InvalidNumberError for an exponent, whose digits are lost, and for a fraction.
+    """
+    text = text.strip().removeprefix("=").strip("\"' ")
+    if _EXPONENT.fullmatch(text):
+        raise InvalidNumberError(
+            "A spreadsheet has rounded the phone number to a power of ten, which loses digits."
+            " Format the column as text and export it again."
+        )
+    empty = _EMPTY_FRACTION.fullmatch(text)
+    if empty:
+        return empty[1]
+    if _FRACTION.fullmatch(text):
+        raise InvalidNumberError("The phone number has a fraction, so it is another figure.")
+    grouped = _GROUPED.fullmatch(text)
+    if grouped:
+        return re.sub(r"\D", "", grouped[1] or grouped[2] or grouped[3])
+    return text
+
+
+def read_content(text: str) -> Content:
+    """Split a text into runs."""
+    if _ONE_RUN.fullmatch(text):
+        return Content((Run(text),), is_bare=True, is_masked=False, has_address=False)
+    addresses = 0
+
+    def keep_user(match: re.Match[str]) -> str:
+        nonlocal addresses
+        addresses += 1
+        return match["user"] if is_number_alone(match["user"]) else " "
+
+    text = _PAUSE.sub(",", text)
+    text = _SERVICE_CODE.sub(" ", _ADDRESS.sub(keep_user, text))
+    runs = tuple(_split_runs(text))
+    kinds = {match.lastgroup for match in _TOKEN.finditer(text)}
+    return Content(
+        runs, is_bare="word" not in kinds, is_masked="mask" in kinds, has_address=addresses > 0
+    )
+
+
+def _may_be_number(text: str) -> bool:
+    return bool(re.search(r"\d|@", text) or _WITHHELD.search(text.casefold()))
+
+
+def _split_runs(text: str) -> Iterator[Run]:
+    """Yield the runs in order; a comma or pause behind a few digits does not end one."""
+    runs: list[Run] = []
+    before = ""  # what stood there last
+    for match in _TOKEN.finditer(text):
+        kind = _kind_of(match, before)
+        if kind == "mask" and runs and before in {"run", "pause"}:
+            runs[-1] = replace(runs[-1], is_masked=True)
+        elif kind == "run":
+            if before == "pause" and len(runs[-1].digits) <= _MOST_BEFORE_PAUSE:
+                runs[-1] = replace(runs[-1], text=f"{runs[-1].text} {match[0]}")
+            elif before != "extension":
+                is_masked, follows_word = before == "mask", before == "word"
+                runs.append(Run(match[0], follows_word=follows_word, is_masked=is_masked))
+        before = kind
+    for run in runs:
+        if len(runs) == 1 or not _DATE.fullmatch(run.text):
+            yield run
+
+
+def _kind_of(match: re.Match[str], before: str) -> str:
+    kind = match.lastgroup or ""
+    found = match[0].casefold()
+    if kind == "word":
+        if found in _CONJUNCTIONS:
+            return "mark"
+        return "extension" if before in _BEHIND_RUN and found in _EXTENSION_WORDS else kind
+    if kind == "mark" and found in ",;" and before in {"run", "pause"}:
+        return "pause"
+    if kind == "mark" and (found in "#.°'" or before == "extension"):
+        return before if before in {"word", "extension"} else kind  # "Unit #9", "Ext. 5"
+    return kind

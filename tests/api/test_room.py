@@ -1,0 +1,62 @@
+"""Large bodies share the room there is: they wait for each other, and small ones for nobody."""
+
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
+
+import pytest
+
+from api import slots
+from api.errors import TryLaterError
+from api.slots import SMALL_BYTES, Room
+
+LARGE = SMALL_BYTES + 1
+
+
+def test_body_waits_until_there_is_room_for_it() -> None:
+    room = Room(LARGE)
+    entered = Event()
+
+    def enter() -> None:
+        with room.taken(LARGE):
+            entered.set()
+
+    with ThreadPoolExecutor(1) as pool:
+        with room.taken(LARGE):
+            waiting = pool.submit(enter)
+            with room.taken(SMALL_BYTES):
+                assert not entered.is_set()
+        waiting.result(timeout=10)
+    assert entered.is_set()
+
+
+def test_body_for_which_no_room_comes_free_is_sent_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(slots, "WAIT_FOR_ROOM_S", 0.01)
+    room = Room(LARGE)
+    with room.taken(LARGE), pytest.raises(TryLaterError), room.taken(LARGE):
+        pass
+    with room.taken(LARGE):  # nothing of what was refused is still taken
+        pass
+
+
+def test_room_comes_free_when_a_request_fails() -> None:
+    room = Room(LARGE)
+    for _ in range(2):
+        with pytest.raises(ValueError, match="a defect"), room.taken(LARGE):
+            raise ValueError("a defect")
+
+
+def test_one_large_body_is_parsed_at_a_time() -> None:
+    room = Room(LARGE)
+    parsed = Event()
+
+    def parse() -> None:
+        with room.parsing(LARGE):
+            parsed.set()
+
+    with ThreadPoolExecutor(1) as pool:
+        with room.parsing(LARGE):
+            waiting = pool.submit(parse)
+            with room.parsing(SMALL_BYTES):
+                assert not parsed.is_set()
+        waiting.result(timeout=10)
+    assert parsed.is_set()

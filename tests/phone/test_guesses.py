@@ -1,0 +1,149 @@
+"""A guess is taken only if it is the only one: nobody is chosen between people."""
+
+import re
+
+import pytest
+
+from shared.phone import InvalidNumberError, PhoneError, find_numbers, parse_phone
+from shared.redaction import redact_text
+
+READ = {
+    "+12025550123": [
+        # a digit for an outside line, a menu, a carrier
+        *((raw, "US") for raw in ("9-1-202-555-0123", "9 (202) 555-0123", "9 1 202 555 0123")),
+        *((raw, "US") for raw in ("8 202 555 0123", "0 202 555 0123", "7 (202) 555-0123")),
+        *((raw, "US") for raw in ("5 202 555 0123", "99 1 202 555 0123")),
+        *((raw, "US") for raw in ("92025550123", "02025550123", "72025550123")),
+        *(
+            (raw, "US")
+            for raw in ("9,12025550123", "9,,2025550123", "9w12025550123", "9p2025550123")
+        ),
+        *(("12025550123", region) for region in ("US", "DE", "GB", "FR", "AU")),
+        ("0011 1 202 555 0123", "US"),
+        ("9 001 202 555 0123", "DE"),
+    ],
+    "+442079460018": [
+        *(("9 020 7946 0018", "GB"), ("902079460018", "GB"), ("8 020 7946 0018", "GB")),
+        *(("9 011 44 20 7946 0018", "US"), ("9011442079460018", "US"), ("442079460018", "US")),
+        *(("+44 44 20 7946 0018", "US"), ("+44442079460018", "GB")),
+    ],
+    "+447400123456": [("+44447400123456", "GB"), ("+44447400123456", "US")],
+    "+4915112345678": [
+        *((raw, "DE") for raw in ("0 0151 12345678", "9 0151 12345678", "0-0151-12345678")),
+        *((raw, "DE") for raw in ("0 (0151) 12345678", "00151 12345678", "8 0151/12345678")),
+        *((raw, "DE") for raw in ("0 0049 151 12345678", "0015112345678", "15112345678")),
+        *(("4915112345678", region) for region in ("DE", "US", "FR", "GB")),
+    ],
+    # An American number would begin so; the blanks say that it is none.
+    "+4915123456789": [("0 0151 23456789", "DE"), ("0 (0151) 234567-89", "DE")],
+    "+33612345678": [("0 06 12 34 56 78", "FR"), ("00612345678", "FR"), ("9 0612345678", "FR")],
+    "+551123456789": [("0 11 2345-6789", "BR"), ("11 2345-6789", "BR")],
+    "+56987654321": [("9 8765 4321", "CL")],  # a nine that belongs to the number
+    "+33601020304": [("6 01 02 03 04", "FR")],
+    "+61293743330": [("2 9374 3330", "AU")],
+}
+
+
+@pytest.mark.parametrize(
+    ("raw", "region", "e164"),
+    [(raw, region, e164) for e164, rows in READ.items() for raw, region in rows],
+)
+def test_the_only_reading_is_taken(raw: str, region: str, e164: str) -> None:
+    assert parse_phone(raw, region).e164 == e164
+
+
+@pytest.mark.parametrize(
+    ("raw", "region", "candidates"),
+    [
+        # a plus sign that is missing, or an outside line
+        ("912025550123", "US", ("+91 ***0123 (IN)", "+1 ***0123 (US)")),
+        ("91 2025550123", "US", ("+91 ***0123 (IN)", "+1 ***0123 (US)")),
+        ("91 (202) 555-0123", "US", ("+91 ***0123 (IN)", "+1 ***0123 (US)")),
+        ("82025550123", "US", ("+82 ***0123 (KR)", "+1 ***0123 (US)")),
+        ("32025550123", "US", ("+32 ***0123 (BE)", "+1 ***0123 (US)")),
+        ("7 727 250 1234", "US", ("+7 ***1234 (KZ)", "+1 ***1234 (US)")),
+        ("77272501234", "US", ("+7 ***1234 (KZ)", "+1 ***1234 (US)")),
+        ("812025550123", "US", ("+81 ***0123 (JP)", "+1 ***0123 (US)")),
+        # a mobile number, or an outside line and a landline
+        ("8 321 2345", "EE", ("+372 ***2345 (EE)",)),
+        ("9 601 123 456", "CZ", ("+420 ***3456 (CZ)",)),
+        ("0 312 345 6789", "IT", ("+39 ***6789 (IT)",)),
+    ],
+)
+def test_between_two_people_nobody_is_chosen(
+    raw: str, region: str, candidates: tuple[str, ...]
+) -> None:
+    with pytest.raises(InvalidNumberError, match="more than one phone number") as caught:
+        parse_phone(raw, region)
+    assert all(candidate in str(caught.value) for candidate in candidates)
+    assert "2555" not in str(caught.value)
+    assert find_numbers(raw, region) == ()
+
+
+@pytest.mark.parametrize("raw", ["912025550123", "2025550123 / 3035550199", "202555012345678"])
+def test_the_words_may_stand_in_a_log(raw: str) -> None:
+    with pytest.raises(InvalidNumberError) as caught:
+        parse_phone(raw, "US")
+    message = str(caught.value)
+    assert redact_text(message) == message
+    assert not re.search(r"\d{5}", message)
+
+
+@pytest.mark.parametrize(
+    ("raw", "region"),
+    [
+        ("call 912025550123", "US"),
+        ("442079460018 (London)", "US"),
+        ("Unit 9 442079460018", "US"),
+        ("dial 9 1 202 555 0123", "GB"),
+    ],
+)
+def test_nothing_is_guessed_from_a_text_with_words(raw: str, region: str) -> None:
+    with pytest.raises(InvalidNumberError):
+        parse_phone(raw, region)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        "2025550123 / 3035550199",
+        "2025550123 or 3035550199",
+        "2025550123; 3035550199",
+        "2025550123,3035550199",
+        "+12025550123 / +13035550199",
+        "+1 202-555-0123 (cell), +1 303 555 0199 (home)",
+        "2025550123\n3035550199",
+    ],
+)
+def test_two_numbers_are_nobodys(raw: str) -> None:
+    with pytest.raises(InvalidNumberError, match="more than one phone number") as caught:
+        parse_phone(raw, "US")
+    assert "+1 ***0123 (US) or +1 ***0199 (US)" in str(caught.value)
+
+
+def test_the_same_number_twice_is_one() -> None:
+    assert parse_phone("+12025550123 / (202) 555-0123", "US").e164 == "+12025550123"
+
+
+@pytest.mark.parametrize("digit", "0123456789")
+@pytest.mark.parametrize("form", ["{} {}", "{}{}", "{}-{}", "{},{}"])
+@pytest.mark.parametrize(
+    ("number", "region", "code"),
+    [
+        *(("2025550123", "US", "1"), ("12025550123", "US", "1"), ("7272501234", "US", "1")),
+        *(("0151 12345678", "DE", "49"), ("06 12 34 56 78", "FR", "33")),
+        *(
+            ("020 7946 0018", "GB", "44"),
+            ("098765 43210", "IN", "91"),
+            ("11 2345-6789", "BR", "55"),
+        ),
+    ],
+)
+def test_a_digit_in_front_never_leads_to_another_country(
+    digit: str, form: str, number: str, region: str, code: str
+) -> None:
+    try:
+        found = parse_phone(form.format(digit, number), region)
+    except PhoneError:
+        return
+    assert found.e164.startswith(f"+{code}")
