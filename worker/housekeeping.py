@@ -88,11 +88,11 @@ def _held_alone(resources: Resources, name: str) -> Iterator[bool]:
 
 
 def in_batches(change: Callable[[Session, WorkerSettings], int]) -> Chore:
-    """A chore that changes rows, up to `retention.MOST_AT_ONCE` in each transaction.
+    """A chore that changes rows, batch by batch, each in a transaction of its own.
 
     Args:
         change: Does one batch in an open transaction and returns the number of its rows; fewer
-            than `retention.MOST_AT_ONCE` say that nothing is left.
+            than `retention.MOST_AT_ONCE` say that nothing is left to be done in this round.
     """
 
     def work(resources: Resources) -> int:
