@@ -97,7 +97,7 @@ def read_text(*names: str, separator: str = ", ") -> Reader:
         readings = [read(item) for item in items]
         messages = [each.message for each in readings if each.message]
         return Reading(
-            separator.join(each.value for each in readings) or None,
+            separator.join(each.value for each in readings if each.value) or None,
             messages[0] if messages else None,
         )
 
@@ -112,6 +112,7 @@ def read_one_text(*names: str) -> Reader:
         if not isinstance(value, list):
             return read(value)
         readings = [read(each) for each in value if not is_nothing(each)]
+        readings = [each for each in readings if each.value]  # [""] says nothing either
         if len({each.value for each in readings}) > 1:
             raise UnreadableError("has several values, and only one can count: it was left out")
         return readings[0] if readings else Reading(None)
