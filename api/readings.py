@@ -112,6 +112,7 @@ def read_one_text(*names: str) -> Reader:
         if not isinstance(value, list):
             return read(value)
         readings = [read(each) for each in value if not is_nothing(each)]
+        readings = [each for each in readings if each.value]  # [""] says nothing either
         if len({each.value for each in readings}) > 1:
             raise UnreadableError("has several values, and only one can count: it was left out")
         return readings[0] if readings else Reading(None)

@@ -198,4 +198,4 @@ def test_abandoned_call_is_as_lost_as_that_of_a_dead_worker(tenant: Tenant) -> N
         abandon_calls(session, calls)
     assert tenant.claim() == []
     assert tenant.return_expired() == (1, [])
-    assert tenant.log(log_id).suspect_size == 1
+    assert tenant.log(log_id).suspect_size == 2
