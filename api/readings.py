@@ -97,7 +97,7 @@ def read_text(*names: str, separator: str = ", ") -> Reader:
         readings = [read(item) for item in items]
         messages = [each.message for each in readings if each.message]
         return Reading(
-            separator.join(each.value for each in readings) or None,
+            separator.join(each.value for each in readings if each.value) or None,
             messages[0] if messages else None,
         )
 

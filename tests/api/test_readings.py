@@ -85,6 +85,8 @@ TEXTS: list[tuple[str, Any, str | None, bool]] = [
     ("summary", [], LEFT_OUT, False),
     ("summary", False, LEFT_OUT, True),
     ("outcome", True, "yes", True),
+    ("outcome", [[None]], LEFT_OUT, False),
+    ("summary", ["One", [None, ""], [[]]], "One", False),
     ("outcome", {"value": "won"}, "won", True),
     ("outcome", ["won", "again"], "won, again", False),
     ("outcome", "x" * 5000, "x" * 1000, True),
