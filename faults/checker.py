@@ -66,14 +66,15 @@ def judge(history: History, evidence: Evidence) -> Verdict:
     duplicated = 0
     problems: list[str] = []
     for identity, log_ids in acknowledged.items():
-        row = evidence.rows.get(identity)
+        row = evidence.rows.get(identity) or evidence.pruned.get(identity)
         found = list(_wrong_with(sent[identity], log_ids, row, notes))
         if row is not None:
             found += _wrong_with_words(sent[identity], row)
             own = summaries[identity]
             others = {each for each in openings if not any(each in said for said in own)}
             found += _wrong_with_text(sent[identity], own, others, notes.get(row["id"], ()))
-            found += _wrong_with_attempts(row, evidence.attempts.get(row["id"], ()))
+            if identity in evidence.rows:
+                found += _wrong_with_attempts(row, evidence.attempts.get(row["id"], ()))
         lost += bool(found)
         problems += [f"{identity[2]}: {each}" for each in found]
     for ref, places in notes.items():
@@ -205,7 +206,8 @@ def _wrong_with_answers(history: History) -> Iterator[str]:
 def _of_nobody(history: History, evidence: Evidence, notes: Mapping[str, _Places]) -> Iterator[str]:
     """Say which notes and rows nobody asked for, and who was set aside without guilt."""
     sent = history.sent
-    for ref in notes.keys() - {row["id"] for row in evidence.rows.values()}:
+    rows = [*evidence.rows.values(), *evidence.pruned.values()]
+    for ref in notes.keys() - {row["id"] for row in rows}:
         yield f"{ref}: a note of a call that was never sent" if ref else "a note without last line"
     for identity, row in evidence.rows.items():
         if identity not in history.acknowledged:
@@ -225,7 +227,7 @@ def _wrong_in_dashboard(evidence: Evidence) -> Iterator[str]:
             yield f"{log_id}: the API shows something else than the sync log holds"
     counted = Counter(
         (row["user_id"], row["workspace_id"], row["status"])
-        for row in rows.values()
+        for row in (*rows.values(), *evidence.pruned.values())
         if row["status"] != "pending"
     )
     if counted != evidence.tallies:
