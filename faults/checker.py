@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Final
 
-from faults.evidence import Evidence, Row
+from faults.evidence import Evidence, Identity, Row
 from faults.history import History, SentCall
 from local.hubspot.client import SandboxRecord
 
@@ -77,10 +77,10 @@ def judge(history: History, evidence: Evidence) -> Verdict:
                 found += _wrong_with_attempts(row, evidence.attempts.get(row["id"], ()))
         lost += bool(found)
         problems += [f"{identity[2]}: {each}" for each in found]
-    for ref, places in notes.items():
-        duplicated += len(places) - 1
-        if len(places) > 1:
-            problems.append(f"{ref}: has {len(places)} notes")
+    for call, count in _count_notes(acknowledged, notes).items():
+        duplicated += count - 1
+        if count > 1:
+            problems.append(f"{call if isinstance(call, str) else call[2]}: has {count} notes")
     problems += _wrong_with_answers(history)
     problems += _of_nobody(history, evidence, notes)
     problems += _wrong_in_dashboard(evidence)
@@ -102,6 +102,17 @@ def _notes_by_ref(evidence: Evidence) -> dict[str, _Places]:
             if not note.archived:
                 match = MARKER.search(note.body)
                 found.setdefault(match[2] if match else "", []).append((hub_id, note))
+    return found
+
+
+def _count_notes(
+    acknowledged: Mapping[Identity, Collection[str]], notes: Mapping[str, _Places]
+) -> Counter[Identity | str]:
+    """Live notes by call, under whichever of its log ids; by log id where nobody was told of it."""
+    calls = {log_id: identity for identity, ids in acknowledged.items() for log_id in ids}
+    found: Counter[Identity | str] = Counter()
+    for ref, places in notes.items():
+        found[calls.get(ref, ref)] += len(places)
     return found
 
 

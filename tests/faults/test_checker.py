@@ -104,8 +104,8 @@ def test_redelivery_that_was_taken_for_new_after_its_entry_was_pruned_is_seen() 
         make_note(), make_note("901", last_line="Call ID: call_1 · Ref: hs_2"), id="hs_2"
     )
 
+    assert judge(sent(CALL, again), second).duplicated == 1
     found = problems(sent(CALL, again), second)
-
     assert "was taken for a new call 2 times" in found
     assert "was answered with ['hs_1', 'hs_2']" in found
 
