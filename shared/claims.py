@@ -110,7 +110,7 @@ _CLAIM = """
            l.read_back_misses
     FROM claimed l LEFT JOIN LATERAL (
         SELECT payload, received_at,
-               coalesce(payload_bytes, pg_column_size(payload) * :compressed) AS bytes
+               coalesce(payload_bytes, pg_column_size(payload)::bigint * :compressed) AS bytes
         FROM calls WHERE log_id = l.id
     ) AS content ON true
     ORDER BY l.lane, l.next_attempt_at, l.id

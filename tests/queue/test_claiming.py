@@ -1,7 +1,7 @@
 """Claiming: who gets which due calls, in what order, and how they are given back."""
 
 import pytest
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select, text, update
 
 from shared.claims import (
     LEASE_S,
@@ -102,6 +102,22 @@ def test_content_is_measured_as_it_will_be_read_and_not_as_it_lies_on_the_disk(
     assert call.id == log_id
     assert call.payload is None
     assert call.payload_bytes > MAX_BYTES_CLAIMED
+
+
+_FILL = text("""
+    UPDATE calls SET payload_bytes = NULL, payload = jsonb_build_object('filler', (
+        SELECT string_agg(md5(n::text), '') FROM generate_series(1, 22 * 1024 * 1024 / 32) AS n))
+""")
+
+
+def test_content_whose_guess_is_beyond_an_integer_hinders_no_claim(tenant: Tenant) -> None:
+    (log_id,) = tenant.store()
+    with tenant.database.begin() as session:
+        session.execute(_FILL)
+    (call,) = tenant.claim()
+    assert call.id == log_id
+    assert call.payload is None
+    assert call.payload_bytes > 2**31
 
 
 def test_calls_of_other_users_are_never_touched(tenant: Tenant, make_tenant: MakeTenant) -> None:
