@@ -124,9 +124,13 @@ def _say_otherwise(whole: Reading, run: Run, region: str) -> Iterator[Reading]:
     Colombia before a country code, and 00 52 elsewhere before Mexico's.
     """
     if whole.number.country_code_source == CountryCodeSource.FROM_NUMBER_WITH_IDD:
-        others = (_parse_abroad(run, prefix) for prefix in _INTERNATIONAL_PREFIXES)
-    elif len(run.digits) >= _LEAST_DIGITS_WITH_CODE and _lacks_trunk_prefix(whole, run, region):
-        others = (_read_with_code(run),)
+        others = [_parse_abroad(run, prefix) for prefix in _INTERNATIONAL_PREFIXES]
+    elif len(run.digits) >= _LEAST_DIGITS_WITH_CODE and (
+        _lacks_trunk_prefix(whole, run, region)
+        # A single digit apart is rather Mexico's old 1 than a country code.
+        or (len(run.groups[0]) > 1 and not _is_grouped_so(whole, run))
+    ):
+        others = [_read_missing_plus(run)]
     else:
         return
     yield from (each for each in others if each and each.assigned)
@@ -210,10 +214,8 @@ def _guess(run: Run, region: str) -> Iterator[Reading]:
             abroad = _say_international("+" + digits)
             yield from (each for each in abroad if _fits_prefix(run, prefix, each))
             break
-    if len(digits) >= _LEAST_DIGITS_WITH_CODE and (missing_plus := _read_with_code(run)):
-        code = str(missing_plus.number.country_code)
-        if len(run.groups) == 1 or run.groups[0] == code:
-            yield missing_plus
+    if len(digits) >= _LEAST_DIGITS_WITH_CODE and (missing_plus := _read_missing_plus(run)):
+        yield missing_plus
     yield from _drop_outside_line(run, region)
     if not digits.startswith("0") and (found := _parse("0" + digits, region)):
         yield Reading(found, names_country=False)
@@ -232,6 +234,13 @@ def _read_with_code(run: Run) -> Reading | None:
     if found is None or len(run.groups[0]) < len(str(found.country_code)):
         return None
     return Reading(found, names_country=False)
+
+
+def _read_missing_plus(run: Run) -> Reading | None:
+    """As `_read_with_code`, if the blanks fit: the code stands apart, or there are none."""
+    found = _read_with_code(run)
+    fits = found and (len(run.groups) == 1 or run.groups[0] == str(found.number.country_code))
+    return found if fits else None
 
 
 def _drop_second_code(reading: Reading) -> Reading | None:
