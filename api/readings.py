@@ -70,12 +70,28 @@ def kind_of(value: object) -> str:
 
 
 def is_nothing(value: object) -> bool:
-    """Whether a value says nothing: null, a blank text, an empty list or object."""
-    return value is None or (
-        not value.strip()
-        if isinstance(value, str)
-        else isinstance(value, list | dict) and not value
-    )
+    """Whether a value says nothing: null, a blank text, an empty object, a list of nothing else."""
+    match value:
+        case str():
+            return not value.strip()
+        case list():
+            return not _flatten(value)
+        case dict():
+            return not value
+    return value is None
+
+
+def _flatten(values: list[Any]) -> list[Any]:
+    """What a list says, and the lists in it, however deep: no level costs a level of the stack."""
+    said = []
+    waiting = values[::-1]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, list):
+            waiting.extend(reversed(value))
+        elif not is_nothing(value):
+            said.append(value)
+    return said
 
 
 def read_text(*names: str, separator: str = ", ") -> Reader:
@@ -88,7 +104,7 @@ def read_text(*names: str, separator: str = ", ") -> Reader:
             case int() | float() if not isinstance(value, bool):
                 return Reading(_spell_number(value))
             case list():
-                return _join([each for each in value if not is_nothing(each)])
+                return _join(_flatten(value))
             case dict():
                 return _look_inside(value, names, read)
         raise _unreadable(value, "text")
@@ -97,7 +113,7 @@ def read_text(*names: str, separator: str = ", ") -> Reader:
         readings = [read(item) for item in items]
         messages = [each.message for each in readings if each.message]
         return Reading(
-            separator.join(each.value for each in readings) or None,
+            separator.join(each.value for each in readings if each.value) or None,
             messages[0] if messages else None,
         )
 
@@ -111,7 +127,7 @@ def read_one_text(*names: str) -> Reader:
     def read_one(value: Any) -> Reading:
         if not isinstance(value, list):
             return read(value)
-        readings = [read(each) for each in value if not is_nothing(each)]
+        readings = [read(each) for each in _flatten(value)]
         if len({each.value for each in readings}) > 1:
             raise UnreadableError("has several values, and only one can count: it was left out")
         return readings[0] if readings else Reading(None)
@@ -126,7 +142,7 @@ def read_first_text(*names: str) -> Reader:
     def read_first(value: Any) -> Reading:
         if not isinstance(value, list):
             return read(value)
-        items = [each for each in value if not is_nothing(each)]
+        items = _flatten(value)
         first = read(items[0]) if items else Reading(None)
         return Reading(first.value, "has several values: the first counts") if items[1:] else first
 

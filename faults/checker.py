@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Final
 
-from faults.evidence import Evidence, Row
+from faults.evidence import Evidence, Identity, Row
 from faults.history import History, SentCall
 from local.hubspot.client import SandboxRecord
 
@@ -66,20 +66,21 @@ def judge(history: History, evidence: Evidence) -> Verdict:
     duplicated = 0
     problems: list[str] = []
     for identity, log_ids in acknowledged.items():
-        row = evidence.rows.get(identity)
+        row = evidence.rows.get(identity) or evidence.pruned.get(identity)
         found = list(_wrong_with(sent[identity], log_ids, row, notes))
         if row is not None:
             found += _wrong_with_words(sent[identity], row)
             own = summaries[identity]
             others = {each for each in openings if not any(each in said for said in own)}
             found += _wrong_with_text(sent[identity], own, others, notes.get(row["id"], ()))
-            found += _wrong_with_attempts(row, evidence.attempts.get(row["id"], ()))
+            if identity in evidence.rows:
+                found += _wrong_with_attempts(row, evidence.attempts.get(row["id"], ()))
         lost += bool(found)
         problems += [f"{identity[2]}: {each}" for each in found]
-    for ref, places in notes.items():
-        duplicated += len(places) - 1
-        if len(places) > 1:
-            problems.append(f"{ref}: has {len(places)} notes")
+    for call, count in _count_notes(acknowledged, notes).items():
+        duplicated += count - 1
+        if count > 1:
+            problems.append(f"{call if isinstance(call, str) else call[2]}: has {count} notes")
     problems += _wrong_with_answers(history)
     problems += _of_nobody(history, evidence, notes)
     problems += _wrong_in_dashboard(evidence)
@@ -101,6 +102,17 @@ def _notes_by_ref(evidence: Evidence) -> dict[str, _Places]:
             if not note.archived:
                 match = MARKER.search(note.body)
                 found.setdefault(match[2] if match else "", []).append((hub_id, note))
+    return found
+
+
+def _count_notes(
+    acknowledged: Mapping[Identity, Collection[str]], notes: Mapping[str, _Places]
+) -> Counter[Identity | str]:
+    """Live notes by call, under whichever of its log ids; by log id where nobody was told of it."""
+    calls = {log_id: identity for identity, ids in acknowledged.items() for log_id in ids}
+    found: Counter[Identity | str] = Counter()
+    for ref, places in notes.items():
+        found[calls.get(ref, ref)] += len(places)
     return found
 
 
@@ -205,7 +217,8 @@ def _wrong_with_answers(history: History) -> Iterator[str]:
 def _of_nobody(history: History, evidence: Evidence, notes: Mapping[str, _Places]) -> Iterator[str]:
     """Say which notes and rows nobody asked for, and who was set aside without guilt."""
     sent = history.sent
-    for ref in notes.keys() - {row["id"] for row in evidence.rows.values()}:
+    rows = [*evidence.rows.values(), *evidence.pruned.values()]
+    for ref in notes.keys() - {row["id"] for row in rows}:
         yield f"{ref}: a note of a call that was never sent" if ref else "a note without last line"
     for identity, row in evidence.rows.items():
         if identity not in history.acknowledged:
@@ -225,7 +238,7 @@ def _wrong_in_dashboard(evidence: Evidence) -> Iterator[str]:
             yield f"{log_id}: the API shows something else than the sync log holds"
     counted = Counter(
         (row["user_id"], row["workspace_id"], row["status"])
-        for row in rows.values()
+        for row in (*rows.values(), *evidence.pruned.values())
         if row["status"] != "pending"
     )
     if counted != evidence.tallies:

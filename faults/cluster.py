@@ -21,9 +21,12 @@ from local.environment import make_environment
 from local.processes import Command, Process, free_port
 from local.services import Service
 from shared.environment import list_settings
+from shared.setting_values import DEFAULT_PREFIX
 from shared.settings import ApiSettings, WorkerSettings
 
 FIRST_HUB_ID: Final = 700_001
+# Retention is at work in every run; it concerns what a scenario makes older.
+LOG_RETENTION_DAYS: Final = 30
 
 
 class Cluster:
@@ -40,10 +43,14 @@ class Cluster:
         api: the API's process.
         crew: the workers.
         hub_ids: numbers for HubSpot accounts, none of them twice.
+        prefix: under what it keeps everything in Redis.
     """
 
-    def __init__(self, *, workers: int) -> None:
+    def __init__(self, *, workers: int, beside: Self | None = None) -> None:
+        """Describe a cluster: with a Valkey of its own, or `beside` another one on that one's."""
         self._workers_wanted = workers
+        self._neighbour = beside
+        self.prefix = f"{DEFAULT_PREFIX}-2" if beside else DEFAULT_PREFIX
         self._cleanup = ExitStack()
         self.hub_ids = itertools.count(FIRST_HUB_ID)
 
@@ -69,7 +76,11 @@ class Cluster:
         self.postgres: Engine = self._cleanup.enter_context(
             start_postgres(self.state, durable=False)
         )
-        self.valkey: Engine = self._cleanup.enter_context(start_valkey(self.state))
+        self.valkey: Engine = (
+            self._neighbour.valkey
+            if self._neighbour
+            else self._cleanup.enter_context(start_valkey(self.state))
+        )
         self.sandbox_url = f"http://127.0.0.1:{free_port()}"
         self.api_doors = self._open_doors()
         self.worker_doors = self._open_doors()
@@ -82,6 +93,9 @@ class Cluster:
             api_url=self.api_url,
             sandbox_url=self.sandbox_url,
         )
+        self._base["LOG_RETENTION_DAYS"] = str(LOG_RETENTION_DAYS)
+        if self._neighbour:
+            self._base["REDIS_PREFIX"] = self.prefix
         self.env = self._base | self._addresses(self.worker_doors)
         migrate(self._base)
         sandbox = self._run(services.sandbox(self.sandbox_url, self._base, latency_ms=0))

@@ -1,7 +1,7 @@
 """What there is at the end of a run: in Postgres, in Redis, in HubSpot and in the API's answers."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 import requests
@@ -36,6 +36,7 @@ class Evidence:
 
     Attributes:
         rows: the rows of the sync log, by identity.
+        pruned: rows that were there, and are not any more because they had become too old.
         attempts: the outcomes of each call's attempts, oldest first, by log id.
         tallies: how many calls are counted in which final status, by user, workspace and status.
         shown: what the API's sync log shows, by log id.
@@ -51,6 +52,7 @@ class Evidence:
     notes: Mapping[int, Collection[SandboxRecord]]
     violations: Mapping[int, int]
     leftovers: Collection[str] = ()
+    pruned: Mapping[Identity, Row] = field(default_factory=dict)
 
 
 def gather(world: "World") -> Evidence:
@@ -59,8 +61,10 @@ def gather(world: "World") -> Evidence:
     for attempt in world.execute(_ATTEMPTS):
         attempts.setdefault(attempt["log_id"], []).append(attempt["outcome"])
     accounts = world.sandbox.state()["hubs"]
+    rows = by_identity(world.rows())
     return Evidence(
-        rows={(row["user_id"], row["workspace_id"], row["call_id"]): row for row in world.rows()},
+        rows=rows,
+        pruned={each: row for each, row in world.aged.items() if each not in rows},
         attempts=attempts,
         tallies={
             (row["user_id"], row["workspace_id"], row["status"]): row["calls"]
@@ -73,6 +77,11 @@ def gather(world: "World") -> Evidence:
         },
         leftovers=list(_leftovers(world)),
     )
+
+
+def by_identity(rows: Iterable[Row]) -> dict[Identity, Row]:
+    """Rows of the sync log by whose call it is and which."""
+    return {(row["user_id"], row["workspace_id"], row["call_id"]): row for row in rows}
 
 
 def _notes(world: "World", hub_id: int) -> list[SandboxRecord]:
@@ -89,7 +98,7 @@ def _notes(world: "World", hub_id: int) -> list[SandboxRecord]:
 def _leftovers(world: "World") -> Iterator[str]:
     for note in world.execute(_SURPLUS):
         yield f"{note['log_id']}: its second note {note['note_id']} still waits to be archived"
-    for key in world.redis.scan_iter("callsync:*"):
+    for key in world.redis.scan_iter(f"{world.cluster.prefix}:*"):
         # A key that says "was woken", "is being worked on" or "place taken" and lasts for ever
         # would silence a connection.
         if world.redis.pttl(key) == -1:

@@ -3,19 +3,21 @@
 import json
 import secrets
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Final
 
 import requests
+from requests import Response
 from standardwebhooks import Webhook
 
 from faults.history import Delivery, History, SentCall
+from faults.traps import GUARD_S
 from local.producer import WEBHOOK_PATH
 
 TIMEOUT_S: Final = 15.0
-MOST_TRIES: Final = 60
+ARRAY: Final = 1_000
 TRY_AGAIN_AFTER_S: Final = 0.25
 
 
@@ -39,22 +41,11 @@ class RecordingProducer:
     ) -> Delivery:
         """Post one webhook once, whatever is answered; `sent_at` is its signed time."""
         sent_at = sent_at or datetime.now(UTC)
-        delivery_id = delivery_id or f"msg_{secrets.token_hex(12)}"
-        body = json.dumps(
-            {"type": "call.ended", "timestamp": sent_at.isoformat(), "data": call.data}
-        )
-        headers = {
-            "content-type": "application/json",
-            "webhook-id": delivery_id,
-            "webhook-timestamp": str(int(sent_at.timestamp())),
-            "webhook-signature": self._webhook.sign(delivery_id, sent_at, body),
-        }
+        body = {"type": "call.ended", "timestamp": sent_at.isoformat(), "data": call.data}
         started = time.monotonic()
         delivery = Delivery(call, None, None, None, 0)
         try:
-            answer = self._session.post(
-                self._url, data=body.encode(), headers=headers, timeout=TIMEOUT_S
-            )
+            answer = self._send(body, delivery_id, sent_at)
             accepted = answer.json() if answer.ok else {}
             delivery = Delivery(
                 call,
@@ -68,12 +59,37 @@ class RecordingProducer:
         self._history.add(delivery)
         return delivery
 
+    def deliver_array(self, calls: Sequence[SentCall]) -> None:
+        """Post calls of the past as arrays, each once; raises requests.RequestException."""
+        for first in range(0, len(calls), ARRAY):
+            part = calls[first : first + ARRAY]
+            started = time.monotonic()
+            answer = self._send([call.data for call in part], None, datetime.now(UTC))
+            answer.raise_for_status()
+            seconds = time.monotonic() - started
+            for call, each in zip(part, answer.json()["results"], strict=True):
+                self._history.add(
+                    Delivery(call, answer.status_code, each["id"], each["duplicate"], seconds)
+                )
+
+    def _send(self, content: object, delivery_id: str | None, sent_at: datetime) -> Response:
+        delivery_id = delivery_id or f"msg_{secrets.token_hex(12)}"
+        body = json.dumps(content)
+        headers = {
+            "content-type": "application/json",
+            "webhook-id": delivery_id,
+            "webhook-timestamp": str(int(sent_at.timestamp())),
+            "webhook-signature": self._webhook.sign(delivery_id, sent_at, body),
+        }
+        return self._session.post(self._url, data=body.encode(), headers=headers, timeout=TIMEOUT_S)
+
     def insist(self, call: SentCall) -> Delivery:
         """Post one call as producers do: again after every answer but a 2xx or 4xx.
 
-        Raises TimeoutError when it is not acknowledged after many tries.
+        Raises TimeoutError when it is not acknowledged in the end.
         """
-        for _ in range(MOST_TRIES):
+        deadline = time.monotonic() + GUARD_S
+        while time.monotonic() < deadline:
             delivery = self.deliver(call)
             if delivery.is_acknowledged:
                 return delivery

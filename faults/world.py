@@ -13,20 +13,21 @@ from redis import Redis
 
 from faults.checker import Verdict, judge
 from faults.cluster import Cluster
-from faults.evidence import Row, gather
+from faults.evidence import Identity, Row, by_identity, gather
 from faults.history import Delivery, History, SentCall
 from faults.producer import RecordingProducer
 from faults.tenants import Tenant
 from faults.traps import GUARD_S, AnswerTrap, CommitTrap, RequestTrap, StepTrap
 from local.hubspot.client import SandboxControl
 from shared.claims import LEASE_S
-from shared.queue import SYNC_QUEUE, make_celery
+from shared.queue import make_celery
 from worker.tasks import HOUSEKEEPING_TASK
 
 POLL_S: Final = 0.05
 # A live claim is renewed every 5 s to a full lease; one with less left has lost its worker.
 LEFT_OF_A_DEAD_CLAIM_S: Final = LEASE_S - 10
 SOON_S: Final = 0.3
+ASK_AGAIN_S: Final = 1.0
 
 _OURS: Final = "user_id = ANY(%(users)s)"
 _OUR_HUBS: Final = "hub_id = ANY(%(hubs)s)"
@@ -49,6 +50,10 @@ _LEFT_BY_A_RUN: Final = (
     ("hubspot_revocations", _OUR_HUBS),
     ("hubspot_surplus_notes", _OUR_HUBS),
 )
+_FIND_UNSETTLED: Final = """
+    SELECT id FROM hubspot_sync_logs
+    WHERE user_id = ANY(%(users)s) AND (status = 'pending' OR claimed_by IS NOT NULL) LIMIT 1
+"""
 _FIND_IDLE: Final = """
     SELECT count(*) FILTER (WHERE claimed_until > now() + make_interval(secs => %(dead)s)) AS held,
            extract(epoch FROM max(claimed_until) - now())::float8 AS lease_left,
@@ -83,6 +88,7 @@ class World:
         self.database = self._connect()
         self.redis: Redis = Redis.from_url(cluster.valkey.url)
         self.tenants: list[Tenant] = []
+        self.aged: dict[Identity, Row] = {}
         self._traps: list[StepTrap] = []
         self._complaints: list[str] = []
 
@@ -168,8 +174,22 @@ class World:
 
     def keep_house(self) -> None:
         """Ask a worker for its housekeeping, as beat does every minute."""
-        with make_celery(self.cluster.valkey.url) as app:
-            app.send_task(HOUSEKEEPING_TASK, queue=SYNC_QUEUE)
+        with make_celery(self.cluster.valkey.url, self.cluster.prefix) as app:
+            app.send_task(HOUSEKEEPING_TASK, queue=self.cluster.prefix)
+
+    def keep_house_until(self, condition: Callable[[], bool]) -> None:
+        """Ask for housekeeping as often as it takes; raises TimeoutError.
+
+        A round leaves out what another one is at.
+        """
+        deadline = time.monotonic() + GUARD_S
+        while not condition():
+            self.keep_house()
+            asked_at = time.monotonic()
+            if asked_at > deadline:
+                raise TimeoutError(f"{condition.__qualname__} did not come true")
+            while not condition() and time.monotonic() < asked_at + ASK_AGAIN_S:
+                time.sleep(POLL_S)
 
     def wait_for(self, condition: Callable[[], bool], *, timeout_s: float = GUARD_S) -> float:
         """Wait for something; returns the seconds it took. Raises TimeoutError."""
@@ -188,7 +208,7 @@ class World:
 
     def is_settled(self) -> bool:
         """Whether every call has an outcome and nobody holds it."""
-        return all(row["status"] != "pending" and not row["claimed_by"] for row in self.rows())
+        return not self.execute(_FIND_UNSETTLED)
 
     def recover(self, *, timeout_s: float = GUARD_S) -> float:
         """Wait until everything is settled, skipping no time; returns the seconds."""
@@ -225,8 +245,20 @@ class World:
                 f"{name} = {name} - make_interval(secs => %(age)s)" for name in names
             )
             self.execute(f"UPDATE {table} SET {changes} WHERE {ours}", age=seconds)  # noqa: S608 - our own names
-        for key in self.redis.scan_iter("callsync:swept:*"):  # else the sweep waits in real time
+        for key in self.redis.scan_iter(
+            f"{self.cluster.prefix}:swept:*"
+        ):  # else the sweep waits in real time
             self.redis.delete(key)
+
+    def age(self, days: int) -> None:
+        """Make what there is older by days; its rows are kept in mind, for they may be pruned."""
+        self.aged |= by_identity(self.rows())
+        for table, name, ours in (
+            ("hubspot_sync_logs", "created_at", _OURS),
+            ("calls", "received_at", _OUR_LOGS),
+        ):
+            statement = f"UPDATE {table} SET {name} = {name} - make_interval(days => %(days)s)"  # noqa: S608 - our own names
+            self.execute(f"{statement} WHERE {ours}", days=days)
 
     def reconnect(self) -> None:
         """Open a new connection to Postgres, which was restarted."""

@@ -118,7 +118,7 @@ class TokenSource:
         if wait is None:
             raise TokenBusyError
         time.sleep(wait)
-        # The one transaction that is open while HubSpot is asked: it makes the refresh single.
+        # One of the few transactions that are open while HubSpot is asked: the refresh is single.
         with self._database.begin() as session:
             if not lock_token(session, connection_id):
                 raise TokenBusyError

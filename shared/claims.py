@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from shared.contents import read_contents
 from shared.reasons import POISON_MESSAGE
-from shared.suspects import ALONE, largest_suspect_size, may_claim_suspects
+from shared.suspects import ALONE, largest_batch, largest_suspect_size, may_claim_suspects
 
 # Calls of a killed worker go on within 30 s: this, a sweep, and the turns of all its connections.
 LEASE_S: Final = 20.0
@@ -110,7 +110,7 @@ _CLAIM = """
            l.read_back_misses
     FROM claimed l LEFT JOIN LATERAL (
         SELECT payload, received_at,
-               coalesce(payload_bytes, pg_column_size(payload) * :compressed) AS bytes
+               coalesce(payload_bytes, pg_column_size(payload)::bigint * :compressed) AS bytes
         FROM calls WHERE log_id = l.id
     ) AS content ON true
     ORDER BY l.lane, l.next_attempt_at, l.id
@@ -140,7 +140,7 @@ def claim_due_calls(
         "compressed": COMPRESSED_AT_MOST,
     }
     if suspect_size is not None and may_claim_suspects(session, suspect_size):
-        suspects = {"suspect_size": suspect_size, "most": min(most, max(suspect_size, 1))}
+        suspects = {"suspect_size": suspect_size, "most": min(most, largest_batch(suspect_size))}
         rows = session.execute(_CLAIM_SUSPECTS, wanted | suspects)
     else:
         rows = session.execute(_CLAIM_TRUSTED, wanted)
@@ -244,8 +244,9 @@ _RETURN_EXPIRED = text("""
         UPDATE hubspot_sync_logs l
         SET claimed_by = NULL, claimed_until = NULL, claim_size = NULL,
             solo_crashes = l.solo_crashes + coalesce(lost.was_alone, 0),
-            suspect_size = CASE WHEN l.suspect_size IS NULL THEN greatest(l.claim_size / 2, 1)
-                                ELSE l.claim_size / 2 END,
+            suspect_size = :alone + CASE WHEN l.suspect_size IS NULL
+                                         THEN greatest(l.claim_size / 2, 1)
+                                         ELSE l.claim_size / 2 END,
             next_attempt_at = coalesce(l.next_attempt_at, now())
         FROM lost WHERE l.id = lost.id
         RETURNING l.id, l.solo_crashes, l.last_write_at IS NOT NULL AS is_marked

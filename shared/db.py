@@ -33,7 +33,7 @@ CONNECT_TIMEOUT_S: Final = 3
 # Postgres ends every statement before that, whatever it waits for: who says nothing is not there.
 SILENCE_S: Final = STATEMENT_TIMEOUT_MS / 1000 + 2
 # Postgres in turn gives up who says nothing with a transaction open, and lets its rows go: longer
-# than the one transaction takes that is open while HubSpot is asked.
+# than the refresh of a token takes, for which HubSpot is asked inside one. See `allow_idling`.
 IDLE_TRANSACTION_TIMEOUT_MS: Final = 20_000
 # What HubSpot said is worth waiting for Postgres, but not beyond the lease.
 STORE_FOR_S: Final = 15

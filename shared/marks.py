@@ -69,7 +69,8 @@ def mark_calls(
     return frozenset(marked.scalars())
 
 
-# With or without a claim: a replay takes one away from a worker that may have marked the call.
+# With or without a claim: a replay takes one away from a worker that may have marked the call, and
+# so do an erasure and a handover to another account, which end it. In parts, each by its own index.
 _MAY_WRITE = text("""
     SELECT EXISTS (SELECT FROM hubspot_sync_logs
                    WHERE user_id = :user_id AND workspace_id = :workspace_id
@@ -78,6 +79,10 @@ _MAY_WRITE = text("""
         OR EXISTS (SELECT FROM hubspot_sync_logs
                    WHERE user_id = :user_id AND workspace_id = :workspace_id
                      AND claimed_by IS NULL AND next_attempt_at IS NOT NULL
+                     AND last_write_at > clock_timestamp() - make_interval(secs => :seconds))
+        OR EXISTS (SELECT FROM hubspot_sync_logs
+                   WHERE user_id = :user_id AND workspace_id = :workspace_id
+                     AND error_code IN ('payload_expired', 'unconfirmed')
                      AND last_write_at > clock_timestamp() - make_interval(secs => :seconds))
 """)
 

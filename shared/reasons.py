@@ -41,6 +41,7 @@ CONTACTLESS: Final = (
     Reason.AMBIGUOUS_CONTACT,
     Reason.NO_PHONE_NUMBER,
     Reason.INVALID_PHONE_NUMBER,
+    Reason.UNKNOWN_DIRECTION,
 )
 
 

@@ -14,7 +14,7 @@ MOST_AT_ONCE: Final = 1_000
 # Entries go in larger batches: what hangs on them is small, and a batch takes two rounds.
 LOGS_AT_ONCE: Final = 10_000
 # From a call's hash to the end of its row: longer than any statement lasts that began before.
-HASH_SETTLES_S: Final = 60
+HASH_SETTLES_S: Final = 45
 # A producer that repeats a call after that, and after its entry was pruned, makes a second note.
 PRUNED_CALL_KNOWN_DAYS: Final = 730
 # Together what the dashboard shows of an entry.

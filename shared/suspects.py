@@ -1,8 +1,8 @@
 """Suspects: calls whose last claim ended without any result, one of which may have ended it.
 
-Each is claimed in a batch of at most its `suspect_size`, which halves whenever that ends without a
-result too. Those of a size of at least 1 are held beside others. At `ALONE` a call is the only
-suspect held in the whole system: then, and only then, a crash says that it is at fault.
+Each is claimed in a batch of fewer than its `suspect_size`, which is about halved whenever that
+ends without a result too; these are held beside others. At `ALONE` a call is the only suspect held
+in the whole system: then, and only then, a crash says that it is at fault.
 """
 
 from typing import Final
@@ -10,8 +10,9 @@ from typing import Final
 from sqlalchemy import TextClause, text
 from sqlalchemy.orm import Session
 
-# The size of a suspect that was lost in a batch of its own, beside others that may be at fault.
-ALONE: Final = 0
+# The size of a suspect that was lost in a batch of its own, beside others that may be at fault. To
+# the release before, 1 says the same: it works beside this one, and may be gone back to.
+ALONE: Final = 1
 
 # Shared by claims of suspects that may be held beside each other.
 _SUSPECTS_LOCK: Final = 4_825_302
@@ -28,6 +29,11 @@ def largest_suspect_size(session: Session, *, user_id: str, workspace_id: str) -
     tenant = {"user_id": user_id, "workspace_id": workspace_id}
     size: int | None = session.execute(_LARGEST_SUSPECT_SIZE, tenant).scalar_one()
     return size
+
+
+def largest_batch(suspect_size: int) -> int:
+    """How many suspects of a size may be claimed together."""
+    return max(suspect_size - 1, 1)
 
 
 _LOCK_TO_BE_ALONE = text("SELECT pg_try_advisory_xact_lock(:key)")

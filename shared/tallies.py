@@ -1,8 +1,8 @@
 """Counts for the dashboard that cost the same whatever the length of the sync log.
 
 A trigger on the log tallies how calls ended, by the quarter of an hour in which they came in. Old
-tallies are moved into one row for each UTC day and kind, which keeps its quarters: a twentieth of
-the room, and still the days and hours of any place.
+tallies are moved into one row for each UTC day and kind, which keeps its quarters: a tenth of the
+room, and still the days and hours of any place.
 """
 
 from dataclasses import dataclass

@@ -21,12 +21,12 @@ from worker.late_writes import look_for_late_writes
 from worker.pacing import OutOfBudgetError, PacedHubSpot
 from worker.recurring import Recurring
 from worker.resources import Resources
-from worker.revoking import revoke_due_grants
+from worker.revoking import LONGEST_S, revoke_due_grants
 
 log = structlog.get_logger(__name__)
 
 EVERY_S: Final = 60.0
-# For each chore that asks HubSpot; a request is not begun that could take longer.
+# For each chore that asks HubSpot: requests are begun until then, and none takes `LONGEST_S`.
 TIME_S: Final = 50.0
 # For each chore that only changes rows: batches are begun until then.
 BATCHES_S: Final = 10.0
@@ -78,7 +78,7 @@ def _held_alone(resources: Resources, name: str) -> Iterator[bool]:
     its worker, and soon after one that is frozen.
     """
     with resources.database.begin() as session:
-        allow_idling(session, seconds=TIME_S * 1.5)
+        allow_idling(session, seconds=TIME_S + LONGEST_S)
         yield bool(
             session.execute(
                 text("SELECT pg_try_advisory_xact_lock(:key, hashtext(:name))"),
@@ -88,11 +88,11 @@ def _held_alone(resources: Resources, name: str) -> Iterator[bool]:
 
 
 def in_batches(change: Callable[[Session, WorkerSettings], int]) -> Chore:
-    """A chore that changes rows, up to `retention.MOST_AT_ONCE` in each transaction.
+    """A chore that changes rows, batch by batch, each in a transaction of its own.
 
     Args:
         change: Does one batch in an open transaction and returns the number of its rows; fewer
-            than `retention.MOST_AT_ONCE` say that nothing is left.
+            than `retention.MOST_AT_ONCE` say that nothing is left to be done in this round.
     """
 
     def work(resources: Resources) -> int:

@@ -10,6 +10,7 @@ from typing import Final
 
 from faults.history import SYNCED, SentCall
 from faults.scenario import Scenario, scenario
+from faults.tenants import Tenant
 from faults.world import World
 from local.databases import PROJECT
 from shared.schema import REQUIRED_REVISION
@@ -42,16 +43,21 @@ def disconnected_and_reconnected(world: World) -> None:
     tenant = world.tenant()
 
     def disconnect() -> None:
-        tenant.disconnect()
-        answered_at = time.time()
-        time.sleep(world.draws.uniform(1.2, 2))
-        asked = world.sandbox.requests(hub_id=tenant.hub_id)
-        if any(each.at > answered_at + IN_FLIGHT_S and "create" in each.endpoint for each in asked):
-            world.complain("a note was written after the disconnect had answered")
+        disconnect_for_a_while(world, tenant)
         tenant.connect()
 
     while_calls_come_in(world, tenant.calls(30), disconnect)
     world.settle()
+
+
+def disconnect_for_a_while(world: World, tenant: Tenant) -> None:
+    """Disconnect, and see for a second or two that no note is written any more."""
+    tenant.disconnect()
+    answered_at = time.time()
+    time.sleep(world.draws.uniform(1.2, 2))
+    asked = world.sandbox.requests(hub_id=tenant.hub_id)
+    if any(each.at > answered_at + IN_FLIGHT_S and "create" in each.endpoint for each in asked):
+        world.complain("a note was written after the disconnect had answered")
 
 
 @scenario()

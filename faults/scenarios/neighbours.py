@@ -5,13 +5,16 @@ import time
 from pathlib import Path
 from typing import Final
 
+from faults.cluster import Cluster
 from faults.history import SentCall
 from faults.proxy import Link
 from faults.scenario import Scenario, scenario
+from faults.tenants import Contact
 from faults.traps import GUARD_S, TextAlarm
 from faults.world import World
 from shared.claims import LEASE_S
 
+POISON: Final = ("error", "poison")
 WAITING: Final = 100_000
 SKEW_S: Final = 600
 SKEWED_CLOCK: Final = Path(__file__).parents[1] / "skew"
@@ -44,7 +47,42 @@ def poison_that_kills_its_worker(world: World) -> None:
     """
     tenant = world.tenant()
     bad, *others = tenant.add_contacts(world.draws.randint(2, 8))
-    national = bad.phone_number.removeprefix("+1")
+    deaths = _kill_at_touch(world, bad)
+    world.post([tenant.call(bad, endings=[POISON]), *(tenant.call(each) for each in others)])
+    _survive(world, deaths)
+
+
+@scenario()
+def poison_among_the_calls_of_a_dead_host(world: World) -> None:
+    """A host dies with the calls of eight workspaces; one call kills every worker that touches it.
+
+    That call ends as `poison`; the others are synced, and nobody takes them for it.
+    """
+    tenants = [world.tenant() for _ in range(8)]
+    for name in world.cluster.crew.names[1:]:
+        world.cluster.crew.stop(name)
+    world.sandbox.add_fault("contacts.search", "timeout_before")
+    (bad,) = tenants[0].add_contacts(1)
+    world.post(
+        [
+            tenants[0].call(bad, endings=[POISON]),
+            *(call for each in tenants for call in each.calls(world.draws.randint(1, 6))),
+        ]
+    )
+    world.wait_for(
+        lambda: len({row["user_id"] for row in world.rows() if row["claimed_by"]}) == len(tenants)
+    )
+    world.cluster.crew.kill(*world.cluster.crew.names)
+    world.sandbox.clear_faults()
+    deaths = _kill_at_touch(world, bad)
+    world.cluster.crew.fill_up()
+    world.cluster.crew.wait_until_ready()
+    world.skip(LEASE_S)
+    _survive(world, deaths)
+
+
+def _kill_at_touch(world: World, contact: Contact) -> list[str]:
+    """Kill whoever asks for a caller from now on; returns the names, which become more."""
     deaths: list[str] = []
 
     def kill(link: Link) -> None:
@@ -52,10 +90,13 @@ def poison_that_kills_its_worker(world: World) -> None:
         world.cluster.crew.kill(name)
         deaths.append(name)
 
+    national = contact.phone_number.removeprefix("+1")
     world.cluster.worker_doors.hubspot.traps.append(TextAlarm(national, kill))
-    world.post(
-        [tenant.call(bad, endings=[("error", "poison")]), *(tenant.call(each) for each in others)]
-    )
+    return deaths
+
+
+def _survive(world: World, deaths: list[str]) -> None:
+    """Replace whoever dies, skipping its lease, until all calls are settled."""
     seen = 0
     deadline = time.monotonic() + GUARD_S
     while not world.is_settled() and time.monotonic() < deadline:
@@ -165,10 +206,42 @@ def leader_of_the_sweep_killed(world: World) -> None:
     world.settle()
 
 
+@scenario()
+def another_deployment_on_the_same_redis(world: World) -> None:
+    """Two deployments with prefixes of their own share a Redis; the workers of one are away.
+
+    Neither does anything of the other's: wake-ups, turns at the sweep and housekeeping stay there
+    until their own workers are back.
+    """
+    ours = world.cluster
+    with Cluster(workers=1, beside=ours) as theirs, World(theirs, world.draws) as other:
+        tenant, stranger = world.tenant(), other.tenant()
+        for name in ours.crew.names:
+            ours.crew.stop(name)
+        world.wait_for(lambda: not world.redis.exists(f"{ours.prefix}:sweep"))
+        world.post(tenant.calls(world.draws.randint(1, 8)))
+        other.post(stranger.calls(world.draws.randint(1, 8)))
+        other.settle()
+        other.keep_house()
+        other.wait_for(lambda: not world.redis.llen(theirs.prefix))
+        if not world.redis.llen(ours.prefix):
+            world.complain("the other deployment took a wake-up")
+        if world.redis.exists(f"{ours.prefix}:sweep"):
+            world.complain("the other deployment took a turn at the sweep")
+        ours.crew.fill_up()
+        world.settle()
+        other.post(stranger.calls(3))
+        other.settle()
+        for problem in other.judge().problems:
+            world.complain(f"the other deployment: {problem}")
+
+
 SCENARIOS: Final[tuple[Scenario, ...]] = (
     poison_that_kills_its_worker,
+    poison_among_the_calls_of_a_dead_host,
     leader_of_the_sweep_killed,
     two_beats,
     clocks_ten_minutes_apart,
     neighbour_with_100_000_calls_waiting,
+    another_deployment_on_the_same_redis,
 )

@@ -10,7 +10,7 @@ from faults.scenarios.workers import CLAIM, MARK, RECORD
 from faults.world import World
 from shared.claims import LEASE_S
 
-INTAKE: Final = "INSERT INTO calls (log_id, payload)"
+INTAKE: Final = "INSERT INTO calls (log_id, payload"
 TERMINATE: Final = """
     SELECT pg_terminate_backend(pid) FROM pg_stat_activity
     WHERE application_name = 'hubspot-call-sync'

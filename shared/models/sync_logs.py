@@ -54,8 +54,8 @@ class SyncLog(Base):
     claimed_until: Mapped[datetime | None] = mapped_column(Moment)
     claim_size: Mapped[int | None] = mapped_column(SmallInteger)
     fence: Mapped[int] = mapped_column(Integer, server_default="0")
-    # Set when a claim ended without any result: the largest batch it may be claimed in next; 0 when
-    # it has to be the only suspect held.
+    # Set when a claim ended without any result: it may be claimed next in batches of fewer, or, if
+    # it is 1, as the only suspect held.
     suspect_size: Mapped[int | None] = mapped_column(SmallInteger)
     solo_crashes: Mapped[int] = mapped_column(SmallInteger, server_default="0")
     # The mark: a POST may have started then. Cleared only by a definite answer.

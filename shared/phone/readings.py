@@ -37,6 +37,7 @@ _INTERNATIONAL_PREFIXES: Final = ("0011", "011", "00")
 # Dialled for a line to the outside without a pause; any other digit must stand apart.
 _OUTSIDE_LINE: Final = frozenset("01789")
 _LONGEST_OUTSIDE_LINE: Final = 3
+_OPTIONAL_ZERO: Final = re.compile(r"\(\s*0\s*\)")
 
 _FROM_TEXT: Final = frozenset(
     {
@@ -78,8 +79,9 @@ def read_run(run: Run, region: str, *, may_guess: bool) -> tuple[PhoneNumber, ..
     said = list(_say(run, region))
     if found := _assigned(said):
         return found  # almost always, and guesses cost as much again
-    mended = [each for each in map(_drop_second_code, said) if each] if may_guess else []
-    guessed = [*mended, *_guess(run, region)] if may_guess else []
+    guessed = [*_guess(run, region)] if may_guess else []
+    mended = [each for each in map(_drop_second_code, [*said, *guessed]) if each and may_guess]
+    guessed += mended
     if _assigned(guessed):
         return _assigned([*guessed, *_drop_any_digit(run, region)])
     plausible = (each for each in [*said, *mended] if each.is_plausible)
@@ -109,7 +111,46 @@ def _say(run: Run, region: str) -> Iterator[Reading]:
     apart = [each for each in _say_apart(run, region) if each.assigned] if competes else []
     if whole and not (apart and _blanks_decide(run, region)):
         yield whole
+        if whole.assigned:
+            yield from _say_otherwise(whole, run, region)
     yield from apart
+
+
+def _say_otherwise(whole: Reading, run: Run, region: str) -> Iterator[Reading]:
+    """What speaks against a reading that the region's rules do not give by themselves.
+
+    Without its trunk prefix a number is not dialled so: 33612345678 in Germany has lost a zero or a
+    plus sign. Behind an international prefix the country may begin earlier: 00 5 is dialled in
+    Colombia before a country code, and 00 52 elsewhere before Mexico's.
+    """
+    if whole.number.country_code_source == CountryCodeSource.FROM_NUMBER_WITH_IDD:
+        others = [_parse_abroad(run, prefix) for prefix in _INTERNATIONAL_PREFIXES]
+    elif len(run.digits) >= _LEAST_DIGITS_WITH_CODE and (
+        _lacks_trunk_prefix(whole, run, region)
+        # A single digit apart is rather Mexico's old 1 than a country code.
+        or (len(run.groups[0]) > 1 and not _is_grouped_so(whole, run))
+    ):
+        others = [_read_missing_plus(run)]
+    else:
+        return
+    yield from (each for each in others if each and each.assigned)
+
+
+def _parse_abroad(run: Run, prefix: str) -> Reading | None:
+    """Read what follows the prefix as a country code and a number, nothing left out of it."""
+    rest = run.digits.removeprefix(prefix)
+    found = _parse(f"+{rest}", NO_REGION) if rest != run.digits else None
+    if found is None or phonenumbers.format_number(found, PhoneNumberFormat.E164) != f"+{rest}":
+        return None
+    return Reading(found, names_country=True)
+
+
+def _lacks_trunk_prefix(whole: Reading, run: Run, region: str) -> bool:
+    trunk = _trunk_prefix(region)
+    if trunk is None or run.digits.startswith(trunk):
+        return False
+    written = phonenumbers.format_number(whole.number, PhoneNumberFormat.NATIONAL)
+    return re.sub(r"\D", "", written).startswith(trunk)
 
 
 def _is_grouped_so(reading: Reading, run: Run) -> bool:
@@ -156,8 +197,12 @@ def _blanks_decide(run: Run, region: str) -> bool:
 def _say_international(text: str) -> Iterator[Reading]:
     digits = re.sub(r"\D", "", text)
     prefix = next((each for each in _INTERNATIONAL_PREFIXES if digits.startswith(each)), "")
-    if found := _parse(f"+{digits.removeprefix(prefix)}" if prefix else text, NO_REGION):
-        yield Reading(found, names_country=True)
+    spellings = [f"+{digits.removeprefix(prefix)}" if prefix else text]
+    if _OPTIONAL_ZERO.search(text):  # Italy's belongs to the number, Spain has none
+        spellings.append(_OPTIONAL_ZERO.sub(" ", text, count=1))
+    for spelling in spellings:
+        if found := _parse(spelling, NO_REGION):
+            yield Reading(found, names_country=True)
 
 
 def _guess(run: Run, region: str) -> Iterator[Reading]:
@@ -169,10 +214,8 @@ def _guess(run: Run, region: str) -> Iterator[Reading]:
             abroad = _say_international("+" + digits)
             yield from (each for each in abroad if _fits_prefix(run, prefix, each))
             break
-    if len(digits) >= _LEAST_DIGITS_WITH_CODE and (missing_plus := _read_with_code(run)):
-        code = str(missing_plus.number.country_code)
-        if len(run.groups) == 1 or run.groups[0] == code:
-            yield missing_plus
+    if len(digits) >= _LEAST_DIGITS_WITH_CODE and (missing_plus := _read_missing_plus(run)):
+        yield missing_plus
     yield from _drop_outside_line(run, region)
     if not digits.startswith("0") and (found := _parse("0" + digits, region)):
         yield Reading(found, names_country=False)
@@ -193,6 +236,13 @@ def _read_with_code(run: Run) -> Reading | None:
     return Reading(found, names_country=False)
 
 
+def _read_missing_plus(run: Run) -> Reading | None:
+    """As `_read_with_code`, if the blanks fit: the code stands apart, or there are none."""
+    found = _read_with_code(run)
+    fits = found and (len(run.groups) == 1 or run.groups[0] == str(found.number.country_code))
+    return found if fits else None
+
+
 def _drop_second_code(reading: Reading) -> Reading | None:
     code = reading.number.country_code
     national = phonenumbers.national_significant_number(reading.number)
@@ -205,7 +255,9 @@ def _drop_outside_line(run: Run, region: str) -> Iterator[Reading]:
     """Read what follows one digit, or a first group of up to three: numbers as they are dialled."""
     groups = run.groups
     if len(groups) > 1 and len(groups[0]) <= _LONGEST_OUTSIDE_LINE:
-        yield from _say_dialled(_without_first_group(run), region)
+        rest = _without_first_group(run)
+        if len(groups[0]) == 1 or _starts_number(rest, region):  # 312 345 6789-227 begins with 312
+            yield from _say_dialled(rest, region)
     rest = _without_first_digit(run)
     if run.digits[0] in _OUTSIDE_LINE and (len(groups) == 1 or _starts_number(rest, region)):
         yield from _say_dialled(rest, region)

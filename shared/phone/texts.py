@@ -40,11 +40,11 @@ _EXPONENT = re.compile(
     r"[-+]?\d+(?:[.,]\d+)?\s*(?:E\s*[-+]?\s*\d{1,3}|[x×·*]\s*10\s*\^\s*\d{1,2})", re.IGNORECASE
 )
 # A number as a spreadsheet shows it: with an empty fraction, with digits in groups.
-_EMPTY_FRACTION = re.compile(r"(\+?[\d\s()-]*\d{3,})\s*[.,]0{1,3}")
+_EMPTY_FRACTION = re.compile(r"(\+?[\d\s()-]*\d{3,})\s*[.,]0+")
 _FRACTION = re.compile(r"\+?\d{7,}\.\d{1,2}")
 _GROUPED = re.compile(
     r"(\d{1,3}(?:,\d{2,3})+)(?:\.0{1,2})?"
-    r"|(\d{1,3}(?:[.\s]\d{3})+),0{1,2}"
+    r"|(\d{1,3}(?:[.\s]\d{3})+),0{1,2}|(\d{1,3}(?:\.\d{3}){3,})"
     r"|(\d{1,3}(?:['’]\d{3})+)(?:[.,]0{1,2})?"
 )
 _PAUSE = re.compile(r"(?<=\d)[pw]+(?=\d)", re.IGNORECASE)  # of a dial string
@@ -54,7 +54,8 @@ _SERVICE_CODE = re.compile(r"[*#]{1,2}\d{2,3}(?:[*#]\s*|[\s,]+)(?=[+(\d])")
 _TOKEN = re.compile(
     r"(?P<run>(?:\+[\s(]*)?\(?\d(?:[\d\s().\-‐‑‒–—―/\\~]*\d)?)"
     r"|(?P<mask>[•●]|\*{2,}|[x]{2,}(?![^\W\d_])|\#{2,}|\.{3,}|\?{2,}|_{2,}|-{3,}|(?<=\d)x(?![\w.:=\s])"
-    r"|\*(?!\s*\d{1,6}(?![\d*])))"
+    # Not around a word, which it makes bold: "+30 691 234 4615 *preferred*".
+    r"|(?<![^\W\d_])\*(?![^\W\d_])(?!\s*\d{1,6}(?![\d*])))"
     r"|(?P<word>[^\W\d_]+)"
     r"|(?P<mark>[^\w\s]|_)",
     re.IGNORECASE,
@@ -72,7 +73,16 @@ _EXTENSION_WORDS = frozenset(
 _BEHIND_RUN = frozenset({"run", "pause", "mark"})
 # Most texts; the same comes out below, at twice the cost.
 _ONE_RUN = re.compile(r"\+?\(?\d(?:[ ()-]{0,2}\d)*")
-_DATE = re.compile(r"(?:19|20)\d\d([-./])\d\d?\1\d\d?|\d\d?([-./])\d\d?\2(?:19|20)\d\d")
+# Dates, times, ordinals and opening hours that people and exports put beside a number.
+_BESIDE = re.compile(
+    r"(?<![\w:+./-])(?:"
+    r"(?:19|20)\d\d([-./])\d\d?\1\d\d?(?:T(?=\d))?|\d\d?([-./])\d\d?\2(?:19|20)\d\d"
+    r"|\d\d?:\d\d(?::\d\d(?:\.\d+)?)?(?:\s?[ap]\.?m\b\.?|Z)?"
+    r"|\d\d?\s?[ap]\.?m\b\.?|\d{1,3}(?:st|nd|rd|th|er|ère|ème)|24/7"
+    r"|\d\d?\.?\s(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]{0,6}\.?\s(?:19|20)\d\d"
+    r")(?!\w|[:./-]\d)",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +194,7 @@ def undo_spreadsheet(text: str) -> str:
         raise InvalidNumberError("The phone number has a fraction, so it is another figure.")
     grouped = _GROUPED.fullmatch(text)
     if grouped:
-        return re.sub(r"\D", "", grouped[1] or grouped[2] or grouped[3])
+        return re.sub(r"\D", "", next(filter(None, grouped.groups())))
     return text
 
 
@@ -201,11 +211,19 @@ def read_content(text: str) -> Content:
 
     text = _PAUSE.sub(",", text)
     text = _SERVICE_CODE.sub(" ", _ADDRESS.sub(keep_user, text))
+    text = _drop_beside(text)
     runs = tuple(_split_runs(text))
     kinds = {match.lastgroup for match in _TOKEN.finditer(text)}
     return Content(
         runs, is_bare="word" not in kinds, is_masked="mask" in kinds, has_address=addresses > 0
     )
+
+
+def _drop_beside(text: str) -> str:
+    """Take dates and times away, each leaving a mark; a date alone may yet be a number."""
+    rest = _BESIDE.sub(" ; ", text)
+    has_time = any(":" in match[0] for match in _BESIDE.finditer(text))
+    return rest if has_time or len(re.sub(r"\D", "", rest)) >= LEAST_DIGITS else text
 
 
 def _may_be_number(text: str) -> bool:
@@ -227,9 +245,7 @@ def _split_runs(text: str) -> Iterator[Run]:
                 is_masked, follows_word = before == "mask", before == "word"
                 runs.append(Run(match[0], follows_word=follows_word, is_masked=is_masked))
         before = kind
-    for run in runs:
-        if len(runs) == 1 or not _DATE.fullmatch(run.text):
-            yield run
+    yield from runs
 
 
 def _kind_of(match: re.Match[str], before: str) -> str:

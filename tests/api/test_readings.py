@@ -83,8 +83,17 @@ TEXTS: list[tuple[str, Any, str | None, bool]] = [
     ("summary", {"text": "Said", "model": "m"}, "Said", True),
     ("summary", {"a": 1}, LEFT_OUT, True),
     ("summary", [], LEFT_OUT, False),
+    ("summary", [[None]], LEFT_OUT, False),
+    ("summary", ["One", [[""], {}]], "One", False),
+    ("summary", [[]], LEFT_OUT, False),
+    ("summary", [[None], "One", [["Two"], [[""]]]], "One\nTwo", False),
+    ("recording_url", [[[]], ["https://e.com/1"]], "https://e.com/1", False),
+    ("started_at", [None, [" "]], LEFT_OUT, False),
+    ("phone_number", [[[]], ["+12025550123"]], "+12025550123", False),
     ("summary", False, LEFT_OUT, True),
     ("outcome", True, "yes", True),
+    ("outcome", [[None]], LEFT_OUT, False),
+    ("summary", ["One", [None, ""], [[]]], "One", False),
     ("outcome", {"value": "won"}, "won", True),
     ("outcome", ["won", "again"], "won, again", False),
     ("outcome", "x" * 5000, "x" * 1000, True),
@@ -94,7 +103,10 @@ TEXTS: list[tuple[str, Any, str | None, bool]] = [
     ("direction", ["inbound", "outbound"], LEFT_OUT, True),
     ("direction", [None, ""], LEFT_OUT, False),
     ("agent_name", [None, {}], LEFT_OUT, False),
+    ("agent_name", ["Ada", [None]], "Ada", False),
+    ("outcome", [[], [[]]], LEFT_OUT, False),
     ("phone_number", [None, ""], LEFT_OUT, False),
+    ("phone_number", ["+12025550123", [[""]]], "+12025550123", False),
     ("recording_url", [None], LEFT_OUT, False),
     ("recording_url", {"url": "https://h.example/a"}, "https://h.example/a", True),
     ("recording_url", ["https://h.example/a"], "https://h.example/a", False),
@@ -250,6 +262,17 @@ def test_nesting_of_any_depth_costs_only_what_is_too_deep(
     assert contents_of(call)["structured_data"]["flat"] == "]}"
     assert contents_of(call)["summary"] == "[{"
     assert [each.field for each in call.warnings] == ["structured_data"]
+
+
+@pytest.mark.parametrize(
+    "field", ["summary", "phone_number", "recording_url", "outcome", "started_at", "transcript"]
+)
+@pytest.mark.parametrize("inside", ["", '"x"'])
+def test_lists_in_lists_of_any_depth_refuse_nothing(asker: Asker, field: str, inside: str) -> None:
+    deep = "[" * 3_000 + inside + "]" * 3_000
+    body = json.dumps(call_ended(**asker.tenant))[:-2] + f', "{field}": {deep}}}}}'
+
+    assert post_webhook(asker.client, body.encode()).status_code == 202
 
 
 def test_time_of_another_zone_is_kept_in_utc() -> None:

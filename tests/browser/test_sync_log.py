@@ -60,7 +60,7 @@ def test_each_outcome_is_told_in_words(page: Page, outcomes: Workspace) -> None:
     outcomes.wait_until_settled()
     open_dashboard(page, outcomes)
     expect(row_of(page, "call_synced")).to_contain_text("Written to the contact's timeline at")
-    expect(row_of(page, "call_short")).to_contain_text("“12” is not a phone number")
+    expect(row_of(page, "call_short")).to_contain_text("is not a full phone number")
     expect(row_of(page, "call_withheld")).to_contain_text("withheld the number")
     unknown = row_of(page, "call_unknown")
     expect(unknown).to_contain_text("No HubSpot contact has +1 202 555 0199.")

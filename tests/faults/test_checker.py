@@ -85,6 +85,31 @@ def test_synced_call_with_its_note_is_right() -> None:
     assert (verdict.calls, verdict.lost, verdict.duplicated, verdict.problems) == (1, 0, 0, ())
 
 
+def test_call_whose_entry_was_pruned_is_judged_by_what_it_was() -> None:
+    evidence = make_evidence(make_note())
+    pruned = replace(evidence, rows={}, shown={}, attempts={}, pruned=evidence.rows)
+    again = Delivery(CALL, 202, "hs_1", is_duplicate=True, seconds=0.1)
+
+    assert judge(sent(CALL, again), pruned).problems == ()
+    assert "2 notes" in problems(
+        sent(), replace(pruned, notes={HUB: [make_note(), make_note("901")]})
+    )
+    assert "without its note" in problems(sent(), replace(pruned, notes={HUB: []}))
+    assert "the dashboard counts" in problems(sent(), replace(pruned, tallies={}))
+
+
+def test_redelivery_that_was_taken_for_new_after_its_entry_was_pruned_is_seen() -> None:
+    again = Delivery(CALL, 202, "hs_2", is_duplicate=False, seconds=0.1)
+    second = make_evidence(
+        make_note(), make_note("901", last_line="Call ID: call_1 · Ref: hs_2"), id="hs_2"
+    )
+
+    assert judge(sent(CALL, again), second).duplicated == 1
+    found = problems(sent(CALL, again), second)
+    assert "was taken for a new call 2 times" in found
+    assert "was answered with ['hs_1', 'hs_2']" in found
+
+
 @pytest.mark.parametrize(
     "evidence",
     [

@@ -32,6 +32,7 @@ QUICK = {
     "webhooks.answer_lost",
     "tokens.grant_is_revoked",
     "lifecycle.disconnected_and_reconnected",
+    "retention.worker_killed_while_it_prunes",
     "neighbours.leader_of_the_sweep_killed",
 }
 

@@ -55,6 +55,20 @@ def test_the_only_reading_is_taken(raw: str, region: str, e164: str) -> None:
 @pytest.mark.parametrize(
     ("raw", "region", "candidates"),
     [
+        # a plus sign or a zero that is missing
+        ("33612345678", "DE", ("+49 ***5678 (DE)", "+33 ***5678 (FR)")),
+        ("447400123456", "DE", ("+49 ***3456 (DE)", "+44 ***3456 (GB)")),
+        ("44 7400 123456", "DE", ("+49 ***3456 (DE)", "+44 ***3456 (GB)")),
+        ("33 6 12 34 56 78", "IT", ("+39 ***5678 (IT)", "+33 ***5678 (FR)")),
+        ("Order 33612345678", "DE", ("+49 ***5678 (DE)", "+33 ***5678 (FR)")),
+        ("15123456789", "DE", ("+49 ***6789 (DE)", "+1 ***6789 (US)")),
+        # an international prefix of two lengths
+        ("00522221234567", "CO", ("+222 ***4567 (MR)", "+52 ***4567 (MX)")),
+        ("00113212345678", "GB", ("+1 ***5678 (US)", "+32 ***5678 (BE)")),
+        # a zero that belongs to the number, or is optional
+        ("+39 (0)312 345 6789", "US", ("+39 ***6789 (IT)",)),
+        # a country code that is doubled, or an area code
+        ("494915123456789", "US", ("+49 ***6789 (DE)",)),
         # a plus sign that is missing, or an outside line
         ("912025550123", "US", ("+91 ***0123 (IN)", "+1 ***0123 (US)")),
         ("91 2025550123", "US", ("+91 ***0123 (IN)", "+1 ***0123 (US)")),
@@ -147,3 +161,18 @@ def test_a_digit_in_front_never_leads_to_another_country(
     except PhoneError:
         return
     assert found.e164.startswith(f"+{code}")
+
+
+@pytest.mark.parametrize(
+    ("raw", "region"),
+    [("312 345 6789-227", "IT"), ("2026-11-28 09:15", "US"), ("28.11.2026 09:15", "DE")],
+)
+def test_part_of_a_text_is_not_taken_for_the_number(raw: str, region: str) -> None:
+    with pytest.raises(InvalidNumberError):
+        parse_phone(raw, region)
+    assert find_numbers(raw, region) == ()
+
+
+@pytest.mark.parametrize("raw", ["0011 20 2555 0123", "001120 25550123"])
+def test_prefix_of_the_region_that_leaves_one_reading_is_taken(raw: str) -> None:
+    assert parse_phone(raw, "AU").e164 == "+2025550123"

@@ -84,7 +84,7 @@ HUGE_NUMBERS: Final = {"structured_data": {"a": [1e308] * 170_000}}
 
 @pytest.mark.parametrize(
     ("content", "count", "is_measured"),
-    [(WORDS, 24, False), (HUGE_NUMBERS, 3, True), (HUGE_NUMBERS, 3, False)],
+    [(WORDS, 60, False), (HUGE_NUMBERS, 3, True), (HUGE_NUMBERS, 3, False)],
     ids=["words", "huge numbers", "huge numbers of unknown size"],
 )
 def test_worker_keeps_below_its_limit(

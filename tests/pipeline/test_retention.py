@@ -26,8 +26,9 @@ def age(workspace: Workspace, log_ids: list[str]) -> None:
 def test_entries_are_kept_for_ever_unless_it_is_set(workspace: Workspace) -> None:
     log_id = workspace.accept()
     workspace.work()
-    age(workspace, [log_id])
-    assert "logs_pruned" not in workspace.keep_house()
+    for _ in range(2):  # a call is remembered first
+        age(workspace, [log_id])
+        assert workspace.keep_house()["logs_pruned"] == 0
     assert workspace.log(log_id).id == log_id
 
 

@@ -104,7 +104,7 @@ def test_expired_claims_are_returned_and_their_connection_is_woken(
 
     logs = [workspace.log(log_id) for log_id in log_ids]
     assert {each.claimed_by for each in logs} == {None}
-    assert {each.suspect_size for each in logs} == {2}
+    assert {each.suspect_size for each in logs} == {3}
     assert woken(workspace.worker) == [workspace.connection_id]
 
 

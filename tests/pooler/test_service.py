@@ -15,7 +15,7 @@ from local.producer import Producer
 from local.stack import Stack
 from local.visitor import Visitor, sign_in
 from tests.local.waiting import wait_for
-from tests.pooler.bouncers import CURRENT_REFUSING, OLD_IGNORING
+from tests.pooler.bouncers import CURRENT_REFUSING, OLD_IGNORING, Bouncer
 
 TENANT = {"user_id": "user_1", "workspace_id": "ws_1"}
 CALLS = 120
@@ -23,8 +23,8 @@ AT_ONCE = 24
 
 
 @pytest.fixture(scope="module")
-def postgres_url(postgres_server_url: str) -> Iterator[str]:
-    """A database without a table: the migrations go through the pooler too."""
+def postgres_url(postgres_server_url: str, bouncer: Bouncer) -> Iterator[str]:  # noqa: ARG001 - one each
+    """A database without a table for each pooler: the migrations go through it too."""
     with fresh_database(postgres_server_url) as url:
         yield url
 
@@ -57,7 +57,7 @@ def test_each_of_many_webhooks_at_once_becomes_one_note(stack: Stack) -> None:
             )
             accepted = list(threads.map(producer.post_call, calls))
 
-        assert len({each.log_id for each in accepted}) == CALLS
+        assert len({each.log_id for each in accepted if not each.is_duplicate}) == CALLS
         wait_for(lambda: count_statuses(visitor) == {"success": CALLS})
         assert len(sandbox.notes(hub_id)) == CALLS
 

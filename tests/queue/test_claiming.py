@@ -1,7 +1,7 @@
 """Claiming: who gets which due calls, in what order, and how they are given back."""
 
 import pytest
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select, text, update
 
 from shared.claims import (
     LEASE_S,
@@ -104,6 +104,22 @@ def test_content_is_measured_as_it_will_be_read_and_not_as_it_lies_on_the_disk(
     assert call.payload_bytes > MAX_BYTES_CLAIMED
 
 
+_FILL = text("""
+    UPDATE calls SET payload_bytes = NULL, payload = jsonb_build_object('filler', (
+        SELECT string_agg(md5(n::text), '') FROM generate_series(1, 22 * 1024 * 1024 / 32) AS n))
+""")
+
+
+def test_content_whose_guess_is_beyond_an_integer_hinders_no_claim(tenant: Tenant) -> None:
+    (log_id,) = tenant.store()
+    with tenant.database.begin() as session:
+        session.execute(_FILL)
+    (call,) = tenant.claim()
+    assert call.id == log_id
+    assert call.payload is None
+    assert call.payload_bytes > 2**31
+
+
 def test_calls_of_other_users_are_never_touched(tenant: Tenant, make_tenant: MakeTenant) -> None:
     other = make_tenant("user_2")
     (foreign,) = other.store()
@@ -198,4 +214,4 @@ def test_abandoned_call_is_as_lost_as_that_of_a_dead_worker(tenant: Tenant) -> N
         abandon_calls(session, calls)
     assert tenant.claim() == []
     assert tenant.return_expired() == (1, [])
-    assert tenant.log(log_id).suspect_size == 1
+    assert tenant.log(log_id).suspect_size == 2

@@ -8,6 +8,7 @@ from sqlalchemy import func
 
 from shared.claims import LEASE_S
 from shared.connections import disconnect, require_reconnect
+from shared.erasure import erase_calls
 from shared.marks import LEASE_LEFT_TO_WRITE_S, WRITE_WITHIN_S, Mark, mark_calls, may_write
 from tests.queue.conftest import MakeTenant
 from tests.queue.tenants import HUB, Tenant, ago, grant, written
@@ -163,6 +164,26 @@ def test_write_may_start_until_its_mark_is_settled_or_too_old(
     assert is_writing(tenant)
     tenant.record(written(call))
     assert not is_writing(tenant)
+
+
+def test_erasure_does_not_hide_that_a_write_may_start(tenant: Tenant) -> None:
+    tenant.connect()
+    ids = tenant.store()
+    tenant.mark(tenant.claim())
+    with tenant.database.begin() as session:
+        erase_calls(session, ids)
+    assert is_writing(tenant)
+    tenant.change(ids, last_write_at=ago(WRITE_WITHIN_S + 0.1))
+    assert not is_writing(tenant)
+
+
+def test_parting_does_not_hide_that_a_write_may_start(tenant: Tenant) -> None:
+    tenant.connect()
+    ids = tenant.store()
+    tenant.mark(tenant.claim())
+    tenant.connect(grant(HUB + 1))
+    assert tenant.log(ids[0]).error_code == "unconfirmed"
+    assert is_writing(tenant)
 
 
 def test_replay_does_not_hide_that_a_write_may_start(tenant: Tenant) -> None:

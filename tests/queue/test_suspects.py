@@ -87,6 +87,19 @@ def test_suspect_that_is_held_alone_is_the_only_one_held(
 
 
 @pytest.mark.parametrize("calls", [1, 2, 9])
+def test_suspect_can_be_claimed_by_the_release_before(tenant: Tenant, calls: int) -> None:
+    """That one claims as many as the size says, and holds those of size 1 alone."""
+    ids = tenant.store(calls)
+    while any(each.suspect_size != 1 for each in tenant.logs(ids)):
+        tenant.lose(tenant.claim())
+        assert all(each.suspect_size is None or each.suspect_size >= 1 for each in tenant.logs(ids))
+    alone = tenant.claim()
+    assert len(alone) == 1
+    tenant.lose(alone)
+    assert tenant.log(alone[0].id).solo_crashes == 1
+
+
+@pytest.mark.parametrize("calls", [1, 2, 9])
 def test_no_suspect_is_held_beside_one_that_is_held_alone(
     tenant: Tenant, make_tenant: MakeTenant, calls: int
 ) -> None:

@@ -21,6 +21,7 @@ ENDINGS: Final[dict[str, set[str | None]]] = {
         "ambiguous_contact",
         "no_phone_number",
         "invalid_phone_number",
+        "unknown_direction",
         "not_connected",
     },
     "error": {
@@ -40,6 +41,7 @@ CONTACTLESS: Final = {
     "ambiguous_contact",
     "no_phone_number",
     "invalid_phone_number",
+    "unknown_direction",
 }
 # What a person must be told, in words that stand nowhere in the service.
 TOLD: Final = {

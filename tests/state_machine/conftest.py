@@ -3,6 +3,7 @@ from collections.abc import Iterable, Iterator
 
 import pytest
 
+from shared.accounts import AccountState
 from shared.claims import ClaimedCall
 from shared.settings import WorkerSettings
 from tests.state_machine.turns import SteppedTurn
@@ -35,10 +36,9 @@ def _scripted_searches(monkeypatch: pytest.MonkeyPatch) -> None:
     """A history says what searches find; everything else in a turn is the worker's own."""
 
     def look_up(
-        turn: Turn, calls: Iterable[ClaimedCall], *, is_raw: bool
+        turn: Turn, calls: Iterable[ClaimedCall], _account: AccountState
     ) -> Iterator[list[MatchedCall]]:
         assert isinstance(turn, SteppedTurn)
-        assert not is_raw
         yield turn.look_up(list(calls))
 
     monkeypatch.setattr(sync, "match_calls", look_up)

@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from tests.state_machine.behaviour import Answer, Behaviour, LookUp
 
 MOST_CALLS: Final = 3
+# Each call for each of three reasons, and the end of each.
+MOST_HANDED_OVER: Final = 4 * MOST_CALLS
 DAY: Final = 86_400
 
 # Seconds: within what a live worker takes, beyond the lease, a late commit, beyond a doubt; beyond
@@ -41,6 +43,7 @@ class Meanwhile:
         seconds: Time passes.
         are_alive: Workers renew their claims; otherwise they are frozen.
         is_swept: The sweep and the housekeeping run.
+        moved: Of the calls that waited for a connect so many are handed over.
         late: HubSpot writes this one of the notes of which workers heard nothing.
         work: Workers go on, one after another.
     """
@@ -48,6 +51,7 @@ class Meanwhile:
     seconds: int
     are_alive: bool
     is_swept: bool
+    moved: int
     late: int | None
     work: Sequence[Work]
 
@@ -83,6 +87,7 @@ meanwhiles = st.builds(
     seconds=st.sampled_from((0, *SHORT)),
     are_alive=usually,
     is_swept=st.booleans(),
+    moved=st.sampled_from((0, 1, MOST_HANDED_OVER)),
     late=st.none() | numbers,
     work=st.lists(works, min_size=1, max_size=3),
 )

@@ -11,12 +11,22 @@ from shared.call_details import CallDetails
 from shared.calls import LIVE_LANE, NewCall, StoredCall, store_calls
 from shared.claims import return_expired_claims
 from shared.connections import CONNECTED, find_connection
+from shared.handovers import is_parting
 from shared.late_writes import LOOK_EVERY_S, take_late_writes
 from shared.models import Account as Standing
-from shared.models import Base, Call, Connection, LateWrite, SurplusNote, SyncLog
+from shared.models import (
+    Base,
+    Call,
+    Connection,
+    Handover,
+    LateWrite,
+    PrunedCall,
+    SurplusNote,
+    SyncLog,
+)
 from shared.reasons import Reason
 from shared.replays import requeue_calls
-from shared.retention import delete_old_payloads
+from shared.retention import delete_old_payloads, prune_logs
 from shared.surplus import forget_surplus_note, take_surplus_notes
 from shared.tenants import find_waiting_tenants, settle_without_connection
 from tests.queue.tenants import Tenant, grant
@@ -30,6 +40,7 @@ from worker.pacing import PacedHubSpot
 from worker.reconciling import read_back
 from worker.resources import Resources
 
+# Of contents, and of entries.
 RETENTION_DAYS: Final = 30
 MOST_ROUNDS: Final = 60
 # Two that miss, and one more for each contact that was merged into another.
@@ -50,6 +61,7 @@ class History:
         accepted: Log ids by call id: what webhooks were answered with.
         now: Seconds since the history began.
         rows: The sync log as it was after the last step.
+        pruned: Entries as they were before they were deleted for their age, by log id.
     """
 
     def __init__(self, resources: Resources) -> None:
@@ -61,6 +73,7 @@ class History:
         self.accepted: dict[str, str] = {}
         self.now = 0.0
         self.rows: dict[str, SyncLog] = {}
+        self.pruned: dict[str, SyncLog] = {}
         self._all_turns: list[SteppedTurn] = []
         self._checked_at = 0.0
         self._claim_ids = count(1)
@@ -85,18 +98,21 @@ class History:
                 lane=LIVE_LANE,
             )[0]
 
-    def connection(self) -> Connection | None:
-        """The connection, live or not; None before the first."""
-        with self.tenant.database.begin() as session:
-            return find_connection(session, **self.tenant.identity)
-
     def connect(self, hub_id: int) -> None:
-        """A person goes through HubSpot's consent page."""
-        self.tenant.connect(grant(hub_id, name=f"t{next(self._grants)}"))
+        """A person goes through HubSpot's consent page; workers hand over what waited."""
+        self.tenant.begin_connecting(grant(hub_id, name=f"t{next(self._grants)}"))
 
-    def is_connected(self) -> bool:
-        connection = self.connection()
-        return connection is not None and connection.state == CONNECTED
+    def hand_over(self, calls: int | None = None) -> None:
+        """Move calls that waited for a connect one by one, by default all."""
+        self.tenant.hand_over(most=calls, size=1)
+
+    def find_connection(self) -> Connection | None:
+        """What a turn finds when it looks: None if it has to do without a connection."""
+        with self.tenant.database.begin() as session:
+            connection = find_connection(session, **self.tenant.identity)
+            if connection is None or connection.state != CONNECTED:
+                return None
+            return None if is_parting(session, connection.id) else connection
 
     def claim(self, connection: Connection, *, most: int) -> SteppedTurn:
         """A turn takes calls under a connection that it has looked at, perhaps a while ago."""
@@ -122,10 +138,13 @@ class History:
         """Make all that the workspace has in Postgres older, and cut off what took too long."""
         self.now += seconds
         log_ids = select(SyncLog.id).filter_by(**self.tenant.identity)
+        connection_ids = select(Connection.id).filter_by(**self.tenant.identity)
         owned: dict[type[Base], ColumnElement[bool]] = {
             SyncLog: SyncLog.id.in_(log_ids),
             Call: Call.log_id.in_(log_ids),
             Connection: Connection.user_id == self.tenant.user_id,
+            Handover: Handover.connection_id.in_(connection_ids),
+            PrunedCall: PrunedCall.log_id.in_(self.accepted.values()),
             SurplusNote: SurplusNote.log_id.in_(log_ids),
             LateWrite: LateWrite.log_id.in_(log_ids),
         }
@@ -165,6 +184,7 @@ class History:
         """Delete what is older than the retention, find late notes, archive second ones."""
         with self.tenant.database.begin() as session:
             delete_old_payloads(session, days=RETENTION_DAYS)
+            prune_logs(session, days=RETENTION_DAYS)
             for write in take_late_writes(session, most=100):
                 reader = cast(PacedHubSpot, Reader(self.accounts[write.hub_id], is_vague=False))
                 act_on_finding(session, write, read_back(reader, [write])[write.id])
@@ -175,16 +195,21 @@ class History:
     def check(self) -> None:
         """Compare Postgres with HubSpot, and with itself before the step."""
         with self.tenant.database.begin() as session:
+            now = session.scalars(select(func.now())).one()
             rows = session.scalars(select(SyncLog).filter_by(**self.tenant.identity)).all()
+            after = {row.id: row for row in rows}
+            for log_id in self.rows.keys() - after.keys():
+                assert self.rows[log_id].created_at < now - timedelta(days=RETENTION_DAYS)
+                self.pruned[log_id] = self.rows.pop(log_id)
             broken = find_broken(
                 session,
                 **self.tenant.identity,
                 accounts=self.accounts.values(),
                 turns=self.turns,
+                pruned=self.pruned.values(),
             )
         assert not broken
-        after = {row.id: row for row in rows}
-        assert sorted(after) == sorted(self.accepted.values())
+        assert sorted({*after, *self.pruned}) == sorted(self.accepted.values())
         for log_id, before in self.rows.items():
             _check_change(before, after[log_id])
             age = timedelta(seconds=self.now - self._checked_at)
@@ -217,6 +242,7 @@ class History:
         self._work_on()
         hub_id, *_ = self.accounts
         self.connect(hub_id)
+        self.hand_over()  # what is replayed before it is parted is parted all the same
         with self.tenant.database.begin() as session:
             requeue_calls(session, list(self.accepted.values()), **self.tenant.identity)
         self._work_on()
@@ -226,7 +252,7 @@ class History:
             is_elsewhere = row.error_code == Reason.UNCONFIRMED and row.hub_id != hub_id
             assert row.status == "success" or is_elsewhere or row.id not in contents
         for account in self.accounts.values():
-            if account.surplus():
+            if self._surplus(account):
                 self._tidy(account)
 
     def _tidy(self, account: Account) -> None:
@@ -237,15 +263,21 @@ class History:
             self.pass_time(LOOK_EVERY_S)
             self.keep_house()
             self.check()
-        assert not account.surplus(), "a second note that stays"
+        assert not self._surplus(account), "a second note that stays"
+
+    def _surplus(self, account: Account) -> set[str]:
+        # Who was frozen until its call was pruned writes a note that nobody can know of.
+        return set(account.surplus()) - self.pruned.keys()
 
     def _work_on(self) -> None:
         """Let time pass until nothing is left to do: no call is lost."""
         for _ in range(MOST_ROUNDS):
             self.sweep()
             self.check()
-            if self.is_connected():
-                self.take_turn()
+            self.hand_over()
+            self.check()
+            if (connection := self.find_connection()) is not None:
+                self._take_turn(connection)
             wait = self._next_in()
             if wait is None:
                 break
@@ -259,7 +291,12 @@ class History:
 
     def take_turn(self, hubspot: Behaviour = PROPER) -> None:
         """A worker that nothing interrupts."""
-        turn = self.claim(self.tenant.connection(), most=100)
+        connection = self.find_connection()
+        assert connection is not None
+        self._take_turn(connection, hubspot)
+
+    def _take_turn(self, connection: Connection, hubspot: Behaviour = PROPER) -> None:
+        turn = self.claim(connection, most=100)
         while not turn.is_over:
             turn.step(hubspot)
             self.check()
@@ -282,6 +319,7 @@ class History:
         with self.tenant.database.begin() as session:
             session.execute(delete(SyncLog).filter_by(**self.tenant.identity))
             session.execute(delete(Connection).filter_by(**self.tenant.identity))
+            session.execute(delete(PrunedCall).where(PrunedCall.log_id.in_(self.accepted.values())))
             for table in (SurplusNote, Standing):
                 session.execute(delete(table).where(table.hub_id.in_(self.accounts)))
 

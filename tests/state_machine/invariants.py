@@ -7,11 +7,12 @@ from typing import Final
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from shared.models import SyncLog
 from tests.state_machine.accounts import Account
 from tests.state_machine.turns import SteppedTurn
 
 # `log` is the tenant's sync log, `note` what HubSpot has, `unanswered` the creates it may still
-# commit, `held` what workers believe to hold.
+# commit, `held` what workers believe to hold, `pruned` what was deleted from the log for its age.
 _FACTS: Final = """
     WITH log AS (
         SELECT * FROM hubspot_sync_logs
@@ -29,8 +30,12 @@ _FACTS: Final = """
     ), tally AS (
         SELECT status, sum(calls) AS calls FROM hubspot_sync_tallies
         WHERE user_id = :user_id AND workspace_id = :workspace_id GROUP BY status
+    ), pruned AS (
+        SELECT * FROM jsonb_to_recordset(CAST(:pruned AS jsonb)) AS p (id text, status text)
     ), counted AS (
-        SELECT status, count(*) AS calls FROM log WHERE status <> 'pending' GROUP BY status
+        SELECT status, count(*) AS calls
+        FROM (SELECT status FROM log UNION ALL SELECT status FROM pruned) AS calls
+        WHERE status <> 'pending' GROUP BY status
     )
 """
 
@@ -61,7 +66,17 @@ _BROKEN: Final = {
           AND (note.hub_id, note.id) NOT IN (SELECT hub_id, note_id FROM hubspot_surplus_notes)
     """,
     "a note that nobody asked for": """
-        SELECT id FROM note WHERE ref NOT IN (SELECT id FROM log)
+        SELECT id FROM note
+        WHERE ref NOT IN (SELECT id FROM log UNION ALL SELECT id FROM pruned)
+    """,
+    "an entry that was pruned while something was left to be done, or a note to be found": """
+        SELECT id FROM pruned
+        WHERE status = 'pending'
+           OR id IN (SELECT ref FROM unanswered WHERE NOT is_frozen)
+           OR (status <> 'success' AND id IN (SELECT ref FROM note WHERE NOT is_frozen))
+    """,
+    "an entry that was pruned and is not remembered": """
+        SELECT id FROM pruned WHERE id NOT IN (SELECT log_id FROM hubspot_pruned_calls)
     """,
     "a second note that could be archived though it is the only one": """
         SELECT s.note_id FROM hubspot_surplus_notes s
@@ -125,6 +140,7 @@ def find_broken(
     workspace_id: str,
     accounts: Iterable[Account],
     turns: Sequence[SteppedTurn],
+    pruned: Iterable[SyncLog],
 ) -> list[tuple[str, str]]:
     """What is broken, and the log or note id that shows it."""
     accounts = list(accounts)
@@ -151,6 +167,7 @@ def find_broken(
             for turn in turns
             for call in turn.open.values()
         ],
+        "pruned": [{"id": log.id, "status": log.status} for log in pruned],
         "gone": [
             f"{account.hub_id}/{each}"
             for account in accounts

@@ -24,7 +24,7 @@ from hypothesis.stateful import (
 
 from shared import connections
 from shared.claims import renew_claims
-from shared.connections import CONNECTED, DISCONNECTED
+from shared.connections import DISCONNECTED
 from shared.models import Connection
 from shared.replays import requeue_calls
 from tests.state_machine.events import (
@@ -108,6 +108,8 @@ class AnyHistory(RuleBasedStateMachine):
             self.history.check()
             self.history.keep_house()
             self.history.check()
+        self.history.hand_over(meanwhile.moved)
+        self.history.check()
         for work in meanwhile.work:
             self.take_steps(work)
 
@@ -133,8 +135,8 @@ class AnyHistory(RuleBasedStateMachine):
         if len(turns) == MOST_TURNS or work.number % (len(turns) + 1) < len(turns):
             return pick(turns, work.number)
         if not work.saw_earlier_connection:
-            self.seen = self.tenant.connection()
-        if self.seen is None or self.seen.state != CONNECTED:
+            self.seen = self.history.find_connection()
+        if self.seen is None:
             return None
         turns.append(self.history.claim(self.seen, most=work.most))
         self.history.check()
@@ -190,7 +192,6 @@ class AnyHistory(RuleBasedStateMachine):
         elif change is Change.REFUSAL_TAKEN_BACK:
             with self.tenant.database.begin() as session:
                 connections.restore(session, [connection.id])
-            self.tenant.hand_over()
         else:
             self.connect(0 if change is Change.CONNECT else 1)
 

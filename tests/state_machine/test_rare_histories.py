@@ -13,6 +13,8 @@ from worker.transitions import LATE_COMMIT_S
 
 UNANSWERED = Behaviour(answers=(Answer.LOST,))
 LATEST_COMMIT_S = 100
+OLD_S = 31 * 86_400
+REMEMBERED_S = 61
 
 
 @pytest.fixture
@@ -28,7 +30,18 @@ def history(resources: Resources) -> Iterator[History]:
 
 
 def claim(history: History) -> SteppedTurn:
-    return history.claim(history.tenant.connection(), most=1)
+    connection = history.find_connection()
+    assert connection is not None
+    return history.claim(connection, most=1)
+
+
+def prune(history: History) -> None:
+    """Let everything become so old that its entries are deleted."""
+    for seconds in (OLD_S, REMEMBERED_S):
+        history.pass_time(seconds)
+        history.keep_house()
+        history.check()
+    assert not history.rows
 
 
 def notes(history: History) -> int:
@@ -179,4 +192,87 @@ def test_worker_that_cannot_record_an_unanswered_create_keeps_the_doubt(history:
     history.check()
     history.pass_time(LATE_COMMIT_S)
     history.take_turn()
+    assert notes(history) == 1
+
+
+def test_call_is_known_when_its_entry_has_been_pruned(history: History) -> None:
+    history.take_turn()
+    prune(history)
+    again = history.deliver("call_1")
+    assert again.is_duplicate
+    assert again.log_id == history.accepted["call_1"]
+    assert notes(history) == 1
+
+
+def test_worker_that_was_frozen_until_its_entry_was_pruned_writes_nothing(
+    history: History,
+) -> None:
+    frozen = claim(history)
+    take_steps(frozen, history, 1)  # looked up
+    history.pass_time(30)
+    history.sweep()
+    history.check()
+    history.take_turn()
+    prune(history)
+    frozen.step()
+    history.check()
+    assert frozen.is_over
+    assert notes(history) == 1
+
+
+def test_outcome_of_an_entry_that_was_pruned_is_nobodys(history: History) -> None:
+    slow = claim(history)
+    slow.step(Behaviour(look_ups=(LookUp.SEVERAL,)))
+    history.pass_time(30)
+    history.sweep()
+    history.check()
+    history.take_turn()
+    prune(history)
+    slow.step()
+    history.check()
+    assert slow.is_over
+    assert notes(history) == 1
+
+
+def test_call_in_doubt_is_not_pruned(history: History) -> None:
+    first, second = history.accounts
+    history.take_turn(Behaviour(answers=(Answer.LOST_BUT_WRITTEN,)))
+    history.connect(second)
+    history.hand_over()
+    history.check()
+    assert history.rows[history.accepted["call_1"]].error_code == "unconfirmed"
+    for seconds in (OLD_S, REMEMBERED_S):
+        history.pass_time(seconds)
+        history.keep_house()
+        history.check()
+    assert list(history.rows) == [history.accepted["call_1"]]
+    assert len(history.accounts[first].notes) == 1
+
+
+def test_no_turn_begins_until_every_call_is_parted_from_the_account_before(
+    history: History,
+) -> None:
+    history.accepted["call_2"] = history.deliver("call_2").log_id
+    history.check()
+    first, second = history.accounts
+    slow = claim(history)
+    take_steps(slow, history, 1)  # looked up
+    history.connect(second)
+    history.accepted["call_3"] = history.deliver("call_3").log_id
+    history.check()
+    for moved in (1, 1):
+        assert history.find_connection() is None
+        history.hand_over(moved)
+        history.check()
+    history.hand_over()
+    history.check()
+    take_steps(slow, history, 1)
+    assert slow.is_over
+    history.take_turn()
+    told = {row.call_id: (row.error_code, row.hub_id) for row in history.rows.values()}
+    assert told == {
+        "call_1": ("not_connected", first),
+        "call_2": ("not_connected", first),
+        "call_3": (None, second),
+    }
     assert notes(history) == 1

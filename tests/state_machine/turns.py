@@ -149,7 +149,8 @@ class SteppedTurn(Turn):
         self.stop_at("mark")
         unwritten = set(self._unwritten)
         with self.resources.database.begin() as session:
-            before = {mark.call.id: session.get_one(SyncLog, mark.call.id) for mark in marks}
+            # Without what was pruned since the claim was lost.
+            before = {mark.call.id: session.get(SyncLog, mark.call.id) for mark in marks}
         marked = super().mark(marks)
         with self.resources.database.begin() as session:
             current = session.get_one(Connection, self.connection.id)
@@ -159,6 +160,7 @@ class SteppedTurn(Turn):
         )
         assert is_unchanged or not marked, "a mark under a connection that has changed"
         for log in (before[log_id] for log_id in marked - unwritten):
+            assert log is not None, "a mark on an entry that was pruned"
             assert log.last_write_at is None or log.read_back_misses > 0, "a rewrite too early"
         self._marked |= dict.fromkeys(marked, self._clock())
         return marked
