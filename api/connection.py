@@ -23,7 +23,7 @@ from api.bodies import read_model
 from api.phone_properties import PhoneProperties, warn_of_refused
 from api.policies import MatchPolicy
 from api.services import services
-from api.tenants import current_tenant, find_own_connection, guard
+from api.tenants import current_bearer, current_tenant, find_own_connection, guard, open_to_viewers
 from shared.accounts import forget_refused_properties, load_account
 from shared.connections import (
     CONNECTED,
@@ -60,6 +60,7 @@ class SettingsChange(BaseModel):
 
 
 @blueprint.get("/status")
+@open_to_viewers
 def show_status() -> Response:
     tenant = current_tenant()
     with services().database.begin() as session:
@@ -68,6 +69,7 @@ def show_status() -> Response:
         status = ConnectionStatus(
             last_sync_at=counted.last_sync_at,
             webhook_seen=counted.has_any,
+            can_change=current_bearer().may_change,
             counts=Counts(
                 pending=counted.pending,
                 success=counted.success,
@@ -82,6 +84,7 @@ def show_status() -> Response:
 
 
 @blueprint.get("/settings")
+@open_to_viewers
 def show_settings() -> Response:
     with services().database.begin() as session:
         described = _describe_settings(session, find_own_connection(session))

@@ -24,7 +24,7 @@ from api.errors import MissingEntryError
 from api.log_queries import LogQuery, LogSelection, RetryOrder, write_cursor
 from api.queries import read_query
 from api.services import services
-from api.tenants import current_tenant, find_own_connection, guard
+from api.tenants import current_tenant, find_own_connection, guard, open_to_viewers
 from shared.call_details import CallDetails
 from shared.connections import CONNECTED
 from shared.models import Connection, SyncLog
@@ -53,6 +53,7 @@ BATCH: Final = 1000
 
 
 @blueprint.get("")
+@open_to_viewers
 def list_logs() -> Response:
     query = read_query(LogQuery, request.args)
     offset = query.offset or 0
@@ -73,6 +74,7 @@ def list_logs() -> Response:
 
 
 @blueprint.get("/<log_id>")
+@open_to_viewers
 def show_log(log_id: str) -> Response:
     tenant = current_tenant()
     with services().database.begin() as session:
