@@ -18,6 +18,7 @@ from api.answers.connection import (
     Counts,
     Disconnected,
 )
+from api.auditing import audit
 from api.auth import Tenant
 from api.bodies import read_model
 from api.phone_properties import PhoneProperties, warn_of_refused
@@ -25,6 +26,7 @@ from api.policies import MatchPolicy
 from api.services import services
 from api.tenants import current_bearer, current_tenant, find_own_connection, guard, open_to_viewers
 from shared.accounts import forget_refused_properties, load_account
+from shared.audit import Action
 from shared.connections import (
     CONNECTED,
     DISCONNECTED,
@@ -103,8 +105,10 @@ def change_settings() -> Response:
             setattr(connection, name, getattr(change, name))
         if "phone_properties" in change.model_fields_set and connection.hub_id is not None:
             forget_refused_properties(session, connection.hub_id)
+        if names := sorted(change.model_fields_set):
+            audit(session, Action.SETTINGS_CHANGED, **asdict(tenant), names=names)
         described = _describe_settings(session, connection)
-    log.info("settings_changed", connection_id=connection.id, names=sorted(change.model_fields_set))
+    log.info("settings_changed", connection_id=connection.id, names=names)
     return answer(described)
 
 
@@ -113,6 +117,8 @@ def end_connection() -> Response:
     tenant = current_tenant()
     with services().database.begin() as session:
         has_ended = disconnect(session, user_id=tenant.user_id, workspace_id=tenant.workspace_id)
+        if has_ended and (ended := find_own_connection(session)):
+            audit(session, Action.DISCONNECTED, **asdict(tenant), hub_id=str(ended.hub_id))
     _wait_for_writes(tenant)
     log.info("hubspot_disconnected", was_connected=has_ended, **asdict(tenant))
     return answer(Disconnected())

@@ -17,6 +17,7 @@ from api.answers.sync_log import (
     LogPage,
     Requeued,
 )
+from api.auditing import audit
 from api.auth import Tenant
 from api.bodies import read_model
 from api.contact_pages import contact_url
@@ -25,6 +26,7 @@ from api.log_queries import LogQuery, LogSelection, RetryOrder, write_cursor
 from api.queries import read_query
 from api.services import services
 from api.tenants import current_tenant, find_own_connection, guard, open_to_viewers
+from shared.audit import Action
 from shared.call_details import CallDetails
 from shared.connections import CONNECTED
 from shared.models import Connection, SyncLog
@@ -113,6 +115,7 @@ def retry_logs() -> Response:
         # A transaction for each batch: ten thousand rows would be locked for seconds.
         with services().database.begin() as session:
             batch = requeue_batch(session, order.filter(tenant), size=BATCH, after=position)
+            _audit_retry(session, batch.requeued)
         met, requeued = met + batch.met, requeued + batch.requeued
         position = batch.next_position
         if position is None:
@@ -128,7 +131,16 @@ def select_logs(session: Session, query: LogSelection) -> LogFilter:
 
 def _replay_ids(ids: list[str], tenant: Tenant) -> int:
     with services().database.begin() as session:
-        return requeue_calls(session, ids, user_id=tenant.user_id, workspace_id=tenant.workspace_id)
+        requeued = requeue_calls(
+            session, ids, user_id=tenant.user_id, workspace_id=tenant.workspace_id
+        )
+        _audit_retry(session, requeued)
+    return requeued
+
+
+def _audit_retry(session: Session, requeued: int) -> None:
+    if requeued:
+        audit(session, Action.RETRIED, **asdict(current_tenant()), calls=requeued)
 
 
 def _answer_replay(requeued: int, *, asked: int) -> Response:

@@ -96,17 +96,17 @@ def _revoke(user_id: str, workspace_id: str | None) -> None:
         raise click.UsageError("An id is empty.")
     where = "all workspaces" if workspace_id is None else f"workspace {workspace_id}"
     with open_database() as database, database.begin() as session:
-        end_sessions(session, user_id=user_id, workspace_id=workspace_id or ALL_WORKSPACES)
-        record_deed(
-            session,
-            Deed(
+        known = end_sessions(session, user_id=user_id, workspace_id=workspace_id or ALL_WORKSPACES)
+        # Each workspace reads its own part of the audit trail.
+        for each in known or [ALL_WORKSPACES]:
+            deed = Deed(
                 user_id=user_id,
-                workspace_id=workspace_id or ALL_WORKSPACES,
+                workspace_id=each,
                 actor=Actor.OPERATOR,
                 action=Action.SESSIONS_ENDED,
                 details={"all_workspaces": workspace_id is None},
-            ),
-        )
+            )
+            record_deed(session, deed)
     click.echo(
         f"Sessions of user {user_id} in {where} end within 5 seconds: tokens issued until now are"
         " refused, and what was being connected is given up."

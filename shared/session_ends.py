@@ -4,6 +4,7 @@ The user may have been robbed of a token. What was begun with it ends too: an au
 waits for HubSpot's consent would connect the robber's account minutes later.
 """
 
+from collections.abc import Sequence
 from typing import Final
 
 from sqlalchemy import text
@@ -30,17 +31,28 @@ _GIVE_UP_GRANTS = text("""
     WHERE user_id = :user_id AND :workspace_id IN ('', workspace_id) AND expires_at > now()
 """)
 
+_FIND_WORKSPACES = text("SELECT workspace_id FROM hubspot_oauth_tokens WHERE user_id = :user_id")
+
 _FIND = text("""
     SELECT extract(epoch FROM max(ended_at))::float8 FROM hubspot_session_ends
     WHERE user_id = :user_id AND workspace_id IN ('', :workspace_id)
 """)
 
 
-def end_sessions(session: Session, *, user_id: str, workspace_id: str = ALL_WORKSPACES) -> None:
-    """End every session that a user has now, in one workspace or in all of them."""
+def end_sessions(
+    session: Session, *, user_id: str, workspace_id: str = ALL_WORKSPACES
+) -> Sequence[str]:
+    """End every session that a user has now, in one workspace or in all of them.
+
+    Returns:
+        The workspaces that are known here, or the one that was named.
+    """
     whose = {"user_id": user_id, "workspace_id": workspace_id}
     for statement in (_END, _DROP_STATES, _GIVE_UP_GRANTS):
         session.execute(statement, whose)
+    if workspace_id != ALL_WORKSPACES:
+        return [workspace_id]
+    return session.execute(_FIND_WORKSPACES, whose).scalars().all()
 
 
 def find_session_end(session: Session, *, user_id: str, workspace_id: str) -> float | None:

@@ -183,6 +183,22 @@ class ServiceSettings(DatabaseSettings):
             "give the days to keep entries of the sync log, or leave it out to keep them for ever",
         ),
     ]
+    log_number_retention_days: Annotated[
+        int | None,
+        Setting(
+            values.whole_number(1, 3650),
+            "give the days to keep phone numbers in the sync log, or leave it out to keep them as"
+            " long as its entries",
+        ),
+    ]
+    audit_retention_days: Annotated[
+        int,
+        Setting(
+            values.whole_number(1, 3650),
+            "give the days to keep the audit trail",
+            default="400",
+        ),
+    ]
     log_level: Annotated[
         LogLevel,
         Setting(values.one_of("debug", "info", "warning", "error"), "choose one", default="info"),
@@ -286,6 +302,14 @@ class ApiSettings(ServiceSettings):
     oauth_binding: Annotated[
         OAuthBinding,
         Setting(values.one_of("auto", "cookie", "confirm"), "choose one", default="auto"),
+    ]
+    trusted_proxies: Annotated[
+        int,
+        Setting(
+            values.whole_number(0, 10),
+            "count the proxies of yours that add to X-Forwarded-For, or leave it out for none",
+            default="0",
+        ),
     ]
 
     @property

@@ -253,6 +253,6 @@ def test_no_route_shows_or_changes_what_belongs_to_others(
                     assert private not in answer.text
                 if "<log_id>" in rule.rule:
                     assert answer.status_code == 404
-    assert walked == 13
+    assert walked == 14
     after = owner.status(), owner.get("settings"), owner.get(f"sync-logs/{log_id}")
     assert after == before

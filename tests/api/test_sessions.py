@@ -44,6 +44,7 @@ VIEWER_MAY: Final = {
     "POST /api/hubspot/sync-logs/<log_id>/retry": False,
     "POST /api/hubspot/sync-logs/retry": False,
     "GET /api/hubspot/statistics": True,
+    "GET /api/hubspot/audit": True,
     "POST /api/hubspot/preview": False,
     "POST /api/hubspot/test-call": False,
 }
@@ -184,8 +185,8 @@ def test_sessions_end_in_all_workspaces_of_a_user(client: FlaskClient, database:
     with database.begin() as session:
         end_sessions(session, user_id=asker.user_id)
     for workspace_id in (asker.workspace_id, "another"):
-        claims = {"sub": asker.user_id, "workspace_id": workspace_id, "iat": now() - 60}
-        assert refusal(ask(client, **claims))[0] == "revoked_token"
+        claims: dict[str, Any] = {"sub": asker.user_id, "workspace_id": workspace_id}
+        assert refusal(ask(client, **claims, iat=now() - 60))[0] == "revoked_token"
     assert ask(client, **claims_of(other, iat=now() - 60)).status_code == 200
 
 
