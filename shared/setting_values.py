@@ -89,6 +89,7 @@ def whole_number(least: int, most: int) -> Callable[[str], int]:
 
 
 def switch(text: str) -> bool:
+    """Accept `on` and `off`."""
     return one_of("on", "off")(text) == "on"
 
 

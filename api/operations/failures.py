@@ -126,6 +126,18 @@ MISSING: Final = Failing(
     "There is no such entry, or it is not yours: the two look the same.",
     (_problem("not_found", "There is no such entry in this sync log."),),
 )
+SWITCHED_OFF: Final = Failing(
+    "SwitchedOff",
+    404,
+    "This service's own pages are switched off.",
+    (
+        _problem(
+            "not_found",
+            "This service's own pages are switched off (BUILT_IN_PAGE=off). The dashboard is at"
+            " https://app.example.com/calls.",
+        ),
+    ),
+)
 NO_CONNECTION: Final = Failing(
     "NoConnection",
     409,

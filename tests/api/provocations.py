@@ -225,6 +225,7 @@ PROVOCATIONS: Final[dict[tuple[str, str], Provocation]] = {
     ("InvalidSignature", "invalid_signature"): _unsigned,
     ("WrongWorkspace", "wrong_workspace"): _sent_by_another,
     ("NotFound", "not_found"): lambda w: w.asker.ask("GET", f"sync-logs/{NEVER}"),
+    ("SwitchedOff", "not_found"): lambda w: w.make_client(BUILT_IN_PAGE="off").get("/"),
     ("NoConnection", "not_connected"): _never_connected,
     ("NoConnection", "reconnect_required"): _revoked,
     ("NoConnection", "missing_scopes"): _without_scopes,
