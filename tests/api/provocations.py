@@ -91,6 +91,11 @@ def _only_looking(world: World) -> TestResponse:
     return world.asker.client.post("/api/hubspot/preview", headers=headers, json=CALLER)
 
 
+def _without_pages(world: World) -> TestResponse:
+    client = world.make_client(BUILT_IN_PAGE="off", DASHBOARD_URL="https://app.example.com/calls")
+    return client.get("/")
+
+
 def _unsigned(world: World) -> TestResponse:
     return world.asker.client.post("/api/webhooks/call-ended", json=call_ended())
 
@@ -225,7 +230,7 @@ PROVOCATIONS: Final[dict[tuple[str, str], Provocation]] = {
     ("InvalidSignature", "invalid_signature"): _unsigned,
     ("WrongWorkspace", "wrong_workspace"): _sent_by_another,
     ("NotFound", "not_found"): lambda w: w.asker.ask("GET", f"sync-logs/{NEVER}"),
-    ("SwitchedOff", "not_found"): lambda w: w.make_client(BUILT_IN_PAGE="off").get("/"),
+    ("SwitchedOff", "not_found"): _without_pages,
     ("NoConnection", "not_connected"): _never_connected,
     ("NoConnection", "reconnect_required"): _revoked,
     ("NoConnection", "missing_scopes"): _without_scopes,

@@ -57,6 +57,21 @@ def test_whoever_agrees_is_signed_in_as_the_other(
     expect(page.locator("#tenant")).to_have_text(tenant_of(other))
 
 
+def test_nothing_of_the_one_stays_when_the_other_is_signed_in(
+    page: Page, workspace: Workspace, other: Workspace
+) -> None:
+    workspace.end_call("+12025550123", call_id="call_of_the_one")
+    other.end_call("+12025550123", call_id="call_of_the_other")
+    page.goto(workspace.page_url)
+    expect(page.get_by_text("call_of_the_one")).to_be_visible()
+
+    follow_link(page, other)
+    page.get_by_role("button", name="Change").click()
+
+    expect(page.get_by_text("call_of_the_other")).to_be_visible()
+    expect(page.get_by_text("call_of_the_one")).to_have_count(0)
+
+
 def test_new_link_of_the_same_tenant_asks_nothing(page: Page, workspace: Workspace) -> None:
     page.goto(workspace.page_url)
     expect(page.locator("#tenant")).to_have_text(tenant_of(workspace))

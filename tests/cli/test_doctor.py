@@ -2,6 +2,7 @@
 
 import base64
 from pathlib import Path
+from typing import Final
 from urllib.parse import urlsplit
 
 import pytest
