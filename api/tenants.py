@@ -31,8 +31,9 @@ def guard(blueprint: Blueprint) -> None:
         if request.method == "OPTIONS":  # a browser's preflight carries no token
             return
         bearer = services().authenticator.authenticate(request.headers.get("Authorization"))
-        services().ended_sessions.require_open(bearer)
-        if not bearer.may_change and _current_view() not in _OPEN_TO_VIEWERS:
+        only_shows = _current_view() in _OPEN_TO_VIEWERS
+        services().ended_sessions.require_open(bearer, may_be_late=only_shows)
+        if not (bearer.may_change or only_shows):
             raise ReadOnlyError(
                 "This token may only look (its claim role is viewer). Sign in with one that may"
                 " change something."

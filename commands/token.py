@@ -108,6 +108,6 @@ def _revoke(user_id: str, workspace_id: str | None) -> None:
             )
             record_deed(session, deed)
     click.echo(
-        f"Sessions of user {user_id} in {where} end within 5 seconds: tokens issued until now are"
-        " refused, and what was being connected is given up."
+        f"Sessions of user {user_id} in {where} are ended: tokens issued until now change nothing"
+        " any more and show nothing in 5 seconds. What was being connected is given up."
     )

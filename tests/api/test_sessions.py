@@ -190,7 +190,7 @@ def test_sessions_end_in_all_workspaces_of_a_user(client: FlaskClient, database:
     assert ask(client, **claims_of(other, iat=now() - 60)).status_code == 200
 
 
-def test_running_session_ends_within_seconds(
+def test_running_session_changes_nothing_at_once_and_sees_nothing_in_seconds(
     client: FlaskClient, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asker = Asker(client)
@@ -199,6 +199,11 @@ def test_running_session_ends_within_seconds(
     with database.begin() as session:
         end_sessions(session, **asker.tenant)
 
+    for route, is_open in VIEWER_MAY.items():
+        method, path = route.split()
+        if not is_open:
+            answer = ask(client, path.replace("<log_id>", "hs_0"), method, **session_claims)
+            assert refusal(answer)[0] == "revoked_token"
     later = time.monotonic() + KEEP_S
     monkeypatch.setattr(time, "monotonic", lambda: later)
 
