@@ -3,6 +3,7 @@
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browser.test_appearance import check_accessibility
 from tests.browser.workspaces import Workspace
 
 WHY = "You are signed in for reading only"
@@ -46,6 +47,7 @@ def test_viewer_sees_calls_and_their_details(page: Page, used: Workspace) -> Non
     open_as_viewer(page, used)
     expect(page.get_by_role("heading", name=f"HubSpot account {used.hub_id}")).to_be_visible()
     expect_nothing_to_change(page)
+    check_accessibility(page)
 
     page.get_by_role("button", name="call call_seen: details").click()
 
@@ -65,6 +67,7 @@ def test_viewer_reads_the_settings(page: Page, used: Workspace) -> None:
     expect(country).to_have_accessible_description(WHY_IN_FULL)
     for radio in dialog.get_by_role("radio").all():
         expect(radio).to_be_disabled()
+    check_accessibility(page)
     expect(dialog.get_by_role("button", name="Save")).to_have_count(0)
     expect(dialog.get_by_role("button", name="Use the defaults")).to_have_count(0)
     dialog.get_by_role("button", name="Close").last.click()
