@@ -4,6 +4,7 @@ import sys
 
 import click
 
+from commands.audit import audit
 from commands.backfill import import_calls
 from commands.doctor import doctor
 from commands.erase import erase
@@ -38,6 +39,7 @@ for command in (
     token,
     retry,
     erase,
+    audit,
     rotate_keys,
     doctor,
     trouble,

@@ -7,6 +7,7 @@ from werkzeug.routing import MapAdapter
 from werkzeug.wsgi import get_path_info
 
 from api import (
+    auditing,
     calls,
     connection,
     dashboard,
@@ -23,13 +24,14 @@ from api import (
 from api.bodies import MAX_BODY_BYTES
 from api.errors import handle_errors
 from api.headers import add_headers
+from api.refusals import log_refusals
 from api.services import EXTENSION, Waker, build_services
 from shared.db import Database
 from shared.settings import ApiSettings
 
 NOUNS: Final = (
     *(calls, oauth, oauth_callback, connection, sync_logs, exports, statistics, previews, trials),
-    *(health, docs, dashboard),
+    *(auditing, health, docs, dashboard),
 )
 
 
@@ -64,6 +66,7 @@ def create_app(
     app.extensions[EXTENSION] = build_services(settings, database=database, waker=waker)
     handle_errors(app)
     add_headers(app, settings)
+    log_refusals(app)
     for noun in NOUNS:
         app.register_blueprint(noun.blueprint)
     return app

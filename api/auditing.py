@@ -8,18 +8,18 @@ from flask import Blueprint, Response, request
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from sqlalchemy.orm import Session
 
+from api.addresses import client_address
 from api.answers.audit import AuditPage, DeedShown
 from api.answers.base import answer
 from api.queries import read_count, read_query
 from api.services import services
-from api.tenants import current_tenant, guard
+from api.tenants import current_tenant, guard, open_to_viewers
 from shared.audit import Action, Actor, Deed, find_deeds, record_deed
 
 blueprint = Blueprint("auditing", __name__, url_prefix="/api/hubspot/audit")
 guard(blueprint)
 
 MOST_PER_PAGE: Final = 200
-MAX_ADDRESS: Final = 100
 _CURSOR: Final = re.compile(r"a(\d{1,18})", re.ASCII)
 
 
@@ -46,17 +46,6 @@ def audit(
             details=details,
         ),
     )
-
-
-def client_address() -> str | None:
-    """The network address of whoever asks, as the trusted proxies tell it."""
-    proxies = services().settings.trusted_proxies
-    if proxies:
-        told = [each.strip() for each in request.headers.get("X-Forwarded-For", "").split(",")]
-        # Each proxy adds whom it heard from at the end; what stands before is anybody's claim.
-        if len(told) >= proxies and told[-proxies]:
-            return told[-proxies][:MAX_ADDRESS]
-    return request.remote_addr
 
 
 def write_cursor(deed_id: int) -> str:
@@ -89,6 +78,7 @@ class AuditQuery(BaseModel):
 
 
 @blueprint.get("")
+@open_to_viewers
 def list_deeds() -> Response:
     tenant, query = current_tenant(), read_query(AuditQuery, request.args)
     with services().database.begin() as session:

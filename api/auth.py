@@ -1,7 +1,9 @@
 """Who asks: bearer tokens (JWT) that name a user and a workspace."""
 
 import re
+import time
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any, Final
 
 import jwt
@@ -11,6 +13,7 @@ from api.bodies import Identifier
 from api.errors import UnauthorizedError, name_fields
 from api.identity_provider import PublishedKeys
 from api.readings import kind_of
+from shared.setting_values import show_duration
 from shared.settings import ApiSettings
 
 LEEWAY_S: Final = 10
@@ -22,6 +25,27 @@ class Tenant:
 
     user_id: str
     workspace_id: str
+
+
+class Role(StrEnum):
+    """What a token's claim `role` allows, which without it is everything."""
+
+    VIEWER = "viewer"
+
+
+@dataclass(frozen=True, slots=True)
+class Bearer:
+    """Whom a token names, what it allows, and when it was issued, if it says so.
+
+    Attributes:
+        tenant: Whose connection and calls it is about.
+        may_change: Whether it is good for more than looking.
+        issued_at: In seconds since 1970.
+    """
+
+    tenant: Tenant
+    may_change: bool
+    issued_at: int | None
 
 
 # PyJWT checks a token's claims only when its signature is right, so who may not sign hears none of
@@ -68,9 +92,11 @@ class Authenticator:
             raise ValueError("neither JWT_SECRET nor JWT_JWKS_URL is set")
         self._audience = settings.jwt_audience
         self._issuer = settings.jwt_issuer
+        self._max_age_s = settings.jwt_max_age.total_seconds()
+        self._max_age = f"JWT_MAX_AGE={show_duration(settings.jwt_max_age)}"
 
-    def authenticate(self, header: str | None) -> Tenant:
-        """Return whom the header `Authorization` names.
+    def authenticate(self, header: str | None) -> Bearer:
+        """Return whom the header `Authorization` names, and what it allows.
 
         Raises:
             UnauthorizedError: It is missing, or its token is not acceptable.
@@ -86,7 +112,29 @@ class Authenticator:
             claims = _Claims.model_validate(payload)
         except ValidationError as error:
             raise UnauthorizedError(_describe_claim(error, payload)) from error
-        return Tenant(claims.sub, claims.workspace_id)
+        return Bearer(
+            Tenant(claims.sub, claims.workspace_id),
+            may_change=_may_change(payload),
+            issued_at=self._check_age(payload),
+        )
+
+    def _check_age(self, payload: dict[str, Any]) -> int | None:
+        """When a token was issued, if it says so; raises UnauthorizedError when it is too old."""
+        longest, now = self._max_age_s + LEEWAY_S, time.time()
+        if "iat" not in payload:
+            if int(payload["exp"]) > now + longest:
+                raise UnauthorizedError(
+                    "The token has no claim iat, and its exp is further away than"
+                    f" {self._max_age} allows. Issue tokens with iat, or with a nearer exp."
+                )
+            return None
+        issued_at = int(payload["iat"])
+        if issued_at < now - longest:
+            raise UnauthorizedError(
+                f"The token was issued longer ago than {self._max_age} allows. Sign in again.",
+                code="expired_token",
+            )
+        return issued_at
 
     def _decode(self, token: str) -> dict[str, Any]:
         """The claims of a token that is acceptable; raises UnauthorizedError."""
@@ -119,6 +167,18 @@ def _explain(error: jwt.PyJWTError | RecursionError) -> str:
         return f"The token's claim {found[1]} must be a number: seconds since 1970."
     told = (message for kind, message in _WRONG_CLAIMS.items() if isinstance(error, kind))
     return next(told, "The token is not valid here.")
+
+
+def _may_change(payload: dict[str, Any]) -> bool:
+    """Whether a token's role allows more than looking; raises UnauthorizedError for other roles."""
+    if "role" not in payload:
+        return True
+    if payload["role"] != Role.VIEWER:
+        raise UnauthorizedError(
+            f'The token\'s claim role must be "{Role.VIEWER}", for a token that may only look, or'
+            " be left out."
+        )
+    return False
 
 
 def _describe_claim(error: ValidationError, payload: dict[str, Any]) -> str:

@@ -4,9 +4,13 @@ from dataclasses import dataclass, replace
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
 
+from api.addresses import client_address
+from api.auditing import audit
 from api.landing import Failure
 from api.services import Services
+from shared.audit import Action
 from shared.connections import DISCONNECTED, connect, find_connection
 from shared.crypto import UndecryptableError
 from shared.db import patiently
@@ -115,17 +119,26 @@ def finish_connecting(work: Services, secret: str) -> str | None:
             confirmed = take_pending_grant(session, secret, work.cipher)
             if confirmed is None:
                 return None
+            tenant = {"user_id": confirmed.user_id, "workspace_id": confirmed.workspace_id}
+            hub_id = confirmed.grant.hub_id
+            replaced = _find_other_account(session, hub_id=hub_id, **tenant)
             connection_id = connect(
                 session,
-                user_id=confirmed.user_id,
-                workspace_id=confirmed.workspace_id,
+                **tenant,
                 grant=replace(confirmed.grant, client_id=work.oauth.client_id),
                 encrypt=work.encrypt,
             )
+            details = {"hub_id": str(hub_id)} | ({"replaced_hub_id": replaced} if replaced else {})
+            audit(session, Action.CONNECTED, **tenant, **details)
     except UndecryptableError as error:
         log.exception("pending_grant_undecryptable")
         raise ConnectingError(Failure.CONFIGURATION_ERROR) from error
-    log.info("hubspot_connected", connection_id=connection_id, hub_id=confirmed.grant.hub_id)
+    log.info(
+        "hubspot_connected",
+        connection_id=connection_id,
+        hub_id=hub_id,
+        address=client_address(),
+    )
     _begin_handover(work, connection_id)
     work.waker.wake(connection_id)
     return confirmed.return_to
@@ -149,9 +162,19 @@ def _begin_handover(work: Services, connection_id: str) -> None:
 def find_replaced_account(work: Services, authorization: Authorization, hub_id: int) -> str | None:
     """The account that is connected now and would not be any more; None if there is none."""
     with work.database.read() as session:
-        known = find_connection(
-            session, user_id=authorization.user_id, workspace_id=authorization.workspace_id
+        return _find_other_account(
+            session,
+            user_id=authorization.user_id,
+            workspace_id=authorization.workspace_id,
+            hub_id=hub_id,
         )
+
+
+def _find_other_account(
+    session: Session, *, user_id: str, workspace_id: str, hub_id: int
+) -> str | None:
+    """The account that the tenant has connected, if it is another one than `hub_id`."""
+    known = find_connection(session, user_id=user_id, workspace_id=workspace_id)
     if known is None or known.state == DISCONNECTED or known.hub_id in {None, hub_id}:
         return None
     return str(known.hub_id)

@@ -67,7 +67,7 @@ def _check(element: bytes, signers: Signers) -> NewCall | RefusedResult | Ignore
         call = parse_data(event, carried()) if is_bare else parse_call(event, carried())
         if call is None:
             return IgnoredResult(call_id=_find_call_id(event))
-        signers.require(call.workspace_id)
+        signers.require(user_id=call.user_id, workspace_id=call.workspace_id)
     except ApiError as error:
         return RefusedResult(call_id=_find_call_id(event), error=_describe(error))
     return call

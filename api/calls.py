@@ -89,5 +89,5 @@ def _check(read: Callable[[], bytes]) -> NewCall | CheckedArray | None:
             return check_array(body, signers)
         call = parse_call(parse_event(body), carried())
         if call is not None:
-            signers.require(call.workspace_id)
+            signers.require(user_id=call.user_id, workspace_id=call.workspace_id)
         return call

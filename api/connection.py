@@ -18,13 +18,15 @@ from api.answers.connection import (
     Counts,
     Disconnected,
 )
+from api.auditing import audit
 from api.auth import Tenant
 from api.bodies import read_model
 from api.phone_properties import PhoneProperties, warn_of_refused
 from api.policies import MatchPolicy
 from api.services import services
-from api.tenants import current_tenant, find_own_connection, guard
+from api.tenants import current_bearer, current_tenant, find_own_connection, guard, open_to_viewers
 from shared.accounts import forget_refused_properties, load_account
+from shared.audit import Action
 from shared.connections import (
     CONNECTED,
     DISCONNECTED,
@@ -60,6 +62,7 @@ class SettingsChange(BaseModel):
 
 
 @blueprint.get("/status")
+@open_to_viewers
 def show_status() -> Response:
     tenant = current_tenant()
     with services().database.begin() as session:
@@ -68,6 +71,7 @@ def show_status() -> Response:
         status = ConnectionStatus(
             last_sync_at=counted.last_sync_at,
             webhook_seen=counted.has_any,
+            can_change=current_bearer().may_change,
             counts=Counts(
                 pending=counted.pending,
                 success=counted.success,
@@ -82,6 +86,7 @@ def show_status() -> Response:
 
 
 @blueprint.get("/settings")
+@open_to_viewers
 def show_settings() -> Response:
     with services().database.begin() as session:
         described = _describe_settings(session, find_own_connection(session))
@@ -100,8 +105,10 @@ def change_settings() -> Response:
             setattr(connection, name, getattr(change, name))
         if "phone_properties" in change.model_fields_set and connection.hub_id is not None:
             forget_refused_properties(session, connection.hub_id)
+        if names := sorted(change.model_fields_set):
+            audit(session, Action.SETTINGS_CHANGED, **asdict(tenant), names=names)
         described = _describe_settings(session, connection)
-    log.info("settings_changed", connection_id=connection.id, names=sorted(change.model_fields_set))
+    log.info("settings_changed", connection_id=connection.id, names=names)
     return answer(described)
 
 
@@ -110,6 +117,8 @@ def end_connection() -> Response:
     tenant = current_tenant()
     with services().database.begin() as session:
         has_ended = disconnect(session, user_id=tenant.user_id, workspace_id=tenant.workspace_id)
+        if has_ended and (ended := find_own_connection(session)):
+            audit(session, Action.DISCONNECTED, **asdict(tenant), hub_id=str(ended.hub_id))
     _wait_for_writes(tenant)
     log.info("hubspot_disconnected", was_connected=has_ended, **asdict(tenant))
     return answer(Disconnected())

@@ -5,6 +5,7 @@ ApiError
 ├─ UnauthorizedError        401: the bearer token is missing or not acceptable
 ├─ InvalidSignatureError    401: the webhook is not signed by a known secret, or is stale
 ├─ ForbiddenError           403
+│  ├─ ReadOnlyError         403: the token may only look
 │  └─ WrongWorkspaceError   403: the webhook's secret is another workspace's
 ├─ MissingEntryError        404
 ├─ ConflictError            409: the connection is not in a state for this
@@ -96,6 +97,10 @@ class InvalidSignatureError(ApiError):
 class ForbiddenError(ApiError):
     status = HTTPStatus.FORBIDDEN
     code = "forbidden"
+
+
+class ReadOnlyError(ForbiddenError):
+    code = "read_only"
 
 
 class WrongWorkspaceError(ForbiddenError):

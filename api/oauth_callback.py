@@ -10,6 +10,7 @@ import structlog
 from flask import Blueprint, make_response, redirect, render_template, request
 from werkzeug.wrappers import Response
 
+from api.addresses import client_address
 from api.authorizations import (
     ConnectingError,
     ReceivedGrant,
@@ -144,5 +145,5 @@ def _finish(secret: str, return_to: str | None = None) -> Response:
 
 def _land(failure: Failure | None, return_to: str | None = None) -> Response:
     if failure is not None:
-        log.info("oauth_failed", failure=failure.value)
+        log.info("oauth_failed", failure=failure.value, address=client_address())
     return redirect(landing_url(return_to or services().settings.dashboard_url, failure), 302)

@@ -29,7 +29,8 @@ SECURITY_SCHEMES: Final[Json] = {
         "type": "http",
         "scheme": "bearer",
         "bearerFormat": "JWT",
-        "description": "Claims `sub` (the user), `workspace_id` and `exp`.",
+        "description": "Claims `sub` (the user), `workspace_id`, `exp` and `iat`; with `role`"
+        " `viewer` the token may only look. One is good for JWT_MAX_AGE after `iat`.",
     },
     "signature": {
         "type": "apiKey",

@@ -14,6 +14,7 @@ from api.auth import Authenticator
 from api.gauges import Gauges
 from api.group_commit import GroupCommit
 from api.probes import Probes
+from api.sessions import EndedSessions
 from api.signatures import WebhookVerifier
 from api.slots import Room, Slots
 from shared.access_tokens import TokenSource
@@ -55,6 +56,7 @@ class Services:
     waker: Waker
     cipher: TokenCipher
     authenticator: Authenticator
+    ended_sessions: EndedSessions
     verifier: WebhookVerifier
     oauth: HubSpotOAuth
     hubspot: HubSpotAccess
@@ -94,6 +96,7 @@ def build_services(
         waker=waker or BackgroundWakeUps(wake_ups),
         cipher=cipher,
         authenticator=Authenticator(settings),
+        ended_sessions=EndedSessions(database),
         verifier=WebhookVerifier(settings.webhook_secrets),
         oauth=oauth,
         hubspot=HubSpotAccess(tokens, limits, http, settings.hubspot_api_url),

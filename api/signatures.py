@@ -23,17 +23,20 @@ INVALID_SIGNATURE = (
 
 
 class Signers:
-    """Those whose secrets fit one webhook: workspaces, or the platform, which may name any."""
+    """Whose secrets fit one webhook: the platform's, a workspace's, or one of its users'."""
 
-    def __init__(self, workspace_ids: Iterable[str | None]) -> None:
-        self._workspace_ids = frozenset(workspace_ids)
+    def __init__(self, secrets: Iterable[WebhookSecret]) -> None:
+        self._secrets = tuple(secrets)
 
-    def require(self, workspace_id: str) -> None:
-        """Raise ForbiddenError unless they may speak for the workspace."""
-        if not self._workspace_ids & {None, workspace_id}:
-            raise WrongWorkspaceError(
-                "The secret that signed this webhook belongs to another workspace."
-            )
+    def require(self, *, user_id: str, workspace_id: str) -> None:
+        """Raise WrongWorkspaceError unless they may speak for the user and workspace."""
+        if any(each.may_name(user_id, workspace_id) for each in self._secrets):
+            return
+        raise WrongWorkspaceError(
+            "The secret that signed this webhook belongs to another user of this workspace."
+            if any(each.workspace_id == workspace_id for each in self._secrets)
+            else "The secret that signed this webhook belongs to another workspace."
+        )
 
 
 class _Signature(NamedTuple):
@@ -50,9 +53,7 @@ class WebhookVerifier:
     """
 
     def __init__(self, secrets: Iterable[WebhookSecret]) -> None:
-        self._secrets = tuple(
-            (_read_key(each.secret.get_secret_value()), each.workspace_id) for each in secrets
-        )
+        self._secrets = tuple((_read_key(each.secret.get_secret_value()), each) for each in secrets)
 
     def verify(self, body: bytes, headers: Mapping[str, str]) -> Signers:
         """Return who signed; raises InvalidSignatureError when no secret fits."""
@@ -60,9 +61,7 @@ class WebhookVerifier:
             signature = _read_signature(headers)
         except ValueError as error:
             raise InvalidSignatureError(INVALID_SIGNATURE) from error
-        fitting = [
-            workspace_id for key, workspace_id in self._secrets if _fits(key, signature, body)
-        ]
+        fitting = [each for key, each in self._secrets if _fits(key, signature, body)]
         if not fitting:
             raise InvalidSignatureError(INVALID_SIGNATURE)
         return Signers(fitting)

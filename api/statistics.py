@@ -12,7 +12,7 @@ from api.answers.statistics import Statistics, StatisticsPoint
 from api.errors import InvalidRequestError
 from api.queries import Span, read_query
 from api.services import services
-from api.tenants import current_tenant, guard
+from api.tenants import current_tenant, guard, open_to_viewers
 from shared.periods import Step, cut_period, find_zone
 from shared.statistics import read_statistics
 
@@ -47,6 +47,7 @@ class StatisticsQuery(Span):
 
 
 @blueprint.get("/statistics")
+@open_to_viewers
 def show_statistics() -> Response:
     tenant, query = current_tenant(), read_query(StatisticsQuery, request.args)
     edges = query.edges(datetime.now(UTC))

@@ -17,6 +17,7 @@ from api.answers.sync_log import (
     LogPage,
     Requeued,
 )
+from api.auditing import audit
 from api.auth import Tenant
 from api.bodies import read_model
 from api.contact_pages import contact_url
@@ -24,7 +25,8 @@ from api.errors import MissingEntryError
 from api.log_queries import LogQuery, LogSelection, RetryOrder, write_cursor
 from api.queries import read_query
 from api.services import services
-from api.tenants import current_tenant, find_own_connection, guard
+from api.tenants import current_tenant, find_own_connection, guard, open_to_viewers
+from shared.audit import Action
 from shared.call_details import CallDetails
 from shared.connections import CONNECTED
 from shared.models import Connection, SyncLog
@@ -53,6 +55,7 @@ BATCH: Final = 1000
 
 
 @blueprint.get("")
+@open_to_viewers
 def list_logs() -> Response:
     query = read_query(LogQuery, request.args)
     offset = query.offset or 0
@@ -73,6 +76,7 @@ def list_logs() -> Response:
 
 
 @blueprint.get("/<log_id>")
+@open_to_viewers
 def show_log(log_id: str) -> Response:
     tenant = current_tenant()
     with services().database.begin() as session:
@@ -111,6 +115,7 @@ def retry_logs() -> Response:
         # A transaction for each batch: ten thousand rows would be locked for seconds.
         with services().database.begin() as session:
             batch = requeue_batch(session, order.filter(tenant), size=BATCH, after=position)
+            _audit_retry(session, batch.requeued)
         met, requeued = met + batch.met, requeued + batch.requeued
         position = batch.next_position
         if position is None:
@@ -126,7 +131,16 @@ def select_logs(session: Session, query: LogSelection) -> LogFilter:
 
 def _replay_ids(ids: list[str], tenant: Tenant) -> int:
     with services().database.begin() as session:
-        return requeue_calls(session, ids, user_id=tenant.user_id, workspace_id=tenant.workspace_id)
+        requeued = requeue_calls(
+            session, ids, user_id=tenant.user_id, workspace_id=tenant.workspace_id
+        )
+        _audit_retry(session, requeued)
+    return requeued
+
+
+def _audit_retry(session: Session, requeued: int) -> None:
+    if requeued:
+        audit(session, Action.RETRIED, **asdict(current_tenant()), calls=requeued)
 
 
 def _answer_replay(requeued: int, *, asked: int) -> Response:

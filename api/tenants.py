@@ -1,28 +1,58 @@
-"""Whose request it is: the guard of the dashboard's views."""
+"""Whose request it is, and whether they may: the guard of the dashboard's views."""
 
-from typing import cast
+from collections.abc import Callable
+from typing import Any, Final, TypeVar, cast
 
-from flask import Blueprint, g, request
+from flask import Blueprint, current_app, g, request
 from sqlalchemy.orm import Session
 
-from api.auth import Tenant
+from api.auth import Bearer, Tenant
+from api.errors import ReadOnlyError
 from api.services import services
 from shared.connections import find_connection
 from shared.models import Connection
 
+ViewT = TypeVar("ViewT", bound=Callable[..., Any])
+
+_OPEN_TO_VIEWERS: Final[set[Callable[..., Any]]] = set()
+
+
+def open_to_viewers(view: ViewT) -> ViewT:
+    """Mark a view as one that only shows; all others are closed to tokens that may only look."""
+    _OPEN_TO_VIEWERS.add(view)
+    return view
+
 
 def guard(blueprint: Blueprint) -> None:
-    """Let nobody into the views of a blueprint without an acceptable token."""
+    """Let nobody into the views of a blueprint without an acceptable token that allows it."""
 
     @blueprint.before_request
-    def authenticate() -> None:
-        if request.method != "OPTIONS":  # a browser's preflight carries no token
-            g.tenant = services().authenticator.authenticate(request.headers.get("Authorization"))
+    def admit() -> None:
+        if request.method == "OPTIONS":  # a browser's preflight carries no token
+            return
+        bearer = services().authenticator.authenticate(request.headers.get("Authorization"))
+        only_shows = _current_view() in _OPEN_TO_VIEWERS
+        services().ended_sessions.require_open(bearer, may_be_late=only_shows)
+        if not (bearer.may_change or only_shows):
+            raise ReadOnlyError(
+                "This token may only look (its claim role is viewer). Sign in with one that may"
+                " change something."
+            )
+        g.bearer = bearer
+
+
+def _current_view() -> Callable[..., Any]:
+    return current_app.view_functions[request.endpoint or ""]
+
+
+def current_bearer() -> Bearer:
+    """Whom the current request's token names, and what it allows."""
+    return cast("Bearer", g.bearer)
 
 
 def current_tenant() -> Tenant:
     """Whom the current request's token names."""
-    return cast("Tenant", g.tenant)
+    return current_bearer().tenant
 
 
 def find_own_connection(session: Session) -> Connection | None:

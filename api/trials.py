@@ -1,5 +1,6 @@
 """Trying the service out: a test call, without a telephone."""
 
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Final
 from uuid import uuid4
@@ -9,11 +10,14 @@ from pydantic import BaseModel, Field
 
 from api.answers.base import answer
 from api.answers.trials import SentTestCall
+from api.auditing import audit
 from api.bodies import StorableText, read_model
 from api.call_ended import STRICT, parse_data
 from api.intake import accept_call
 from api.rationing import ration
+from api.services import services
 from api.tenants import current_tenant, guard
+from shared import audit as trail
 from shared.phone import MAX_TEXT
 from shared.quotas import Action
 from shared.tracing import carried
@@ -55,5 +59,8 @@ def send_test_call() -> Response:
         },
         carried(),
     )
+    # The call is stored together with others', in a transaction that is nobody's own.
+    with services().database.begin() as session:
+        audit(session, trail.Action.TEST_CALL_SENT, **asdict(tenant), call_id=call.call_id)
     stored = accept_call(call)
     return answer(SentTestCall(id=stored.log_id, call_id=call.call_id), 202)

@@ -84,6 +84,13 @@ def _describe(settings: ApiSettings, environ: Mapping[str, str]) -> Iterator[Fin
             " accepted on localhost only.",
             "take a longer one in production",
         )
+    if settings.jwt_jwks_url is not None and None in {settings.jwt_audience, settings.jwt_issuer}:
+        yield Finding(
+            "warning",
+            "JWT_AUDIENCE or JWT_ISSUER is any: tokens that the identity provider made for other"
+            " services are accepted here.",
+            "name both in production",
+        )
     for name in _find_monotonous(settings):
         yield Finding(
             "warning",

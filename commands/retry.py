@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from api.queries import Moment
 from commands.terminal import open_database
+from shared.audit import Action, Actor, Deed, record_deed
 from shared.db import Database
 from shared.models import SyncLog
 from shared.reasons import Reason
@@ -120,6 +121,17 @@ def _requeue(database: Database, wanted: LogFilter, *, is_rehearsal: bool) -> in
             batch = requeue_batch(session, wanted, size=ROWS_A_TRANSACTION, after=position)
             if is_rehearsal:
                 session.rollback()
+            elif batch.requeued:
+                record_deed(
+                    session,
+                    Deed(
+                        user_id=wanted.user_id,
+                        workspace_id=wanted.workspace_id,
+                        actor=Actor.OPERATOR,
+                        action=Action.RETRIED,
+                        details={"calls": batch.requeued},
+                    ),
+                )
         requeued += batch.requeued
         position = batch.next_position
         if position is None:

@@ -25,7 +25,7 @@ CALL_LASTED = timedelta(minutes=3)
     envvar="WEBHOOK_SECRETS",
     required=True,
     show_envvar=True,
-    help="What to sign with, whsec_…; of a list, the first that may name the workspace.",
+    help="What to sign with, whsec_…; of a list, the first that may name user and workspace.",
 )
 @click.option("--user", "user_id", default="user_1", show_default=True, help="Whose call it is.")
 @click.option("--workspace", "workspace_id", default="ws_1", show_default=True, help="See --user.")
@@ -48,7 +48,7 @@ def send(
     summary: str,
 ) -> None:
     """Post one signed test call to a running service and print the answer."""
-    producer = Producer(api_url, choose_secret(secret, workspace_id))
+    producer = Producer(api_url, choose_secret(secret, user_id, workspace_id))
     ended_at = datetime.now(UTC)
     call = {
         "call_id": call_id or f"test_{uuid4().hex[:12]}",
@@ -73,15 +73,16 @@ def send(
     click.echo(f"Call {call['call_id']} {known}: its sync log is {accepted.log_id}.")
 
 
-def choose_secret(text: str, workspace_id: str) -> str:
-    """The first secret of a list like WEBHOOK_SECRETS that may sign for a workspace."""
+def choose_secret(text: str, user_id: str, workspace_id: str) -> str:
+    """The first secret of a list like WEBHOOK_SECRETS that may sign for a user and workspace."""
     try:
         secrets = webhook_secrets(text)
     except InvalidValueError as error:
         raise click.BadParameter(f"WEBHOOK_SECRETS {error}", param_hint="--secret") from error
     for each in secrets:
-        if each.workspace_id in {None, workspace_id}:
+        if each.may_name(user_id, workspace_id):
             return each.secret.get_secret_value()
     raise click.BadParameter(
-        f"none of them may sign for the workspace {workspace_id}", param_hint="--secret"
+        f"none of them may sign for the user {user_id} of the workspace {workspace_id}",
+        param_hint="--secret",
     )

@@ -24,14 +24,18 @@ def sign_in(
     lasts: timedelta,
     audience: str | None = None,
     issuer: str | None = None,
+    role: str | None = None,
 ) -> str:
     """Make a dashboard token (JWT, HS256) for a user and workspace."""
+    now = datetime.now(UTC)
     claims = {
         "sub": user_id,
         "workspace_id": workspace_id,
-        "exp": datetime.now(UTC) + lasts,
+        "iat": now,
+        "exp": now + lasts,
         **({"aud": audience} if audience else {}),
         **({"iss": issuer} if issuer else {}),
+        **({"role": role} if role else {}),
     }
     return jwt.encode(claims, secret, algorithm="HS256")
 

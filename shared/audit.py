@@ -4,17 +4,15 @@ An entry is written in the transaction of what it tells, so that neither is ther
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any
 
 from sqlalchemy import delete, insert, select, text
 from sqlalchemy.orm import Session
 
 from shared.models import AuditEntry
-
-MOST_AT_ONCE: Final = 10_000
-NO_DETAILS: Final[Mapping[str, Any]] = {}
+from shared.retention import MOST_AT_ONCE
 
 
 class Actor(StrEnum):
@@ -56,7 +54,7 @@ class Deed:
     actor: Actor
     action: Action
     address: str | None = None
-    details: Mapping[str, Any] = NO_DETAILS
+    details: Mapping[str, Any] = field(default_factory=dict)
 
 
 def record_deed(session: Session, deed: Deed) -> None:

@@ -10,8 +10,9 @@ import binascii
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import cast
-from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit
+from urllib.parse import SplitResult, parse_qsl, unquote, urlencode, urlsplit
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
@@ -24,6 +25,7 @@ ENCRYPTION_KEY_BYTES = 32  # AES-256
 WEBHOOK_SECRET_BYTES = 24  # the least that Standard Webhooks allows
 JWT_SECRET_BYTES = 32  # HS256 wants a key no shorter than its hash (RFC 7518 §3.2)
 BASIC_AUTH_PASSWORD_LENGTH = 12
+MAX_ID_CHARACTERS = 255
 CERTIFICATE_CHECKS = ("required", "optional", "none")
 DEFAULT_PREFIX = "callsync"
 LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -34,12 +36,28 @@ class InvalidValueError(ValueError):
     """A setting's value cannot be used; the text says why without quoting a secret."""
 
 
+UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+_PERCENT = re.compile("%(?![0-9A-Fa-f]{2})")
+
+
 @dataclass(frozen=True)
 class WebhookSecret:
-    """A key that signs webhooks: of one workspace, or of the platform, which may name any."""
+    """A key that signs webhooks.
+
+    Attributes:
+        secret: As `whsec_…`.
+        workspace_id: The only workspace that it may name; None for the platform's, which may name
+            any.
+        user_id: The only user whom it may name; None for all of the workspace's.
+    """
 
     secret: SecretStr
     workspace_id: str | None
+    user_id: str | None = None
+
+    def may_name(self, user_id: str, workspace_id: str) -> bool:
+        """Whether it may sign calls of a user and workspace."""
+        return self.workspace_id in {None, workspace_id} and self.user_id in {None, user_id}
 
 
 def secret(text: str) -> SecretStr:
@@ -68,6 +86,42 @@ def whole_number(least: int, most: int) -> Callable[[str], int]:
         return int(text)
 
     return parse
+
+
+def switch(text: str) -> bool:
+    """Accept `on` and `off`."""
+    return one_of("on", "off")(text) == "on"
+
+
+def claim(text: str) -> str | None:
+    """Accept what a claim must be; `any` stands for whatever it is."""
+    return None if text.lower() == "any" else text
+
+
+def duration(least: timedelta, most: timedelta) -> Callable[[str], timedelta]:
+    """Accept a whole number with its unit: `90s`, `30m`, `24h` or `7d`."""
+
+    def parse(text: str) -> timedelta:
+        number, unit = text[:-1], text[-1:].lower()
+        if not (number.isascii() and number.isdigit() and unit in UNITS):
+            raise InvalidValueError(f"is {text!r}, not a number with its unit like 24h, 90m or 7d")
+        found = timedelta(**{UNITS[unit]: int(number[:9])})
+        if not least <= found <= most:
+            raise InvalidValueError(
+                f"is {text!r}, not from {show_duration(least)} to {show_duration(most)}"
+            )
+        return found
+
+    return parse
+
+
+def show_duration(length: timedelta) -> str:
+    """A duration as a setting writes it, in the largest unit that divides it."""
+    seconds = round(length.total_seconds())
+    for unit, size in (("d", 86_400), ("h", 3600), ("m", 60)):
+        if seconds and seconds % size == 0:
+            return f"{seconds // size}{unit}"
+    return f"{seconds}s"
 
 
 def region(text: str) -> str:
@@ -213,21 +267,56 @@ def origins(text: str) -> tuple[str, ...]:
 
 
 def webhook_secrets(text: str) -> tuple[WebhookSecret, ...]:
-    """Take apart a comma list of `whsec_<base64>` and `workspace_id=whsec_<base64>`."""
+    """Take apart a comma list of `[[user_id/]workspace_id=]whsec_<base64>`.
+
+    In an id `%2F` stands for a slash, `%2C` for a comma, `%25` for `%`: as in URLs.
+    """
     found = []
     for number, entry in enumerate(_entries(text), 1):
-        # base64 pads with "=" too, so the workspace is what stands before the prefix
+        # base64 pads with "=" too, so the owner is what stands before the prefix
         owner, prefix, encoded = entry.rpartition("whsec_")
-        workspace_id = owner.removesuffix("=").strip()
-        if not prefix or (owner and (not workspace_id or not owner.endswith("="))):
-            raise InvalidValueError(f"entry {number} is not whsec_… or workspace_id=whsec_…")
+        if not prefix or (owner and not owner.endswith("=")):
+            raise InvalidValueError(
+                f"entry {number} is not whsec_…, workspace_id=whsec_… or"
+                " user_id/workspace_id=whsec_…"
+            )
         size = len(_decode_base64(encoded, f"entry {number}"))
         if size < WEBHOOK_SECRET_BYTES:
             raise InvalidValueError(
                 f"entry {number} is {size} bytes, needs {WEBHOOK_SECRET_BYTES} or more"
             )
-        found.append(WebhookSecret(SecretStr(f"whsec_{encoded}"), workspace_id or None))
+        user_id, workspace_id = (
+            _read_owner(owner.removesuffix("="), number) if owner else (None, None)
+        )
+        found.append(WebhookSecret(SecretStr(f"whsec_{encoded}"), workspace_id, user_id))
     return tuple(found)
+
+
+def _read_owner(owner: str, number: int) -> tuple[str | None, str]:
+    """The user, if one is named, and the workspace of an entry."""
+    names = [_read_id(name, number) for name in owner.split("/")]
+    match names:
+        case [workspace_id]:
+            return None, workspace_id
+        case [user_id, workspace_id]:
+            return user_id, workspace_id
+    raise InvalidValueError(f"entry {number} has several /; within an id a / is written %2F")
+
+
+def _read_id(text: str, number: int) -> str:
+    """An id with its escapes undone, as a webhook can name it."""
+    text = text.strip()
+    if _PERCENT.search(text):
+        raise InvalidValueError(f"entry {number} has a % in an id; there it is written %25")
+    try:
+        found = unquote(text, errors="strict")
+    except UnicodeDecodeError:
+        raise InvalidValueError(f"entry {number} has an id that is not UTF-8") from None
+    if not (found.strip() and found.isprintable() and len(found) <= MAX_ID_CHARACTERS):
+        raise InvalidValueError(
+            f"entry {number} has an id that is not 1 to {MAX_ID_CHARACTERS} printable characters"
+        )
+    return found
 
 
 def encryption_keys(text: str) -> tuple[bytes, ...]:

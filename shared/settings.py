@@ -8,6 +8,7 @@ be given as `NAME_FILE` instead, the path of a mounted secret. An empty variable
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
@@ -182,6 +183,22 @@ class ServiceSettings(DatabaseSettings):
             "give the days to keep entries of the sync log, or leave it out to keep them for ever",
         ),
     ]
+    log_number_retention_days: Annotated[
+        int | None,
+        Setting(
+            values.whole_number(1, 3650),
+            "give the days to keep phone numbers in the sync log, or leave it out to keep them as"
+            " long as its entries",
+        ),
+    ]
+    audit_retention_days: Annotated[
+        int,
+        Setting(
+            values.whole_number(1, 3650),
+            "give the days to keep the audit trail",
+            default="400",
+        ),
+    ]
     log_level: Annotated[
         LogLevel,
         Setting(values.one_of("debug", "info", "warning", "error"), "choose one", default="info"),
@@ -225,6 +242,12 @@ def _derive_origins(found: Mapping[str, Any]) -> tuple[str, ...]:
     )
 
 
+CLAIM_CURES = {
+    "jwt_audience": "give the aud claim that tokens for this service have, or any",
+    "jwt_issuer": "give the iss claim that your tokens have, or any",
+}
+
+
 @dataclass(frozen=True, kw_only=True, repr=False)
 class ApiSettings(ServiceSettings):
     """What the API uses."""
@@ -246,8 +269,20 @@ class ApiSettings(ServiceSettings):
         str | None,
         Setting(values.web_url, "give the address of your identity provider's keys, https://…"),
     ]
-    jwt_audience: Annotated[str | None, Setting(values.plain, "give the tokens' aud claim")]
-    jwt_issuer: Annotated[str | None, Setting(values.plain, "give the tokens' iss claim")]
+    jwt_audience: Annotated[str | None, Setting(values.claim, CLAIM_CURES["jwt_audience"])]
+    jwt_issuer: Annotated[str | None, Setting(values.claim, CLAIM_CURES["jwt_issuer"])]
+    jwt_max_age: Annotated[
+        timedelta,
+        Setting(
+            values.duration(timedelta(minutes=1), timedelta(days=30)),
+            "give the longest time that a token may be used after it was issued, like 24h",
+            default="24h",
+        ),
+    ]
+    built_in_page: Annotated[
+        bool,
+        Setting(values.switch, "choose off when DASHBOARD_URL has a page of yours", default="on"),
+    ]
     dashboard_url: Annotated[
         str,
         Setting(
@@ -268,6 +303,14 @@ class ApiSettings(ServiceSettings):
         OAuthBinding,
         Setting(values.one_of("auto", "cookie", "confirm"), "choose one", default="auto"),
     ]
+    trusted_proxies: Annotated[
+        int,
+        Setting(
+            values.whole_number(0, 10),
+            "count the proxies of yours that add to X-Forwarded-For, or leave it out for none",
+            default="0",
+        ),
+    ]
 
     @property
     def trusted_origins(self) -> tuple[str, ...]:
@@ -276,27 +319,55 @@ class ApiSettings(ServiceSettings):
 
     @classmethod
     def find_conflicts(cls, reading: Reading) -> list[Problem]:
-        present = {"jwt_secret", "jwt_jwks_url"} & reading.given
-        if len(present) != 1:
-            problem = (
-                "both are set, but only one kind of token is accepted" if present else "missing"
-            )
-            cure = "set JWT_SECRET to verify HS256 tokens, or JWT_JWKS_URL to verify by public keys"
-            return [Problem("JWT_SECRET or JWT_JWKS_URL", problem, cure)]
-        secret = reading.values.get("jwt_secret")
-        if secret is None or _is_local(reading.values.get("public_url", "")):
-            return []
-        size = len(secret.get_secret_value().encode())
-        if size >= values.JWT_SECRET_BYTES:
-            return []
+        return [*_find_token_conflicts(reading), *_find_page_conflicts(reading)]
+
+
+def _find_token_conflicts(reading: Reading) -> list[Problem]:
+    present = {"jwt_secret", "jwt_jwks_url"} & reading.given
+    if len(present) != 1:
+        problem = "both are set, but only one kind of token is accepted" if present else "missing"
+        cure = "set JWT_SECRET to verify HS256 tokens, or JWT_JWKS_URL to verify by public keys"
+        return [Problem("JWT_SECRET or JWT_JWKS_URL", problem, cure)]
+    if "jwt_jwks_url" in present:
+        # One provider signs for many services: without these, another's tokens are good here.
         return [
-            Problem(
-                "JWT_SECRET",
-                f"is {size} bytes, needs {values.JWT_SECRET_BYTES} or more unless PUBLIC_URL is on"
-                " localhost",
-                f"make one with: {RANDOM_KEY.format('')}",
-            )
+            Problem(name.upper(), "missing, and JWT_JWKS_URL is set", cure)
+            for name, cure in CLAIM_CURES.items()
+            if name not in reading.given
         ]
+    secret = reading.values.get("jwt_secret")
+    if secret is None or _is_local(reading.values.get("public_url", "")):
+        return []
+    size = len(secret.get_secret_value().encode())
+    if size >= values.JWT_SECRET_BYTES:
+        return []
+    return [
+        Problem(
+            "JWT_SECRET",
+            f"is {size} bytes, needs {values.JWT_SECRET_BYTES} or more unless PUBLIC_URL is on"
+            " localhost",
+            f"make one with: {RANDOM_KEY.format('')}",
+        )
+    ]
+
+
+def _find_page_conflicts(reading: Reading) -> list[Problem]:
+    """A page that is switched off cannot be where browsers return to."""
+    found = reading.values
+    if found.get("built_in_page", True):
+        return []
+    cure = "give the page of yours that has the dashboard, https://…"
+    if "dashboard_url" not in reading.given:
+        return [Problem("DASHBOARD_URL", "missing, and BUILT_IN_PAGE is off", cure)]
+    url, own = found.get("dashboard_url"), found.get("public_url")
+    if url and own and values.origin(url) == values.origin(own) and _is_own_page(url, own):
+        return [Problem("DASHBOARD_URL", "is a page that BUILT_IN_PAGE=off switches off", cure)]
+    return []
+
+
+def _is_own_page(url: str, public_url: str) -> bool:
+    path = urlsplit(url).path.removeprefix(urlsplit(public_url).path)
+    return path.rstrip("/") in {"", "/embed/example"}
 
 
 def find_problems(environ: Mapping[str, str] = os.environ) -> list[Problem]:

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from shared import retention
 from shared.access_tokens import ConnectionEndedError, TokenBusyError
+from shared.audit import delete_old_deeds
 from shared.db import allow_idling
 from shared.hubspot.errors import HubSpotError
 from shared.metrics import HOUSEKEEPING_SECONDS, LAST_HOUSEKEEPING, NOTES
@@ -155,6 +156,9 @@ CHORES: Final[Mapping[str, Chore]] = {
     "tallies_rolled_up": in_batches(lambda session, _: roll_up_tallies(session)),
     "attempts_pruned": in_batches(lambda session, _: retention.prune_attempts(session)),
     "logs_pruned": in_batches(_prune_logs),
+    "deeds_forgotten": in_batches(
+        lambda session, settings: delete_old_deeds(session, days=settings.audit_retention_days)
+    ),
     "pruned_calls_forgotten": in_batches(lambda session, _: retention.forget_pruned_calls(session)),
     "states_expired": in_batches(lambda session, _: retention.delete_expired_states(session)),
     "grants_given_up": in_batches(lambda session, _: retention.give_up_pending_grants(session)),

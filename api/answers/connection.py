@@ -64,6 +64,8 @@ class ConnectionStatus(Success):
     """Why a new consent is needed, in HubSpot's words; null in every other state."""
     webhook_seen: bool
     """Whether this workspace ever had a call."""
+    can_change: bool = True
+    """Whether the token that asks may change anything; false for one that may only look."""
     counts: Counts
 
 

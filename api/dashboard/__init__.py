@@ -17,14 +17,18 @@ FOLDER: Final = Path(__file__).parent
 MODULES: Final = {
     f"embed/{path.name}": path for path in sorted((FOLDER / "component").glob("*.js"))
 }
+# Of pages that sign in whoever brings a token; without these the element still can be embedded.
+PAGE_FILES: Final[Mapping[str, Path]] = {
+    "assets/app.js": FOLDER / "app.js",
+    "embed/example.css": FOLDER / "example.css",
+    "embed/example.js": FOLDER / "example.js",
+}
 # By their addresses; the modules import each other relatively, by the same paths as on disk.
 FILES: Final[Mapping[str, Path]] = {
     "client.js": FOLDER / "client.js",
     "client.d.ts": FOLDER / "client.d.ts",
-    "assets/app.js": FOLDER / "app.js",
     "assets/style.css": FOLDER / "style.css",
-    "embed/example.css": FOLDER / "example.css",
-    "embed/example.js": FOLDER / "example.js",
+    **PAGE_FILES,
     **MODULES,
 }
 MEDIA_TYPES: Final = {
@@ -38,6 +42,7 @@ blueprint = Blueprint("dashboard", __name__, template_folder=".")
 
 @blueprint.get("/")
 def show_page() -> Response:
+    _require_pages()
     settings = services().settings
     framed_by, origins = " ".join(settings.allowed_origins), " ".join(settings.trusted_origins)
     return _show("page.html", framed_by=framed_by, origins=origins, modules=MODULES)
@@ -45,16 +50,36 @@ def show_page() -> Response:
 
 @blueprint.get("/embed/example")
 def show_example() -> Response:
+    _require_pages()
     return _show("example.html", framed_by="'none'", public_url=services().settings.public_url)
+
+
+@blueprint.get("/embed/landed")
+def show_landed() -> Response:
+    """Where HubSpot's popup comes back to; it tells the page that waits, and signs nobody in."""
+    origins = " ".join(services().settings.trusted_origins)
+    return _show("landed.html", framed_by="'none'", origins=origins)
 
 
 @blueprint.get("/<any('client.js','client.d.ts'):name>")
 @blueprint.get("/<any(assets,embed):folder>/<name>")
 def send_file(name: str, folder: str = "") -> Response:
     path = FILES.get(f"{folder}/{name}" if folder else name)
+    if path is not None and path in PAGE_FILES.values():
+        _require_pages()
     if path is None:
         raise MissingEntryError("There is nothing at this address.")
     return _keep(Response(path.read_bytes(), content_type=MEDIA_TYPES[path.suffix]))
+
+
+def _require_pages() -> None:
+    """Raise MissingEntryError where the pages that sign in by their address are switched off."""
+    settings = services().settings
+    if not settings.built_in_page:
+        raise MissingEntryError(
+            "This service's own pages are switched off (BUILT_IN_PAGE=off). The dashboard is at"
+            f" {settings.dashboard_url}."
+        )
 
 
 def _show(template: str, *, framed_by: str, **context: object) -> Response:

@@ -84,21 +84,36 @@ function askWhetherToBecome(token) {
   });
 }
 
-async function signIn() {
-  const token = takeToken();
-  if (token === null) return;
-  const known = findToken();
-  if (known === null || isSameTenant(known, token) || (await askWhetherToBecome(token))) {
-    keepToken(token);
-  }
-}
-
-async function showAddress() {
-  await signIn();
+/** Shows whoever is signed in, and what the address says. */
+function show() {
   const token = findToken() ?? "";
   document.getElementById("tenant").textContent = describeTenant(token);
   component.tokenProvider = token ? () => token : null;
   component.setAttribute("filters", readFragment().toString());
+}
+
+/** Begins anew as somebody else: nothing of the last tenant stays on the screen. */
+function become(token) {
+  keepToken(token);
+  const place = component.parentElement;
+  component.remove();
+  // An element that comes back at once goes on as it was.
+  setTimeout(() => {
+    place.prepend(component);
+    show();
+  });
+}
+
+// In one go unless it has to ask: the element starts by itself, and may not do so signed out.
+function showAddress() {
+  const token = takeToken();
+  const known = findToken();
+  if (token !== null && known !== null && !isSameTenant(known, token)) {
+    askWhetherToBecome(token).then((isAgreed) => isAgreed && become(token));
+  } else if (token !== null) {
+    keepToken(token);
+  }
+  show();
 }
 
 component.addEventListener("hubspot-call-sync:filters", ({ detail }) =>

@@ -72,10 +72,25 @@ export declare class UnavailableError extends ApiError {
 /** No answer came: offline, a wrong address, or an origin that the API does not allow. */
 export declare class NetworkError extends Error {}
 
+/** What was done. */
+export type Action = "connected" | "disconnected" | "settings_changed" | "exported" | "retried" | "test_call_sent" | "person_erased" | "tenant_erased" | "sessions_ended";
+
+/** Who did it. */
+export type Actor = "user" | "operator";
+
 /** The process answers. */
 export interface Alive {
   /** Always true; errors have false. */
   success: true;
+}
+
+/** What was done, newest first. */
+export interface AuditPage {
+  /** Always true; errors have false. */
+  success: true;
+  entries: Array<DeedShown>;
+  /** For the next page; null after the last entry. */
+  next_cursor: string | null;
 }
 
 /** Where the browser goes next. */
@@ -158,6 +173,8 @@ export interface ConnectionStatus {
   reconnectReason: string | null;
   /** Whether this workspace ever had a call. */
   webhookSeen: boolean;
+  /** Whether the token that asks may change anything; false for one that may only look. */
+  canChange: boolean;
   counts: Counts;
 }
 
@@ -171,6 +188,19 @@ export interface Counts {
   error: number;
   /** Came in within the last 24 hours, and were left out. */
   skipped: number;
+}
+
+/** One thing that somebody did. */
+export interface DeedShown {
+  /** When, in epoch milliseconds. */
+  at: number;
+  /** The workspace's user, or an operator of this service. */
+  actor: Actor;
+  action: Action;
+  /** From which network address; null at the command line. */
+  address: string | null;
+  /** Ids, names of settings, counts. */
+  details: Record<string, unknown>;
 }
 
 /** The connection has ended; HubSpot is told in the background. */
@@ -501,21 +531,29 @@ export interface GetStatisticsQuery {
   time_zone?: string | null | undefined;
 }
 
+export interface GetAuditTrailQuery {
+  /** How many entries. */
+  limit?: number | null | undefined;
+  /** The `next_cursor` of the page before. */
+  cursor?: string | null | undefined;
+}
+
 /** What each method may be rejected with. */
 export interface ClientErrors {
-  initiateHubSpotOAuth: BadRequestError | UnauthorizedError | UnavailableError | ApiError | NetworkError;
+  initiateHubSpotOAuth: BadRequestError | UnauthorizedError | ForbiddenError | UnavailableError | ApiError | NetworkError;
   getHubSpotStatus: UnauthorizedError | UnavailableError | ApiError | NetworkError;
   getSettings: UnauthorizedError | UnavailableError | ApiError | NetworkError;
-  updateSettings: BadRequestError | UnauthorizedError | TooLargeError | UnavailableError | ApiError | NetworkError;
-  disconnectHubSpot: UnauthorizedError | UnavailableError | ApiError | NetworkError;
+  updateSettings: BadRequestError | UnauthorizedError | ForbiddenError | TooLargeError | UnavailableError | ApiError | NetworkError;
+  disconnectHubSpot: UnauthorizedError | ForbiddenError | UnavailableError | ApiError | NetworkError;
   getHubSpotSyncLogs: BadRequestError | UnauthorizedError | UnavailableError | ApiError | NetworkError;
   getSyncLog: UnauthorizedError | NotFoundError | UnavailableError | ApiError | NetworkError;
-  exportSyncLogs: BadRequestError | UnauthorizedError | UnavailableError | ApiError | NetworkError;
+  exportSyncLogs: BadRequestError | UnauthorizedError | ForbiddenError | UnavailableError | ApiError | NetworkError;
   getStatistics: BadRequestError | UnauthorizedError | UnavailableError | ApiError | NetworkError;
-  retrySyncLog: UnauthorizedError | NotFoundError | UnavailableError | ApiError | NetworkError;
-  retrySyncLogs: BadRequestError | UnauthorizedError | TooLargeError | UnavailableError | ApiError | NetworkError;
-  sendTestCall: BadRequestError | UnauthorizedError | TooLargeError | RateLimitedError | UnavailableError | ApiError | NetworkError;
-  preview: BadRequestError | UnauthorizedError | ConflictError | TooLargeError | RateLimitedError | UnavailableError | ApiError | NetworkError;
+  retrySyncLog: UnauthorizedError | ForbiddenError | NotFoundError | UnavailableError | ApiError | NetworkError;
+  retrySyncLogs: BadRequestError | UnauthorizedError | ForbiddenError | TooLargeError | UnavailableError | ApiError | NetworkError;
+  sendTestCall: BadRequestError | UnauthorizedError | ForbiddenError | TooLargeError | RateLimitedError | UnavailableError | ApiError | NetworkError;
+  preview: BadRequestError | UnauthorizedError | ForbiddenError | ConflictError | TooLargeError | RateLimitedError | UnavailableError | ApiError | NetworkError;
+  getAuditTrail: BadRequestError | UnauthorizedError | UnavailableError | ApiError | NetworkError;
   getHealth: ApiError | NetworkError;
   getReadiness: UnavailableError | ApiError | NetworkError;
   getMetrics: ApiError | NetworkError;
@@ -603,6 +641,12 @@ export declare class HubSpotCallSyncClient {
    * Which contact a number would match, and how the note would look.
    */
   preview(body: PreviewOrder, request?: RequestOptions): Promise<Preview>;
+  /**
+   * GET /api/hubspot/audit
+   *
+   * Who did what, newest first.
+   */
+  getAuditTrail(query?: GetAuditTrailQuery, request?: RequestOptions): Promise<AuditPage>;
   /**
    * GET /healthz
    *

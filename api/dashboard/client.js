@@ -139,6 +139,10 @@ export class HubSpotCallSyncClient {
     return this.#ask("POST", "/api/hubspot/test-call", { body: order, signal });
   }
 
+  getAuditTrail(query = {}, { signal } = {}) {
+    return this.#ask("GET", "/api/hubspot/audit", { query, signal });
+  }
+
   getHealth({ signal } = {}) {
     return this.#ask("GET", "/healthz", { signal });
   }

@@ -11,7 +11,7 @@ from api.answers.connection import (
     Disconnected,
 )
 from api.connection import SettingsChange
-from api.operations.failures import DASHBOARD, INVALID, JSON_BODY
+from api.operations.failures import CHANGING, DASHBOARD, INVALID, JSON_BODY
 from api.operations.operation import Operation
 from api.operations.samples import CAME_IN
 from api.phone_properties import warn_of_refused
@@ -33,7 +33,7 @@ OPERATIONS = (
                 auth_url="https://app.hubspot.com/oauth/authorize?client_id=…&state=…"
             )
         },
-        failures=(INVALID, *DASHBOARD),
+        failures=(INVALID, *CHANGING),
         security="bearer",
         parameters={
             "return_to": "Where the browser returns to, within the allowed origins; the configured"
@@ -111,9 +111,10 @@ OPERATIONS = (
                 webhook_seen=True,
                 counts=Counts(pending=0, success=120, error=9, skipped=7),
             ),
-            "new workspace": ConnectionStatus(
+            "new workspace, and a token that may only look": ConnectionStatus(
                 last_sync_at=None,
                 webhook_seen=False,
+                can_change=False,
                 counts=Counts(pending=0, success=0, error=0, skipped=0),
             ),
         },
@@ -159,7 +160,7 @@ OPERATIONS = (
                 phone_properties=["hs_whatsapp_phone_number"],
             )
         },
-        failures=(*JSON_BODY, *DASHBOARD),
+        failures=(*JSON_BODY, *CHANGING),
         security="bearer",
         body=SettingsChange,
         asked={
@@ -184,7 +185,7 @@ OPERATIONS = (
         ),
         answer=Disconnected,
         answered={"disconnected": Disconnected()},
-        failures=DASHBOARD,
+        failures=CHANGING,
         security="bearer",
     ),
 )

@@ -80,6 +80,19 @@ UNAUTHORIZED: Final = Failing(
         _problem("missing_token", "Send the header Authorization: Bearer <token>."),
         _problem("invalid_token", "The token is not valid here."),
         _problem("expired_token", "The token has expired."),
+        _problem("revoked_token", "This session was ended. Sign in again."),
+    ),
+)
+READ_ONLY: Final = Failing(
+    "ReadOnly",
+    403,
+    "The token may only look: its claim `role` is `viewer`.",
+    (
+        _problem(
+            "read_only",
+            "This token may only look (its claim role is viewer). Sign in with one that may change"
+            " something.",
+        ),
     ),
 )
 UNSIGNED: Final = Failing(
@@ -98,7 +111,7 @@ UNSIGNED: Final = Failing(
 WRONG_WORKSPACE: Final = Failing(
     "WrongWorkspace",
     403,
-    "The secret is good, but not for the workspace that the call, or every call, names.",
+    "The secret is good, but not for the workspace or user that the call, or every call, names.",
     (
         _problem(
             "wrong_workspace",
@@ -112,6 +125,18 @@ MISSING: Final = Failing(
     404,
     "There is no such entry, or it is not yours: the two look the same.",
     (_problem("not_found", "There is no such entry in this sync log."),),
+)
+SWITCHED_OFF: Final = Failing(
+    "SwitchedOff",
+    404,
+    "This service's own pages are switched off.",
+    (
+        _problem(
+            "not_found",
+            "This service's own pages are switched off (BUILT_IN_PAGE=off). The dashboard is at"
+            " https://app.example.com/calls.",
+        ),
+    ),
 )
 NO_CONNECTION: Final = Failing(
     "NoConnection",
@@ -226,6 +251,8 @@ NOT_READY: Final = Failing(
     retries_after=True,
 )
 
-# What every route behind a token may answer, and every one that takes JSON.
+# What every route behind a token may answer, every one that does more than show, and every one that
+# takes JSON.
 DASHBOARD: Final = (UNAUTHORIZED, UNAVAILABLE)
+CHANGING: Final = (*DASHBOARD, READ_ONLY)
 JSON_BODY: Final = (INVALID, TOO_LARGE, ENCODED)

@@ -1,7 +1,7 @@
 """The service itself: health, figures, and what describes it."""
 
 from api.answers.service import Alive, Ready
-from api.operations.failures import NOT_READY
+from api.operations.failures import NOT_READY, SWITCHED_OFF
 from api.operations.operation import Operation
 from shared.schema import REQUIRED_REVISION
 
@@ -61,6 +61,8 @@ OPERATIONS = (
         name="getDashboard",
         tag="operation",
         summary="The dashboard",
-        description="A page; the token is taken from the address's fragment, `#token=…`.",
+        description="A page; the token is taken from the address's fragment, `#token=…`. Not there"
+        " where `BUILT_IN_PAGE` is off.",
+        failures=(SWITCHED_OFF,),
     ),
 )

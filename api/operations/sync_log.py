@@ -5,7 +5,16 @@ from datetime import timedelta
 from api.answers.statistics import Statistics, StatisticsPoint
 from api.answers.sync_log import LogDetail, LogNote, LogPage, Requeued
 from api.log_queries import LogQuery, LogSelection, RetryOrder
-from api.operations.failures import CROWDED, DASHBOARD, INVALID, JSON_BODY, MISSING, UNAUTHORIZED
+from api.operations.failures import (
+    CHANGING,
+    CROWDED,
+    DASHBOARD,
+    INVALID,
+    JSON_BODY,
+    MISSING,
+    READ_ONLY,
+    UNAUTHORIZED,
+)
 from api.operations.operation import Operation
 from api.operations.samples import (
     ATTEMPT,
@@ -105,7 +114,7 @@ READING = (
             "Content-Disposition": "Names the file.",
             "X-Truncated": "`true` when more entries match than the file has, else `false`.",
         },
-        failures=(INVALID, UNAUTHORIZED, CROWDED),
+        failures=(INVALID, UNAUTHORIZED, READ_ONLY, CROWDED),
         security="bearer",
         query=LogSelection,
         query_example={"status": "error", "from": "2026-11-01T00:00:00Z"},
@@ -175,7 +184,7 @@ RETRYING = (
             "synced already": Requeued(requeued=0, ignored=1),
         },
         status=202,
-        failures=(MISSING, *DASHBOARD),
+        failures=(MISSING, *CHANGING),
         security="bearer",
     ),
     Operation(
@@ -191,7 +200,7 @@ RETRYING = (
         answer=Requeued,
         answered={"requeued": Requeued(requeued=12, ignored=3)},
         status=202,
-        failures=(*JSON_BODY, *DASHBOARD),
+        failures=(*JSON_BODY, *CHANGING),
         security="bearer",
         body=RetryOrder,
         asked={

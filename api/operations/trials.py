@@ -2,10 +2,11 @@
 
 from api.answers.trials import Preview, PreviewedContact, SentTestCall
 from api.operations.failures import (
-    DASHBOARD,
+    CHANGING,
     HUBSPOT_NOT_ASKED,
     JSON_BODY,
     NO_CONNECTION,
+    READ_ONLY,
     TOO_OFTEN,
     UNAUTHORIZED,
 )
@@ -35,7 +36,7 @@ OPERATIONS = (
         answer=SentTestCall,
         answered={"sent": SentTestCall(id=LOG_ID, call_id="test_5f2b1c9d8e7a")},
         status=202,
-        failures=(*JSON_BODY, TOO_OFTEN, *DASHBOARD),
+        failures=(*JSON_BODY, TOO_OFTEN, *CHANGING),
         security="bearer",
         body=OrderedTestCall,
         asked={"a number": {"phone_number": "+1 202 555 0123"}},
@@ -76,7 +77,10 @@ OPERATIONS = (
                 note_html=NOTE_HTML,
             ),
         },
-        failures=(*JSON_BODY, UNAUTHORIZED, NO_CONNECTION, TOO_OFTEN, HUBSPOT_NOT_ASKED),
+        failures=(
+            *(*JSON_BODY, UNAUTHORIZED, READ_ONLY),
+            *(NO_CONNECTION, TOO_OFTEN, HUBSPOT_NOT_ASKED),
+        ),
         security="bearer",
         body=PreviewOrder,
         asked={

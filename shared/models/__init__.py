@@ -6,6 +6,7 @@ from shared.models.connections import Account, Connection, Handover, Quota
 from shared.models.doubts import LateWrite, SurplusNote
 from shared.models.grants import OAuthState, PendingGrant, Revocation
 from shared.models.pruning import PrunedCall, PruningKey
+from shared.models.sessions import SessionEnd
 from shared.models.sync_logs import Attempt, Call, SyncLog
 from shared.models.tallies import DailyLatency, DailyTally, Latency, Tally
 
@@ -27,6 +28,7 @@ __all__ = [
     "PruningKey",
     "Quota",
     "Revocation",
+    "SessionEnd",
     "SurplusNote",
     "SyncLog",
     "Tally",

@@ -27,6 +27,7 @@ JWT_SECRET: Final = "a shared secret of at least 32 bytes"
 PLATFORM_SECRET: Final = "whsec_" + base64.b64encode(b"p" * 32).decode()
 OLD_SECRET: Final = "whsec_" + base64.b64encode(b"o" * 32).decode()
 WORKSPACE_SECRET: Final = "whsec_" + base64.b64encode(b"w" * 32).decode()
+USER_SECRET: Final = "whsec_" + base64.b64encode(b"u" * 32).decode()
 
 
 class WakeRecorder:
@@ -49,7 +50,8 @@ def environment(**changes: str) -> dict[str, str]:
         "PUBLIC_URL": PUBLIC_URL,
         "DASHBOARD_URL": DASHBOARD_URL,
         "OAUTH_BINDING": "cookie",
-        "WEBHOOK_SECRETS": f"{PLATFORM_SECRET},{OLD_SECRET},ws_own={WORKSPACE_SECRET}",
+        "WEBHOOK_SECRETS": f"{PLATFORM_SECRET},{OLD_SECRET},ws_own={WORKSPACE_SECRET},"
+        f"user_own/ws_own={USER_SECRET}",
         "TOKEN_ENCRYPTION_KEYS": base64.b64encode(ENCRYPTION_KEY).decode(),
         "JWT_SECRET": JWT_SECRET,
         **changes,

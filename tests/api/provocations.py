@@ -13,6 +13,7 @@ from api.services import EXTENSION, Services
 from local.hubspot.client import SandboxControl
 from shared.db import Database
 from shared.schema import REQUIRED_REVISION
+from shared.session_ends import end_sessions
 from tests.api.asking import (
     NO_POSTGRES,
     WORKSPACE_SECRET,
@@ -75,6 +76,24 @@ def _ask_with(world: World, authorization: str | None) -> TestResponse:
 
 def _expired(world: World) -> TestResponse:
     return _ask_with(world, f"Bearer {make_token(exp=int(time.time()) - 60)}")
+
+
+def _of_an_ended_session(world: World) -> TestResponse:
+    asker = Asker(world.asker.client)
+    with world.database.begin() as session:
+        end_sessions(session, **asker.tenant)
+    claims = {"sub": asker.user_id, "workspace_id": asker.workspace_id}
+    return _ask_with(world, f"Bearer {make_token(**claims, iat=int(time.time()) - 60)}")
+
+
+def _only_looking(world: World) -> TestResponse:
+    headers = {"Authorization": f"Bearer {make_token(role='viewer')}"}
+    return world.asker.client.post("/api/hubspot/preview", headers=headers, json=CALLER)
+
+
+def _without_pages(world: World) -> TestResponse:
+    client = world.make_client(BUILT_IN_PAGE="off", DASHBOARD_URL="https://app.example.com/calls")
+    return client.get("/")
 
 
 def _unsigned(world: World) -> TestResponse:
@@ -206,9 +225,12 @@ PROVOCATIONS: Final[dict[tuple[str, str], Provocation]] = {
     ("Unauthorized", "missing_token"): lambda w: _ask_with(w, None),
     ("Unauthorized", "invalid_token"): lambda w: _ask_with(w, "Bearer x"),
     ("Unauthorized", "expired_token"): _expired,
+    ("Unauthorized", "revoked_token"): _of_an_ended_session,
+    ("ReadOnly", "read_only"): _only_looking,
     ("InvalidSignature", "invalid_signature"): _unsigned,
     ("WrongWorkspace", "wrong_workspace"): _sent_by_another,
     ("NotFound", "not_found"): lambda w: w.asker.ask("GET", f"sync-logs/{NEVER}"),
+    ("SwitchedOff", "not_found"): _without_pages,
     ("NoConnection", "not_connected"): _never_connected,
     ("NoConnection", "reconnect_required"): _revoked,
     ("NoConnection", "missing_scopes"): _without_scopes,

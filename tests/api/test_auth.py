@@ -22,6 +22,7 @@ from tests.api.conftest import ClientFactory
 from tests.api.rows import add_connection, add_log
 
 CLAIMS = {"sub": "user_1", "workspace_id": "ws_1"}
+PROVIDED = {"aud": "calls", "iss": "https://id.example.com"}
 
 
 def ask_status(client: FlaskClient, token: str | None) -> tuple[int, str | None]:
@@ -172,7 +173,7 @@ class Provider:
         return json.dumps({"keys": keys}), 200
 
     def token(self, algorithm: str, key: Any, kid: str) -> str:
-        claims = CLAIMS | {"exp": int(time.time()) + 60}
+        claims = CLAIMS | PROVIDED | {"exp": int(time.time()) + 60}
         return jwt.encode(claims, key, algorithm=algorithm, headers={"kid": kid})
 
 
@@ -184,7 +185,12 @@ def provider() -> Provider:
 @pytest.fixture
 def keyed_client(provider: Provider, make_client: ClientFactory) -> Iterator[FlaskClient]:
     with run_in_thread(provider.app) as server:
-        yield make_client(JWT_SECRET="", JWT_JWKS_URL=f"{server.url}/keys")
+        yield make_client(
+            JWT_SECRET="",
+            JWT_JWKS_URL=f"{server.url}/keys",
+            JWT_AUDIENCE=PROVIDED["aud"],
+            JWT_ISSUER=PROVIDED["iss"],
+        )
 
 
 def test_tokens_are_checked_with_the_providers_keys(
@@ -247,6 +253,6 @@ def test_no_route_shows_or_changes_what_belongs_to_others(
                     assert private not in answer.text
                 if "<log_id>" in rule.rule:
                     assert answer.status_code == 404
-    assert walked == 13
+    assert walked == 14
     after = owner.status(), owner.get("settings"), owner.get(f"sync-logs/{log_id}")
     assert after == before

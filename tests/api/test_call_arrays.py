@@ -14,6 +14,7 @@ from shared.db import Database
 from shared.models import Call, SyncLog
 from tests.api.asking import (
     NO_POSTGRES,
+    USER_SECRET,
     WORKSPACE_SECRET,
     Asker,
     WakeRecorder,
@@ -203,6 +204,17 @@ def test_secret_of_a_workspace_stores_its_calls_only(asker: Asker) -> None:
     answer = post(asker, foreign, secret=WORKSPACE_SECRET)
     assert (answer.status_code, read(answer)["error"]["code"]) == (403, "wrong_workspace")
     assert [each["error"]["code"] for each in read(answer)["results"]] == ["wrong_workspace"]
+
+
+def test_secret_of_a_user_stores_that_users_calls_only(asker: Asker) -> None:
+    own = call_ended(user_id="user_own", workspace_id="ws_own")
+    foreign = call_ended(user_id=asker.user_id, workspace_id="ws_own")["data"]
+    mixed = post(asker, foreign, own, secret=USER_SECRET)
+    assert mixed.status_code == 202
+    refused, accepted = read(mixed)["results"]
+    assert refused["error"]["code"] == "wrong_workspace"
+    assert accepted["duplicate"] is False
+    assert post(asker, foreign, secret=USER_SECRET).status_code == 403
 
 
 def test_array_that_is_not_signed_is_not_read(client: FlaskClient) -> None:

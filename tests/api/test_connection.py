@@ -32,6 +32,7 @@ def test_status_before_anything_is_connected(asker: Asker) -> None:
         "pauseReason": None,
         "reconnectReason": None,
         "webhookSeen": False,
+        "canChange": True,
         "counts": {"pending": 0, "success": 0, "error": 0, "skipped": 0},
     }
 

@@ -7,14 +7,14 @@ from urllib.parse import urljoin
 import pytest
 
 import api.dashboard
-from api.dashboard import FILES
-from tests.api.asking import PUBLIC_URL
+from api.dashboard import FILES, PAGE_FILES
+from tests.api.asking import DASHBOARD_URL, PUBLIC_URL, Asker
 from tests.api.conftest import ClientFactory
 
 ORIGIN = "https://app.example.com"
 FOREIGN = "https://elsewhere.example.com"
 CSP = "Content-Security-Policy"
-PAGES = ("/", "/embed/example")
+PAGES = ("/", "/embed/example", "/embed/landed")
 ADDRESSES = [f"/{name}" for name in FILES]
 IMPORT = re.compile(r"""(?:^import|from) "(?P<address>\.[^"]+)";""", re.MULTILINE)
 
@@ -130,3 +130,39 @@ def test_nothing_else_of_the_folder_is_served(make_client: ClientFactory, addres
     assert answer.status_code == 404
     assert answer.json
     assert answer.json["error"]["code"] == "not_found"
+
+
+@pytest.mark.parametrize("address", ["/", "/embed/example", *(f"/{name}" for name in PAGE_FILES)])
+def test_pages_that_sign_in_by_their_address_can_be_switched_off(
+    make_client: ClientFactory, address: str
+) -> None:
+    client = make_client(BUILT_IN_PAGE="off")
+    answer = client.get(address)
+    assert answer.status_code == 404
+    assert answer.json
+    assert "BUILT_IN_PAGE=off" in answer.json["error"]["message"]
+    assert DASHBOARD_URL in answer.json["error"]["message"]
+
+
+@pytest.mark.parametrize("address", [each for each in ADDRESSES if each[1:] not in PAGE_FILES])
+def test_element_can_be_embedded_though_the_pages_are_switched_off(
+    make_client: ClientFactory, address: str
+) -> None:
+    assert make_client(BUILT_IN_PAGE="off").get(address).status_code == 200
+
+
+def test_popup_comes_back_to_a_page_that_signs_nobody_in(make_client: ClientFactory) -> None:
+    client = make_client(BUILT_IN_PAGE="off", ALLOWED_ORIGINS=ORIGIN)
+    page = client.get("/embed/landed")
+    assert page.status_code == 200
+    assert f'opener-origins="{PUBLIC_URL} {ORIGIN}"' in page.text
+    scripts = re.findall(r'<script[^>]* src="([^"]+)"', page.text)
+    assert scripts == ["hubspot-call-sync.js"]
+    asker = Asker(client)
+    asker.initiate(return_to=f"{PUBLIC_URL}/embed/landed?hubspot-popup=1")
+
+
+def test_without_our_page_connecting_leads_to_the_dashboard(make_client: ClientFactory) -> None:
+    client = make_client(BUILT_IN_PAGE="off")
+    answer = client.get("/api/hubspot/oauth/callback?state=unknown", base_url=PUBLIC_URL)
+    assert answer.headers["Location"].startswith(DASHBOARD_URL)

@@ -12,12 +12,14 @@ from flask.testing import FlaskClient
 from tests.api.asking import (
     OLD_SECRET,
     PLATFORM_SECRET,
+    USER_SECRET,
     WORKSPACE_SECRET,
     call_ended,
     post_webhook,
     read,
     signed_headers,
 )
+from tests.api.conftest import ClientFactory
 
 URL = "/api/webhooks/call-ended"
 
@@ -34,6 +36,46 @@ def test_secret_of_a_workspace_signs_for_that_workspace_only(client: FlaskClient
     assert own.status_code == 202
     assert foreign.status_code == 403
     assert read(foreign)["error"]["code"] == "wrong_workspace"
+
+
+@pytest.mark.parametrize(
+    ("owner", "words"),
+    [
+        ({"user_id": "user_1", "workspace_id": "ws_own"}, "belongs to another user of this"),
+        ({"user_id": "user_own", "workspace_id": "ws_1"}, "belongs to another workspace"),
+        ({"user_id": "user_1", "workspace_id": "ws_1"}, "belongs to another workspace"),
+        ({"user_id": "ws_own", "workspace_id": "user_own"}, "belongs to another workspace"),
+    ],
+)
+def test_secret_of_a_user_signs_for_that_user_in_that_workspace_only(
+    client: FlaskClient, owner: dict[str, str], words: str
+) -> None:
+    own = call_ended(user_id="user_own", workspace_id="ws_own")
+    assert post_webhook(client, own, secret=USER_SECRET).status_code == 202
+    foreign = post_webhook(client, call_ended(**owner), secret=USER_SECRET)
+    assert foreign.status_code == 403
+    assert read(foreign)["error"]["code"] == "wrong_workspace"
+    assert words in read(foreign)["error"]["message"]
+
+
+def test_secret_of_a_workspace_signs_for_all_its_users(client: FlaskClient) -> None:
+    for user_id in ("user_own", "user_1"):
+        event = call_ended(user_id=user_id, workspace_id="ws_own")
+        assert post_webhook(client, event, secret=WORKSPACE_SECRET).status_code == 202
+
+
+def test_one_secret_may_be_several_users(make_client: ClientFactory) -> None:
+    entries = (f"{owner}={USER_SECRET}" for owner in ("a%2Fb/ws%2C1", "c/ws_2"))
+    client = make_client(WEBHOOK_SECRETS=",".join(entries))
+    for user_id, workspace_id, status in (
+        ("a/b", "ws,1", 202),
+        ("c", "ws_2", 202),
+        ("a/b", "ws_2", 403),
+        ("a%2Fb", "ws,1", 403),
+        ("a", "b/ws,1", 403),
+    ):
+        event = call_ended(user_id=user_id, workspace_id=workspace_id)
+        assert post_webhook(client, event, secret=USER_SECRET).status_code == status
 
 
 @pytest.mark.parametrize("minutes", [-6, 6])

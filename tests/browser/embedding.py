@@ -26,10 +26,12 @@ PAGE: Final = """<!doctype html>
 </html>"""
 
 
-def embed(page: Page, workspace: Workspace, *, attributes: str = "") -> None:
+def embed(
+    page: Page, workspace: Workspace, *, attributes: str = "", api_url: str | None = None
+) -> None:
     """Open a page of the platform's site with the component, for a workspace."""
     deployments = workspace.deployments
-    html = PAGE.format(api_url=deployments.platform_url, attributes=attributes)
+    html = PAGE.format(api_url=api_url or deployments.platform_url, attributes=attributes)
     deployments.site.pages[PATH] = html
     page.add_init_script(f"window.provideToken = () => '{workspace.token()}'")
     page.goto(deployments.site.url + PATH)

@@ -71,6 +71,21 @@ def test_platform_asks_for_confirmation_before_it_connects(
     wait_until_closed(popup)
 
 
+@pytest.mark.parametrize("decision", ["Connect", "Cancel"])
+def test_popup_tells_how_it_went_where_our_own_pages_are_switched_off(
+    page: Page, workspace: Workspace, decision: str
+) -> None:
+    embed(page, workspace, api_url=workspace.deployments.pageless_url)
+    popup = open_consent(page)
+    allow(popup, workspace)
+    popup.get_by_role("button", name=decision, exact=True).click()
+    wait_until_closed(popup)
+    if decision == "Connect":
+        expect_connected(page, workspace)
+    else:
+        expect_refused(page, workspace, "Connecting was cancelled")
+
+
 def test_confirmation_can_be_cancelled(page: Page, workspace: Workspace) -> None:
     embed(page, workspace)
     popup = open_consent(page)

@@ -30,18 +30,24 @@ class Workspace:
     user_id: str = field(default_factory=lambda: f"user_{secrets.token_hex(4)}")
     workspace_id: str = field(default_factory=lambda: f"ws_{secrets.token_hex(4)}")
 
-    def token(self, *, lasts: timedelta = LASTS) -> str:
+    def token(self, *, lasts: timedelta = LASTS, role: str | None = None) -> str:
         return sign_in(
             self.deployments.jwt_secret,
             user_id=self.user_id,
             workspace_id=self.workspace_id,
             lasts=lasts,
+            role=role,
         )
 
     @property
     def page_url(self) -> str:
         """The built-in page, signed in."""
         return f"{self.deployments.own_url}/#token={self.token()}"
+
+    @property
+    def viewers_url(self) -> str:
+        """The same, for somebody who may only look."""
+        return f"{self.deployments.own_url}/#token={self.token(role='viewer')}"
 
     def connect(self) -> None:
         """Connect by the OAuth flow, without a browser."""

@@ -2,6 +2,7 @@
 
 import base64
 from pathlib import Path
+from typing import Final
 from urllib.parse import urlsplit
 
 import pytest
@@ -69,6 +70,31 @@ def test_short_password_of_flower_is_a_warning(
     assert result.exit_code == 0
     assert ("! The password in FLOWER_BASIC_AUTH is shorter" in result.stdout) == is_short
     assert password not in result.stdout
+
+
+PROVIDER: Final = {
+    "JWT_SECRET": None,
+    "JWT_JWKS_URL": "https://login.example.com/keys",
+    "JWT_AUDIENCE": "calls",
+    "JWT_ISSUER": "https://login.example.com",
+}
+
+
+@pytest.mark.parametrize("name", ["JWT_AUDIENCE", "JWT_ISSUER", None])
+def test_claim_that_may_be_anything_is_warned_of(invoke: Invoke, name: str | None) -> None:
+    result = invoke("doctor", "--offline", **PROVIDER | ({name: "any"} if name else {}))
+
+    assert result.exit_code == 0
+    assert ("is any: tokens" in " ".join(result.stdout.split())) == (name is not None)
+
+
+def test_claims_that_are_missing_are_named_with_the_cure(invoke: Invoke) -> None:
+    result = invoke("doctor", "--offline", **PROVIDER | {"JWT_AUDIENCE": None})
+
+    assert result.exit_code == 1
+    told = " ".join(result.stdout.split())
+    assert "JWT_AUDIENCE: missing, and JWT_JWKS_URL is set" in told
+    assert "aud claim that tokens for this service have, or any" in told
 
 
 @pytest.mark.parametrize("name", ["JWT_SECRET", "WEBHOOK_SECRETS", "TOKEN_ENCRYPTION_KEYS"])

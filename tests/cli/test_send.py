@@ -43,6 +43,19 @@ def test_secret_of_the_workspace_is_chosen_from_a_list(invoke: Invoke, api_url: 
     assert result.exit_code == 0, result.stderr
 
 
+def test_secret_of_the_user_is_chosen_from_a_list(invoke: Invoke, api_url: str) -> None:
+    result = invoke(
+        *("send", "--workspace", "ws_1", "--user", "user_1"),
+        PUBLIC_URL=api_url,
+        WEBHOOK_SECRETS=f"user_2/ws_1={OTHER_SECRET},{SIGNING_KEY}",
+    )
+    assert result.exit_code == 0, result.stderr
+
+    result = invoke("send", WEBHOOK_SECRETS=f"user_2/ws_1={OTHER_SECRET}")
+    assert result.exit_code == 2
+    assert "none of them may sign for the user user_1 of the workspace ws_1" in result.stderr
+
+
 def test_wrong_secret_is_explained(invoke: Invoke, api_url: str) -> None:
     result = invoke("send", "--secret", OTHER_SECRET, PUBLIC_URL=api_url)
 

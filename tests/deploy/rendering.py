@@ -54,6 +54,8 @@ VARIANTS: Final[dict[str, dict[str, Any]]] = {
         "settings": {
             "HUBSPOT_CLIENT_ID": "client-1",
             "JWT_JWKS_URL": "https://login.example.com/keys",
+            "JWT_AUDIENCE": "calls",
+            "JWT_ISSUER": "https://login.example.com",
         },
         "flower": {"enabled": False},
         "ingress": {"enabled": False},

@@ -54,6 +54,10 @@ def test_wrong_values_are_refused() -> None:
         ("publicUrl", {"publicUrl": "https://calls.example.com/"}),
         ("HUBSPOT_CLIENT_ID", {"settings": {}}),
         ("JWT_SECRET", {"settings": {**NEEDED["settings"], "JWT_SECRET": "in a values file"}}),
+        (
+            "JWT_AUDIENCE",
+            {"settings": {**NEEDED["settings"], "JWT_JWKS_URL": "https://login.example.com/keys"}},
+        ),
         ("replica", {"worker": {"replica": 4}}),
         ("autoscaling", {"worker": {"autoscaling": {"kind": "cpu"}}}),
     ]

@@ -32,7 +32,9 @@ def test_silent_provider_holds_a_few_requests_at_most(
 ) -> None:
     # Whoever waits for the provider waits until the test has ended.
     monkeypatch.setattr(identity_provider, "SOCKET_TIMEOUT_S", 600.0)
-    client = make_client(JWT_SECRET="", JWT_JWKS_URL=frozen_url)
+    client = make_client(
+        JWT_SECRET="", JWT_JWKS_URL=frozen_url, JWT_AUDIENCE="any", JWT_ISSUER="any"
+    )
     token = Provider().token("RS256", Provider().rsa, "rsa")
     answers: list[tuple[int, str | None]] = []
 

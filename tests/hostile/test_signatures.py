@@ -17,6 +17,7 @@ from api.signatures import WebhookVerifier
 from shared.setting_values import webhook_secrets
 from tests.api.asking import (
     PLATFORM_SECRET,
+    USER_SECRET,
     WORKSPACE_SECRET,
     call_ended,
     post_webhook,
@@ -159,3 +160,16 @@ def test_secret_of_a_workspace_cannot_name_another_by_any_spelling(client: Flask
             client, call_ended(workspace_id=workspace_id), secret=WORKSPACE_SECRET
         )
         assert answer.status_code in {400, 403}
+
+
+def test_secret_of_a_user_cannot_name_another_by_any_spelling(client: FlaskClient) -> None:
+    for user_id in (
+        "user_Own",
+        "user_own ",
+        "user_own\u200b",
+        "user_owո",
+        "user_own/",
+        "%75ser_own",
+    ):
+        event = call_ended(user_id=user_id, workspace_id="ws_own")
+        assert post_webhook(client, event, secret=USER_SECRET).status_code in {400, 403}

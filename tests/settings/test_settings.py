@@ -1,3 +1,4 @@
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -134,11 +135,75 @@ def test_a_secret_file_that_is_absent_or_empty_or_doubled_is_a_problem(tmp_path:
 
 
 def test_exactly_one_way_to_verify_dashboard_tokens_is_needed() -> None:
-    keys_url = "https://login.example.com/jwks.json"
-    loaded = ApiSettings.load(make_environ(JWT_SECRET=None, JWT_JWKS_URL=keys_url))
+    keys_url = make_provider_environ()["JWT_JWKS_URL"]
+    loaded = ApiSettings.load(make_provider_environ())
     assert (loaded.jwt_secret, loaded.jwt_jwks_url) == (None, keys_url)
     assert names_at_fault(make_environ(JWT_JWKS_URL=keys_url)) == ["JWT_SECRET or JWT_JWKS_URL"]
     assert names_at_fault(make_environ(JWT_SECRET=" ")) == ["JWT_SECRET or JWT_JWKS_URL"]
+
+
+def make_provider_environ(**changes: str | None) -> dict[str, str]:
+    """An environment in which an identity provider signs tokens."""
+    return make_environ(
+        **{
+            "JWT_SECRET": None,
+            "JWT_JWKS_URL": "https://login.example.com/jwks.json",
+            "JWT_AUDIENCE": "calls",
+            "JWT_ISSUER": "https://login.example.com",
+            **changes,
+        }
+    )
+
+
+@pytest.mark.parametrize(
+    "missing", [["JWT_AUDIENCE"], ["JWT_ISSUER"], ["JWT_AUDIENCE", "JWT_ISSUER"]]
+)
+def test_providers_tokens_need_audience_and_issuer(missing: list[str]) -> None:
+    problems = find_problems(make_provider_environ(**dict.fromkeys(missing)))
+    assert [each.name for each in problems] == missing
+    for each in problems:
+        assert each.problem == "missing, and JWT_JWKS_URL is set"
+        assert each.cure.endswith("or any")
+
+
+def test_any_audience_and_issuer_is_a_choice_that_is_spelt_out() -> None:
+    loaded = ApiSettings.load(make_provider_environ(JWT_AUDIENCE="any", JWT_ISSUER="any"))
+    assert (loaded.jwt_audience, loaded.jwt_issuer) == (None, None)
+
+
+def test_tokens_of_the_shared_secret_need_neither() -> None:
+    loaded = ApiSettings.load(make_environ())
+    assert (loaded.jwt_audience, loaded.jwt_issuer) == (None, None)
+    assert loaded.jwt_max_age == timedelta(hours=24)
+
+
+def test_built_in_page_is_there_unless_it_is_switched_off() -> None:
+    assert ApiSettings.load(make_environ()).built_in_page
+    elsewhere = "https://app.example.com/calls"
+    loaded = ApiSettings.load(make_environ(BUILT_IN_PAGE="off", DASHBOARD_URL=elsewhere))
+    assert not loaded.built_in_page
+
+
+@pytest.mark.parametrize(
+    ("dashboard_url", "problem"),
+    [
+        (None, "missing, and BUILT_IN_PAGE is off"),
+        ("https://calls.example.com", "is a page that BUILT_IN_PAGE=off switches off"),
+        ("https://calls.example.com:443/?tab=1", "is a page that BUILT_IN_PAGE=off switches off"),
+        (
+            "https://calls.example.com/embed/example",
+            "is a page that BUILT_IN_PAGE=off switches off",
+        ),
+    ],
+)
+def test_without_the_built_in_page_another_is_needed(
+    dashboard_url: str | None, problem: str
+) -> None:
+    environ = make_environ(BUILT_IN_PAGE="off", DASHBOARD_URL=dashboard_url)
+    assert [(each.name, each.problem) for each in find_problems(environ)] == [
+        ("DASHBOARD_URL", problem)
+    ]
+    find_problems(make_environ(BUILT_IN_PAGE="off", PUBLIC_URL=None, DASHBOARD_URL=dashboard_url))
 
 
 @pytest.mark.parametrize("binding", ["auto", "cookie", "confirm"])
@@ -160,6 +225,43 @@ def test_own_origin_is_trusted_though_only_others_are_listed() -> None:
         "https://calls.example.com",
         "https://app.example.com",
     )
+
+
+@pytest.mark.parametrize(
+    ("owner", "user_id", "workspace_id"),
+    [
+        ("ws_1", None, "ws_1"),
+        ("user_1/ws_1", "user_1", "ws_1"),
+        (" user_1 / ws_1 ", "user_1", "ws_1"),
+        ("a%2Fb/c%2fd", "a/b", "c/d"),
+        ("a%2Cb", None, "a,b"),
+        ("50%25/x=y", "50%", "x=y"),
+        ("J%C3%BCrgen/Büro", "Jürgen", "Büro"),
+        ("whsec_/whsec_1", "whsec_", "whsec_1"),
+        ("a+b@example.com/ws 1", "a+b@example.com", "ws 1"),
+    ],
+)
+def test_webhook_secret_belongs_to_a_workspace_or_to_one_of_its_users(
+    owner: str, user_id: str | None, workspace_id: str
+) -> None:
+    loaded = ApiSettings.load(make_environ(WEBHOOK_SECRETS=f"{owner}={SIGNING_KEY}"))
+    (found,) = loaded.webhook_secrets
+    assert (found.user_id, found.workspace_id) == (user_id, workspace_id)
+    assert found.may_name("somebody", workspace_id) == (user_id is None)
+    assert found.may_name(user_id or "anybody", workspace_id)
+    assert not found.may_name(user_id or "anybody", "elsewhere")
+
+
+def test_owner_that_cannot_be_read_is_told_by_its_place_and_cure() -> None:
+    for owner, words in {
+        "a/b/c": "entry 2 has several /; within an id a / is written %2F",
+        "50%": "entry 2 has a % in an id; there it is written %25",
+        "user_1/": "entry 2 has an id that is not 1 to 255 printable characters",
+        "a:b": "entry 2 is not whsec_…, workspace_id=whsec_… or user_id/workspace_id=whsec_…",
+    }.items():
+        entry = f"{owner}{'' if ':' in owner else '='}{SIGNING_KEY}"
+        (problem,) = find_problems(make_environ(WEBHOOK_SECRETS=f"{SIGNING_KEY},{entry}"))
+        assert problem.problem == words
 
 
 def test_keys_and_webhook_secrets_keep_their_order_and_owners() -> None:

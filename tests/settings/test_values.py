@@ -1,4 +1,5 @@
 import base64
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import create_engine
@@ -40,6 +41,28 @@ from tests.settings.environment import KEY, SIGNING_KEY, make_environ
         ("WEBHOOK_SECRETS", "whsec_!"),
         ("WEBHOOK_SECRETS", f"={SIGNING_KEY}"),
         ("WEBHOOK_SECRETS", f"ws_1:{SIGNING_KEY}"),
+        ("WEBHOOK_SECRETS", f"user_1/={SIGNING_KEY}"),
+        ("WEBHOOK_SECRETS", f"/ws_1={SIGNING_KEY}"),
+        ("WEBHOOK_SECRETS", f"/={SIGNING_KEY}"),
+        ("WEBHOOK_SECRETS", f"user_1/ws_1{SIGNING_KEY}"),
+        ("WEBHOOK_SECRETS", f"a/b/c={SIGNING_KEY}"),
+        ("WEBHOOK_SECRETS", f"50%={SIGNING_KEY}"),
+        ("WEBHOOK_SECRETS", f"%2={SIGNING_KEY}"),
+        ("WEBHOOK_SECRETS", f"%FF={SIGNING_KEY}"),
+        ("WEBHOOK_SECRETS", f"ws%00={SIGNING_KEY}"),
+        ("WEBHOOK_SECRETS", f"%20/ws_1={SIGNING_KEY}"),
+        ("WEBHOOK_SECRETS", f"{'w' * 256}={SIGNING_KEY}"),
+        ("JWT_MAX_AGE", "24"),
+        ("JWT_MAX_AGE", "h"),
+        ("JWT_MAX_AGE", "1.5h"),
+        ("JWT_MAX_AGE", "-1h"),
+        ("JWT_MAX_AGE", "²h"),
+        ("JWT_MAX_AGE", "59s"),
+        ("JWT_MAX_AGE", "0d"),
+        ("JWT_MAX_AGE", "31d"),
+        ("JWT_MAX_AGE", "9" * 5000 + "d"),
+        ("JWT_MAX_AGE", "for ever"),
+        ("BUILT_IN_PAGE", "maybe"),
         ("HUBSPOT_SCOPES", "crm.objects.contacts.read"),
         ("ALLOWED_ORIGINS", "*"),
         ("ALLOWED_ORIGINS", "https://*.example.com"),
@@ -88,6 +111,12 @@ def test_a_value_that_cannot_work_is_refused_at_start(name: str, text: str) -> N
         ("PAYLOAD_RETENTION_DAYS", "7", 7),
         ("LOG_RETENTION_DAYS", "400", 400),
         ("JWT_AUDIENCE", "callsync", "callsync"),
+        ("JWT_AUDIENCE", "Any", None),
+        ("JWT_MAX_AGE", "24h", timedelta(hours=24)),
+        ("JWT_MAX_AGE", "90M", timedelta(minutes=90)),
+        ("JWT_MAX_AGE", "60s", timedelta(minutes=1)),
+        ("JWT_MAX_AGE", "30d", timedelta(days=30)),
+        ("BUILT_IN_PAGE", "ON", True),
         (
             "ALLOWED_ORIGINS",
             "https://App.example.com:443/, http://localhost:3000,http://[::1]:3000",

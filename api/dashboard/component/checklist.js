@@ -25,6 +25,7 @@ export class Checklist {
     const id = newId("checklist");
     this.trial = new Trial(work, { isTestOnly: true, onArrived: (log) => this.#arrive(log) });
     this.close = el("button", { type: "button", class: "small quiet", onclick: onClose }, "Hide");
+    this.trial.element.classList.add("changing");
     this.element = el(
       "section",
       { class: "card checklist", "aria-labelledby": id },

@@ -79,7 +79,7 @@ export class Connecting {
     popup.document.body.textContent = "Opening HubSpot …";
     this.#listen(popup, attempt, before);
     const authUrl = await this.#initiate(
-      markPopup(this.#work.returnTo ?? this.#work.apiPage),
+      markPopup(this.#work.returnTo ?? this.#work.landingPage),
       signal,
     );
     popup.location.replace(authUrl);

@@ -4,7 +4,7 @@ import { formatCalls } from "./buckets.js";
 import { el, newId, setChildren, setText } from "./dom.js";
 import { formatAgo, formatDate, formatNumber, formatPercent, timeElement } from "./format.js";
 import { icon } from "./icons.js";
-import { STATUSES } from "./words.js";
+import { mayChange, READ_ONLY, STATUSES } from "./words.js";
 
 const STATES = {
   connected: { label: "Connected", kind: "success", sign: "success" },
@@ -26,6 +26,7 @@ export class ConnectionCard {
     this.pill = el("span", { class: "pill skeleton" }, "Loading");
     this.title = el("h2", { id }, "HubSpot");
     this.words = el("p", { class: "state-words" });
+    this.readOnly = el("p", { class: "read-only", role: "note", hidden: true }, READ_ONLY);
     this.connect = el(
       "button",
       { type: "button", class: "primary", hidden: true, onclick: actions.connect },
@@ -54,7 +55,7 @@ export class ConnectionCard {
           { class: "buttons" },
           el(
             "button",
-            { type: "button", class: "quiet", onclick: actions.openTrial },
+            { type: "button", class: "quiet changing", onclick: actions.openTrial },
             icon("search"),
             "Try a number",
           ),
@@ -64,10 +65,11 @@ export class ConnectionCard {
             icon("settings"),
             "Settings",
           ),
-          el("div", { class: "buttons action" }, this.disconnect, this.cancel, this.connect),
+          el("div", { class: "buttons action changing" }, this.disconnect, this.cancel, this.connect),
         ),
       ),
       this.words,
+      this.readOnly,
       el(
         "ul",
         { class: "tiles" },
@@ -87,6 +89,7 @@ export class ConnectionCard {
     this.pill.dataset.kind = kind;
     setChildren(this.pill, label, () => [icon(sign), label]);
     setText(this.title, status.hubId ? `HubSpot account ${status.hubId}` : "HubSpot");
+    this.readOnly.hidden = mayChange(status);
     this.#showWords(now);
     this.#showButtons();
     this.#showCounts(status.counts);

@@ -14,6 +14,7 @@ import { openSettings } from "./settings.js";
 import { Statistics } from "./statistics.js";
 import { SyncLog } from "./sync-log.js";
 import { openTrial } from "./trial.js";
+import { mayChange } from "./words.js";
 
 const TICK_MS = 20_000;
 const SLOW_MS = 4000;
@@ -22,8 +23,8 @@ const SLOW_MS = 4000;
 const CALM_MS = 20_000;
 
 /**
- * Lives in `root` until `signal` aborts. `client` asks the API, whose page is at `apiPage`;
- * `returnTo()` is where HubSpot sends the browser back to, null for the usual place;
+ * Lives in `root` until `signal` aborts. `client` asks the API, whose page is at `apiPage`, and to
+ * whose `landingPage` HubSpot's popup comes back; `returnTo()` is where HubSpot sends the browser back to, null for the usual place;
  * `emit(name, detail)` tells the outside; `filters` is a query string to begin with.
  */
 export class Dashboard {
@@ -33,12 +34,13 @@ export class Dashboard {
   #freshAt = null;
   #isSignedOut = false;
 
-  constructor({ root, client, apiPage, returnTo, emit, filters, signal }) {
+  constructor({ root, client, apiPage, landingPage, returnTo, emit, filters, signal }) {
     this.notices = new Notices(root);
     this.work = {
       root,
       client,
       apiPage,
+      landingPage,
       signal,
       emit,
       notices: this.notices,
@@ -46,6 +48,7 @@ export class Dashboard {
         return returnTo();
       },
       status: () => this.#status,
+      mayChange: () => mayChange(this.#status),
       refreshStatus: () => this.#refreshStatus(),
       refresh: () => this.refresh(),
       fail: (error, title, key) => this.#fail(error, title, key),
@@ -163,6 +166,7 @@ export class Dashboard {
     const hasChanged = text !== this.#statusText;
     this.#status = status;
     this.#statusText = text;
+    this.element.toggleAttribute("data-read-only", !mayChange(status));
     this.card.show(status);
     this.#showSetup(before === null);
     if (before && before.connected !== status.connected) {
@@ -181,9 +185,12 @@ export class Dashboard {
     return this.#status;
   }
 
-  /** Until the first sync a workspace begins with the checklist; it stays until it is put away. */
+  /**
+   * Until the first sync a workspace begins with the checklist, unless nobody could follow it; it
+   * stays until it is put away.
+   */
   #showSetup(isFirst) {
-    if (isFirst && this.#status.lastSyncAt === null)
+    if (isFirst && this.#status.lastSyncAt === null && mayChange(this.#status))
       this.stage.replaceChildren(this.checklist.element);
     this.checklist.show(this.#status);
   }

@@ -76,7 +76,7 @@ function describe(work, { log, attempts, contact_url: contactUrl, warnings, note
               icon("external"),
             )
           : null,
-        RETRYABLE.includes(log.status)
+        RETRYABLE.includes(log.status) && work.mayChange()
           ? busyButton({ label: "Retry", className: "primary", run: retry }, icon("retry"))
           : null,
       ),

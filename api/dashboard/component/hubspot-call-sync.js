@@ -101,6 +101,7 @@ export class HubSpotCallSync extends HTMLElement {
         token: (state) => this.#findToken(state),
       }),
       apiPage: `${apiUrl}/`,
+      landingPage: `${apiUrl}/embed/landed`,
       returnTo: () => this.getAttribute("return-to"),
       emit: (name, detail) => this.#emit(name, detail),
       filters: this.getAttribute("filters") ?? "",

@@ -20,7 +20,7 @@ export class Retries {
     this.#work = work;
     this.#list = list;
     this.allButton = busyButton(
-      { label: "", className: "quiet", run: () => this.#retryAll() },
+      { label: "", className: "quiet changing", run: () => this.#retryAll() },
       icon("retry"),
     );
     this.allLabel = el("span");
@@ -33,7 +33,7 @@ export class Retries {
     });
     this.selectionBar = el(
       "div",
-      { class: "selection", hidden: true },
+      { class: "selection changing", hidden: true },
       this.selected,
       this.selectedButton,
     );

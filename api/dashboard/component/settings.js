@@ -4,6 +4,7 @@ import { openDialog } from "./dialogs.js";
 import { el, newId } from "./dom.js";
 import { describeError, describeField } from "./failures.js";
 import { busyButton, field, select } from "./inputs.js";
+import { READ_ONLY } from "./words.js";
 
 const POLICIES = {
   most_recent: {
@@ -41,6 +42,7 @@ export async function openSettings(work) {
     const settings = await work.client.getSettings({ signal: work.signal });
     body.removeAttribute("aria-busy");
     body.replaceChildren(...makeForm(work, settings, dialog));
+    if (!work.mayChange()) lockForm(body, dialog);
   } catch (error) {
     body.replaceChildren(el("p", { role: "alert" }, describeError(error)));
   }
@@ -122,6 +124,20 @@ function makeForm(work, settings, dialog) {
       busyButton({ label: "Save", className: "primary", run: () => save(given()) }),
     ),
   ];
+}
+
+/** Leaves a form to be read. */
+function lockForm(body, dialog) {
+  const why = el("p", { class: "read-only", role: "note", id: newId("why") }, READ_ONLY);
+  for (const control of body.querySelectorAll("input, select")) {
+    control.disabled = true;
+    const described = control.getAttribute("aria-describedby");
+    control.setAttribute("aria-describedby", [why.id, described].filter(Boolean).join(" "));
+  }
+  body.prepend(why);
+  body
+    .querySelector("footer")
+    .replaceChildren(el("button", { type: "button", onclick: () => dialog.close() }, "Close"));
 }
 
 function policyChoice(current) {

@@ -11,6 +11,8 @@ export const base = `
     -webkit-text-size-adjust: 100%;
   }
   :host([hidden]), [hidden] { display: none !important; }
+  /* What a token for looking may not do; the API refuses it anyway. */
+  [data-read-only] :is(.changing, .log .select, .log .do) { display: none !important; }
   *, *::before, *::after { box-sizing: border-box; }
   h2, h3, p, ul, ol, dl, dd, fieldset, legend { margin: 0; padding: 0; border: 0; }
   ul, ol { list-style: none; }

@@ -23,6 +23,7 @@ export const cards = `
   }
   .action { min-width: 152px; justify-content: flex-end; }
   .state-words { min-height: 21px; color: var(--muted); text-wrap: pretty; }
+  .read-only { color: var(--muted); text-wrap: pretty; }
   .tiles {
     display: grid; gap: 12px; grid-template-columns: repeat(5, minmax(0, 1fr)); margin-top: 16px;
   }

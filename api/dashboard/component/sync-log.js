@@ -131,7 +131,7 @@ export class SyncLog {
           busyButton(
             {
               label: "Export CSV",
-              className: "quiet",
+              className: "quiet changing",
               run: () => exportLog(this.#work, this.filters.query()),
             },
             icon("download"),

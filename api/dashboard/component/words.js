@@ -3,6 +3,13 @@
 
 import { formatPhone, timeElement } from "./format.js";
 
+/** Why there is nothing to press for those who may only look. */
+export const READ_ONLY =
+  "You are signed in for reading only: you see everything here, and can change nothing.";
+
+/** Whether who is signed in may change anything, as an answer of `status` says. */
+export const mayChange = (status) => status?.canChange !== false;
+
 /** Statuses in the order of a picture, from the bottom up. */
 export const STATUSES = {
   success: "Synced",
