@@ -218,9 +218,9 @@ def delete_expired_states(session: Session) -> int:
 
 
 # HubSpot considers the app installed, though nobody confirmed it here.
-_GIVE_UP_GRANTS = text("""
+_GIVE_UP_GRANTS: Final = """
     WITH old AS (
-        SELECT grant_hash FROM hubspot_pending_grants WHERE expires_at < now()
+        SELECT grant_hash FROM hubspot_pending_grants WHERE {which}
         LIMIT :most
         FOR UPDATE SKIP LOCKED
     ), gone AS (
@@ -235,9 +235,20 @@ _GIVE_UP_GRANTS = text("""
                           WHERE c.hub_id = gone.hub_id AND c.state <> 'disconnected')
     )
     SELECT count(*) FROM gone
-""")
+"""
+_GIVE_UP_EXPIRED = text(_GIVE_UP_GRANTS.format(which="expires_at < now()"))
+_GIVE_UP_TENANTS = text(
+    _GIVE_UP_GRANTS.format(which="user_id = :user_id AND workspace_id = :workspace_id")
+)
 
 
 def give_up_pending_grants(session: Session) -> int:
     """Hand grants that were never confirmed to the revocation list, a batch at a time."""
-    return int(session.execute(_GIVE_UP_GRANTS, {"most": MOST_AT_ONCE}).scalar_one())
+    return int(session.execute(_GIVE_UP_EXPIRED, {"most": MOST_AT_ONCE}).scalar_one())
+
+
+def give_up_grants_of(session: Session, *, user_id: str, workspace_id: str) -> None:
+    """The same at once for a tenant's, whatever their age."""
+    batch = {"user_id": user_id, "workspace_id": workspace_id, "most": MOST_AT_ONCE}
+    while session.execute(_GIVE_UP_TENANTS, batch).scalar_one() == MOST_AT_ONCE:
+        pass

@@ -35,7 +35,15 @@ def deeds(asker: Asker) -> list[tuple[str, Any]]:
 
 def record(database: Database, asker: Asker, action: Action = Action.CONNECTED) -> None:
     with database.begin() as session:
-        record_deed(session, Deed(**asker.tenant, actor=Actor.USER, action=action))
+        record_deed(
+            session,
+            Deed(
+                user_id=asker.user_id,
+                workspace_id=asker.workspace_id,
+                actor=Actor.USER,
+                action=action,
+            ),
+        )
 
 
 def break_audit(monkeypatch: pytest.MonkeyPatch) -> None:
