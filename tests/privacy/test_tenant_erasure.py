@@ -276,7 +276,7 @@ def test_worker_that_holds_the_calls_changes_nothing_afterwards(
         assert marked == frozenset()
     tenant.record(written(first))
     tenant.record(Outcome(second.id, second.fence, "error", "network_error", "x", next_in=5))
-    doubt = {"keeps_mark": True, "hub_id": HUB, "contact_id": "7"}
+    doubt: dict[str, Any] = {"keeps_mark": True, "hub_id": HUB, "contact_id": "7"}
     tenant.record(Outcome(third.id, third.fence, "pending", next_in=5, **doubt))
     assert sum(rows_of(tenant).values()) == 1
     with tenant.database.begin() as session:
