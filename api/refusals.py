@@ -1,6 +1,10 @@
-"""Who is refused: a line in the log for each webhook and token that was not good enough."""
+"""Who is refused: lines in the log about webhooks and tokens that were not good enough."""
 
+import time
+from collections import Counter
 from http import HTTPStatus
+from threading import Lock
+from typing import Final
 
 import structlog
 from flask import Flask, Response, request
@@ -9,24 +13,62 @@ from api.addresses import client_address
 
 log = structlog.get_logger(__name__)
 
-_REFUSED = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
+_REFUSED: Final = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
+# Who asks without end must not push everything else out of the log.
+PERIOD_S: Final = 60.0
+LINES_AN_ADDRESS: Final = 20
+LINES: Final = 600
+
+
+class _Ration:
+    """So many lines in each period, of one address and of all."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._began = time.monotonic()
+        self._lines: Counter[str | None] = Counter()
+        self._left_out = 0
+
+    def take(self, address: str | None) -> int | None:
+        """How many lines were left out since the last one; None if this one is left out too."""
+        with self._lock:
+            now = time.monotonic()
+            if now - self._began >= PERIOD_S:
+                self._began = now
+                self._lines.clear()
+            if self._lines[address] >= LINES_AN_ADDRESS or self._lines.total() >= LINES:
+                self._left_out += 1
+                return None
+            self._lines[address] += 1
+            left_out, self._left_out = self._left_out, 0
+            return left_out
 
 
 def log_refusals(app: Flask) -> None:
-    """Say from which address each request came that showed no right, to tell who guesses."""
+    """Say from which address requests came that showed no right, to tell who guesses."""
+    ration = _Ration()
 
     @app.after_request
     def log_refusal(response: Response) -> Response:
-        if response.status_code in _REFUSED:
-            told = response.get_json(silent=True) if response.is_json else None
-            code = told.get("error", {}).get("code") if isinstance(told, dict) else None
+        if response.status_code not in _REFUSED:
+            return response
+        address = client_address()
+        left_out = ration.take(address)
+        if left_out is not None:
             log.warning(
                 "request_refused",
                 status=response.status_code,
-                # Not `code`, by which OAuth's secrets go.
-                reason=code,
+                reason=_read_code(response),
                 # The rule and not the path, which is anybody's text.
                 route=request.url_rule.rule if request.url_rule else None,
-                address=client_address(),
+                address=address,
+                left_out=left_out,
             )
         return response
+
+
+def _read_code(response: Response) -> str | None:
+    """The error's code. The log calls it otherwise: `code` is what OAuth's secrets are called."""
+    told = response.get_json(silent=True) if response.is_json else None
+    error = told.get("error") if isinstance(told, dict) else None
+    return error.get("code") if isinstance(error, dict) else None

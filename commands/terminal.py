@@ -1,16 +1,21 @@
 """What the commands share: the consoles they print to, and expected failures in one line."""
 
+import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 
 import click
+from redis import RedisError
 from rich.console import Console
 from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
+from shared.contact_cache import CACHE_S, forget_everybody
 from shared.db import Database
-from shared.settings import DatabaseSettings, SettingsError
+from shared.queue import connect_redis
+from shared.settings import DatabaseSettings, ServiceSettings, SettingsError
 
 # Where nobody looks at a terminal, in a CI log say, lines may be long.
 LOG_WIDTH = 100
@@ -53,3 +58,23 @@ def first_line(error: DBAPIError | PoolTimeoutError) -> str:
     """The first line of what Postgres or its driver said."""
     cause = error.orig if isinstance(error, DBAPIError) else error
     return (str(cause).strip() or type(cause).__name__).splitlines()[0]
+
+
+def forget_matches(settings: ServiceSettings) -> None:
+    """Empty the cache of matches, which holds keyed hashes of numbers and contact ids."""
+    try:
+        with connect_redis(settings.redis_url.get_secret_value(), settings.redis_prefix) as redis:
+            forget_everybody(redis)
+    except RedisError as error:
+        click.echo(
+            f"Redis does not answer ({type(error).__name__}): the contact that was matched last,"
+            f" kept under a keyed hash of the number, is forgotten in {CACHE_S} s by itself.",
+            err=True,
+        )
+
+
+def log_deed(event: str, **details: str | int) -> None:
+    """Leave a line like the service's own in the log of whoever collects stderr."""
+    timestamp = datetime.now(UTC).isoformat()
+    line = {"event": event, "level": "info", "logger": "callsync", "timestamp": timestamp}
+    click.echo(json.dumps(details | line, sort_keys=True), err=True)

@@ -143,10 +143,20 @@ def store_calls(
         new |= {row.id: row.connection_id for row in rows}
     copies = [call for call, log_id in zip(calls, ids, strict=True) if log_id not in new]
     known = find_stored(session, copies)
+    # The first copy was there a moment ago, and has been erased with its tenant since.
+    orphans = [call for call in copies if call.identity not in known]
+    stored = dict(
+        zip(
+            (call.identity for call in orphans),
+            store_calls(session, orphans, lane=lane) if orphans else (),
+            strict=True,
+        )
+    )
     return [
         StoredCall(log_id, is_duplicate=False, connection_id=new[log_id])
         if log_id in new
-        else StoredCall(known[call.identity], is_duplicate=True, connection_id=None)
+        else stored.get(call.identity)
+        or StoredCall(known[call.identity], is_duplicate=True, connection_id=None)
         for call, log_id in zip(calls, ids, strict=True)
     ]
 

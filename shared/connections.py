@@ -67,12 +67,12 @@ _ENSURE = text("""
 
 def ensure_connection(session: Session, *, user_id: str, workspace_id: str) -> Connection:
     """The tenant's connection row, made disconnected if there is none; locked."""
-    session.execute(
-        _ENSURE, {"id": new_connection_id(), "user_id": user_id, "workspace_id": workspace_id}
-    )
-    connection = _lock_connection(session, user_id, workspace_id)
-    if connection is None:  # nothing deletes these rows
-        raise LookupError("the connection vanished")
+    connection = None
+    while connection is None:  # one that is being erased is there, and then is not
+        session.execute(
+            _ENSURE, {"id": new_connection_id(), "user_id": user_id, "workspace_id": workspace_id}
+        )
+        connection = _lock_connection(session, user_id, workspace_id)
     return connection
 
 

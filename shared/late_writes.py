@@ -67,9 +67,16 @@ _REMEMBER = text("""
 """)
 
 
+_HOLD = text("""
+    SELECT id FROM hubspot_sync_logs WHERE id = ANY(:ids) ORDER BY id FOR KEY SHARE
+""")
+
+
 def remember_late_writes(session: Session, writes: Sequence[UnansweredWrite]) -> None:
     """Keep in mind that these notes may have been written just now."""
     if writes:
+        # A statement before the other: a call that is erased meanwhile is waited for, and is gone.
+        session.execute(_HOLD, {"ids": [each.log_id for each in writes]})
         session.execute(
             _REMEMBER,
             {

@@ -148,6 +148,57 @@ def prune_logs(session: Session, *, days: int) -> int:
     return int(pruned.scalar_one())
 
 
+# A content holds numbers too, so it goes first. What says why a call has no note may quote the
+# number, in whole or its last digits.
+_FORGET_NUMBERS = text(f"""
+    WITH old AS (
+        SELECT l.id FROM hubspot_sync_logs l
+        WHERE l.phone_number IS NOT NULL AND l.next_attempt_at IS NULL
+          AND l.created_at AT TIME ZONE 'UTC'
+              < (now() - make_interval(days => :days)) AT TIME ZONE 'UTC'
+          AND {_IS_SETTLED} AND NOT EXISTS (SELECT FROM calls WHERE calls.log_id = l.id)
+        ORDER BY l.created_at AT TIME ZONE 'UTC'
+        LIMIT :most
+        FOR UPDATE OF l SKIP LOCKED
+    ), unquoted AS (
+        UPDATE hubspot_sync_attempts a SET message = NULL
+        FROM old
+        WHERE a.log_id = old.id AND a.message IS NOT NULL AND a.error_code = ANY(:quoting)
+    ), gone AS (
+        UPDATE hubspot_sync_logs l
+        SET phone_number = NULL, updated_at = now(),
+            error_message = CASE WHEN l.error_code = ANY(:quoting) THEN :message
+                                 ELSE l.error_message END
+        FROM old WHERE l.id = old.id
+        RETURNING 1
+    )
+    SELECT count(*) FROM gone
+""")  # noqa: S608 - constants of ours
+_QUOTING: Final = (
+    Reason.REJECTED_BY_HUBSPOT,
+    Reason.INVALID_PHONE_NUMBER,
+    Reason.UNKNOWN_DIRECTION,
+)
+NUMBER_FORGOTTEN_MESSAGE: Final = (
+    "The phone number was deleted at the end of its retention period, and what quoted it."
+)
+
+
+def forget_numbers(session: Session, *, days: int) -> int:
+    """Remove numbers of calls that came in more than `days` days ago, a batch at a time.
+
+    Entries keep ids, times and outcomes. Left alone are calls that wait, are in doubt, may have a
+    note too many, or whose content is still kept. Returns how many numbers were removed.
+    """
+    wanted = {
+        "days": days,
+        "most": MOST_AT_ONCE,
+        "quoting": list(_QUOTING),
+        "message": NUMBER_FORGOTTEN_MESSAGE,
+    }
+    return int(session.execute(_FORGET_NUMBERS, wanted).scalar_one())
+
+
 _FORGET_PRUNED = text("""
     WITH old AS (
         SELECT identity_hash FROM hubspot_pruned_calls
@@ -218,9 +269,9 @@ def delete_expired_states(session: Session) -> int:
 
 
 # HubSpot considers the app installed, though nobody confirmed it here.
-_GIVE_UP_GRANTS = text("""
+_GIVE_UP_GRANTS: Final = """
     WITH old AS (
-        SELECT grant_hash FROM hubspot_pending_grants WHERE expires_at < now()
+        SELECT grant_hash FROM hubspot_pending_grants WHERE {which}
         LIMIT :most
         FOR UPDATE SKIP LOCKED
     ), gone AS (
@@ -235,9 +286,20 @@ _GIVE_UP_GRANTS = text("""
                           WHERE c.hub_id = gone.hub_id AND c.state <> 'disconnected')
     )
     SELECT count(*) FROM gone
-""")
+"""
+_GIVE_UP_EXPIRED = text(_GIVE_UP_GRANTS.format(which="expires_at < now()"))
+_GIVE_UP_TENANTS = text(
+    _GIVE_UP_GRANTS.format(which="user_id = :user_id AND workspace_id = :workspace_id")
+)
 
 
 def give_up_pending_grants(session: Session) -> int:
     """Hand grants that were never confirmed to the revocation list, a batch at a time."""
-    return int(session.execute(_GIVE_UP_GRANTS, {"most": MOST_AT_ONCE}).scalar_one())
+    return int(session.execute(_GIVE_UP_EXPIRED, {"most": MOST_AT_ONCE}).scalar_one())
+
+
+def give_up_grants_of(session: Session, *, user_id: str, workspace_id: str) -> None:
+    """The same at once for a tenant's, whatever their age."""
+    batch = {"user_id": user_id, "workspace_id": workspace_id, "most": MOST_AT_ONCE}
+    while session.execute(_GIVE_UP_TENANTS, batch).scalar_one() == MOST_AT_ONCE:
+        pass

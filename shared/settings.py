@@ -213,6 +213,20 @@ class ServiceSettings(DatabaseSettings):
         Setting(values.collector_url, "give the collector's address, http://host:4318"),
     ]
 
+    @classmethod
+    def find_conflicts(cls, reading: Reading) -> list[Problem]:
+        numbers = reading.values.get("log_number_retention_days")
+        contents = reading.values.get("payload_retention_days")
+        if numbers is None or contents is None or numbers >= contents:
+            return []
+        return [
+            Problem(
+                "LOG_NUMBER_RETENTION_DAYS",
+                f"is {numbers}, but contents, which hold numbers too, are kept for {contents} days",
+                "give as many days as PAYLOAD_RETENTION_DAYS or more, or shorten that",
+            )
+        ]
+
     @property
     def redirect_uri(self) -> str:
         """Where HubSpot sends the browser back; the HubSpot app must list exactly this."""
@@ -319,7 +333,11 @@ class ApiSettings(ServiceSettings):
 
     @classmethod
     def find_conflicts(cls, reading: Reading) -> list[Problem]:
-        return [*_find_token_conflicts(reading), *_find_page_conflicts(reading)]
+        return [
+            *super().find_conflicts(reading),
+            *_find_token_conflicts(reading),
+            *_find_page_conflicts(reading),
+        ]
 
 
 def _find_token_conflicts(reading: Reading) -> list[Problem]:

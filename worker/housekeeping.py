@@ -146,6 +146,11 @@ def _prune_logs(session: Session, settings: WorkerSettings) -> int:
     return 0 if days is None else retention.prune_logs(session, days=days)
 
 
+def _forget_numbers(session: Session, settings: WorkerSettings) -> int:
+    days = settings.log_number_retention_days
+    return 0 if days is None else retention.forget_numbers(session, days=days)
+
+
 # In their order. What only changes rows comes first: it is over soon.
 CHORES: Final[Mapping[str, Chore]] = {
     "payloads_deleted": in_batches(
@@ -156,6 +161,7 @@ CHORES: Final[Mapping[str, Chore]] = {
     "tallies_rolled_up": in_batches(lambda session, _: roll_up_tallies(session)),
     "attempts_pruned": in_batches(lambda session, _: retention.prune_attempts(session)),
     "logs_pruned": in_batches(_prune_logs),
+    "numbers_forgotten": in_batches(_forget_numbers),
     "deeds_forgotten": in_batches(
         lambda session, settings: delete_old_deeds(session, days=settings.audit_retention_days)
     ),

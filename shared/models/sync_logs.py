@@ -152,6 +152,12 @@ class SyncLog(Base):
             "id",
             postgresql_where=text("phone_number NOT LIKE '+%'"),
         ),
+        # For the retention of numbers; rows leave it when their number is gone.
+        Index(
+            "ix_hubspot_sync_logs_old_numbers",
+            text("(created_at AT TIME ZONE 'UTC')"),
+            postgresql_where=text("phone_number IS NOT NULL AND next_attempt_at IS NULL"),
+        ),
         CheckConstraint("status IN ('pending', 'success', 'error', 'skipped')", "status"),
         CheckConstraint("(status = 'success') = (engagement_id IS NOT NULL)", "success_has_note"),
         CheckConstraint(

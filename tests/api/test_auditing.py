@@ -11,6 +11,7 @@ from sqlalchemy import select, text
 from structlog.testing import capture_logs
 
 from api import auditing
+from api import refusals as refusals_log
 from local.hubspot.client import SandboxControl
 from shared.audit import Action, Actor, Deed, delete_old_deeds, record_deed
 from shared.db import Database
@@ -35,7 +36,15 @@ def deeds(asker: Asker) -> list[tuple[str, Any]]:
 
 def record(database: Database, asker: Asker, action: Action = Action.CONNECTED) -> None:
     with database.begin() as session:
-        record_deed(session, Deed(**asker.tenant, actor=Actor.USER, action=action))
+        record_deed(
+            session,
+            Deed(
+                user_id=asker.user_id,
+                workspace_id=asker.workspace_id,
+                actor=Actor.USER,
+                action=action,
+            ),
+        )
 
 
 def break_audit(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -304,6 +313,26 @@ def test_who_is_refused_is_in_the_log_with_the_address_and_nothing_else(
             "address": "127.0.0.1",
         }
     ]
+
+
+def test_flood_of_refusals_leaves_room_in_the_log_and_others_are_still_named(
+    make_client: ClientFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(refusals_log, "PERIOD_S", 1e9)
+    client = make_client(TRUSTED_PROXIES="1")
+
+    def ask(address: str) -> None:
+        client.get("/api/hubspot/status", headers={"X-Forwarded-For": address})
+
+    def flood(_: FlaskClient) -> None:
+        for _each in range(refusals_log.LINES_AN_ADDRESS + 30):
+            ask("203.0.113.7")
+        ask("203.0.113.8")
+
+    named = [each["address"] for each in refusals(client, flood)]
+    assert named == ["203.0.113.7"] * refusals_log.LINES_AN_ADDRESS + ["203.0.113.8"]
+    monkeypatch.setattr(refusals_log, "PERIOD_S", 0.0)
+    assert len(refusals(client, flood)) == len(named) + 30
 
 
 def test_who_is_let_in_is_not_in_the_log_of_refusals(asker: Asker) -> None:

@@ -83,6 +83,12 @@ def show_settings(page: Page) -> None:
     expect(page.get_by_label("None of them")).to_be_visible()
 
 
+def show_activity(page: Page) -> None:
+    show_used(page)
+    page.get_by_role("button", name="Activity").click()
+    expect(page.get_by_role("dialog")).to_contain_text("connected from")
+
+
 def show_preview(page: Page) -> None:
     show_used(page)
     page.get_by_role("button", name="Try a number").click()
@@ -102,6 +108,7 @@ STATES = (
     show_selection,
     show_detail,
     show_settings,
+    show_activity,
     show_preview,
     show_question,
     show_nothing_found,  # last, because the filters stay

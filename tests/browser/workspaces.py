@@ -78,6 +78,13 @@ class Workspace:
         }
         return self.deployments.producer.post_call(call).log_id
 
+    def forget_number(self, log_id: str) -> None:
+        """Remove a call's number from the log, as housekeeping does after its retention."""
+        with psycopg.connect(self.deployments.database_url) as connection:
+            connection.execute(
+                "UPDATE hubspot_sync_logs SET phone_number = NULL WHERE id = %s", [log_id]
+            )
+
     def retry(self, log_id: str) -> None:
         """Try a call again, as another tab would."""
         requests.post(

@@ -1,19 +1,20 @@
 """A person who asks to be forgotten is, in whatever spelling the number was stored."""
 
+import json
 from collections.abc import Callable
 from typing import Any, Final
 
 import click.testing
 import pytest
 from redis import Redis
-from sqlalchemy import text, update
+from sqlalchemy import select, text, update
 
 from cli import main
-from commands import erase as erase_command
-from shared import erasure
+from commands import erase_person as erase_command
+from shared import persons
 from shared.calls import LIVE_LANE, NewCall, store_calls
 from shared.db import Database
-from shared.models import Base, Connection
+from shared.models import AuditEntry, Base, Connection
 from shared.outcomes import Outcome
 from shared.queue import connect_redis
 from tests.emptying import empty
@@ -107,6 +108,13 @@ def is_personal(shown: str) -> bool:
         "sip:+12025550123@pbx.example:5060",
         "２０２ ５５５ ０１２３",
         "٢٠٢٥٥٥٠١٢٣",
+        "2025550123, 3035550199",
+        "303 555 0199 202 555 0123",
+        "+13035550199+12025550123",
+        "+1 303 555 0199; home +1 202 555 0123",
+        "2025550199/2025550123",
+        "+1 1 202 555 0123",
+        "Mildred, see notes " + "x" * 300 + " 202 555 0123",
     ],
 )
 @pytest.mark.parametrize("given", [NUMBER, "(202) 555-0123"])
@@ -288,7 +296,7 @@ def test_match_in_redis_is_forgotten(erase: Erase, redis: Redis) -> None:
 def test_more_calls_than_a_page_and_a_transaction_hold_are_found(
     tenant: Tenant, erase: Erase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(erasure, "PAGE", 3)
+    monkeypatch.setattr(persons, "PAGE", 3)
     monkeypatch.setattr(erase_command, "ROWS_A_TRANSACTION", 2)
     for number in range(7):
         store(tenant, f"raw_{number}", "202 555 0123")
@@ -297,3 +305,128 @@ def test_more_calls_than_a_page_and_a_transaction_hold_are_found(
     assert result.stdout.startswith("Calls of ***0123: 14.\n")
     assert "Contents that were deleted: 14." in result.stdout
     assert not is_personal(dump(tenant))
+
+
+def audit_trail(tenant: Tenant) -> list[tuple[str, str, str, Any]]:
+    with tenant.database.begin() as session:
+        entries = session.scalars(select(AuditEntry).order_by(AuditEntry.id)).all()
+        return [(each.user_id, each.actor, each.action, each.details) for each in entries]
+
+
+@pytest.mark.parametrize("stored", ["+9992025550123", "+٩٩٩ 2025550123", "4712025550123"])
+def test_number_that_cannot_be_read_for_certain_is_left_to_a_person(
+    tenant: Tenant, erase: Erase, stored: str
+) -> None:
+    log_id = store(tenant, "call_1", stored)
+    result = erase("--phone", NUMBER, "--yes")
+    assert result.stdout.startswith("Calls of ***0123: 0.\nCalls that may be meant, left alone;")
+    assert f"  {log_id}: phone_number may be it\n" in result.stdout
+    assert tenant.log(log_id).phone_number == stored
+
+    again = erase("--phone", NUMBER, "--yes", "--include-mentions")
+    assert "erased too: 1." in again.stdout
+    assert tenant.log(log_id).phone_number is None
+
+
+@pytest.mark.parametrize(
+    ("payload", "where"),
+    [
+        ({"summary": "Call me at (202) 555-0123"}, "summary"),
+        ({"transcript": [{"role": "user", "text": "it is 202, 555, 0123."}]}, "transcript"),
+        ({"transcript": "x " * 3_000 + NUMBER + " y" * 3_000}, "transcript"),
+        ({"structured_data": {"callback": {"number": 2025550123}}}, "structured_data"),
+        ({"structured_data": {NUMBER: "the other"}}, "structured_data"),
+        ({"structured_data": {"n": 10**4000, "of": "2025550123"}}, "structured_data"),
+        ({"recording_url": "https://rec.example/+12025550123.wav"}, "recording_url"),
+        ({"agent_name": "２０２ ５５５ ０１２３"}, "agent_name"),
+    ],
+)
+def test_call_that_only_mentions_the_number_is_listed_and_erased_when_asked_to(
+    tenant: Tenant, erase: Erase, payload: dict[str, Any], where: str
+) -> None:
+    log_id = store(tenant, "call_1", OTHER, **payload)
+    before = dump(tenant)
+    result = erase("--phone", NUMBER, "--yes")
+    assert f"  {log_id}: {where} mentions it\n" in result.stdout
+    assert dump(tenant) == before
+    rehearsal = erase("--phone", NUMBER, "--include-mentions", "--dry-run")
+    assert "Contents that would be deleted: 1." in rehearsal.stdout
+    assert dump(tenant) == before
+    erase("--phone", NUMBER, "--yes", "--include-mentions")
+    assert tenant.log(log_id).phone_number is None
+
+
+def test_number_of_the_persons_own_country_is_seen_in_a_text_of_another(
+    tenant: Tenant, erase: Erase
+) -> None:
+    tenant.connect()
+    with tenant.database.begin() as session:
+        session.execute(update(Connection).values(default_region="GB"))
+    log_id = store(tenant, "call_1", OTHER, summary="my American number, 202 555 0123")
+    assert f"{log_id}: summary mentions it" in erase("--phone", NUMBER, "--dry-run").stdout
+
+
+def test_other_numbers_in_a_text_are_not_taken_for_it(tenant: Tenant, erase: Erase) -> None:
+    store(
+        tenant,
+        "call_1",
+        OTHER,
+        summary="call +91 2025550123 or 202 555 0124, order 12345678902025550123",
+        structured_data={"a": 1e308, "b": [True, None, 5]},
+    )
+    result = erase("--phone", NUMBER, "--yes", "--include-mentions")
+    assert result.stdout.startswith("Calls of ***0123: 0.\nNumbers and messages")
+
+
+def test_contents_that_are_large_together_are_looked_through_a_few_at_a_time(
+    tenant: Tenant, erase: Erase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(persons, "PAGE_BYTES", 4_000)
+    for number in range(5):
+        store(tenant, f"call_{number}", OTHER, summary="x" * 3_000 + " 202 555 0123")
+    assert "erased too: 5." in erase("--phone", NUMBER, "--yes", "--include-mentions").stdout
+    assert not is_personal(dump(tenant))
+
+
+def test_near_hits_are_only_the_workspaces_that_is_meant(tenant: Tenant, erase: Erase) -> None:
+    neighbour = Tenant(tenant.database, "user_2")
+    store(neighbour, "call_1", OTHER, summary=NUMBER)
+    store(neighbour, "call_2", "+9992025550123")
+    result = erase("--phone", NUMBER, "--user", "user_1", "--dry-run")
+    assert "may be meant" not in result.stdout
+
+
+def test_erasure_leaves_a_record_with_counts_and_no_number(tenant: Tenant, erase: Erase) -> None:
+    neighbour = Tenant(tenant.database, "user_2")
+    for call_id in ("call_1", "call_2"):
+        store(tenant, call_id, NUMBER)
+    store(neighbour, "call_1", "202 555 0123")
+    erase("--phone", NUMBER, "--dry-run")
+    assert audit_trail(tenant) == []
+
+    result = erase("--phone", NUMBER, "--yes")
+
+    assert sorted(audit_trail(tenant)) == [
+        ("user_1", "operator", "person_erased", {"calls": 2}),
+        ("user_2", "operator", "person_erased", {"calls": 1}),
+    ]
+    line = json.loads(result.stderr.splitlines()[-1])
+    assert line["event"] == "person_erased"
+    assert (line["calls"], line["contents"], line["stopped"]) == (3, 3, 3)
+    assert "0123" not in json.dumps(line | {"timestamp": ""})
+
+
+@pytest.mark.usefixtures("tenant")
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["--user", "u"],
+        ["--workspace", "w"],
+        ["--user", "u", "--workspace", "w", "--include-mentions"],
+    ],
+)
+def test_who_is_meant_has_to_be_said(erase: Erase, arguments: list[str]) -> None:
+    result = erase(*arguments, "--yes")
+    assert result.exit_code == 2
+    assert "both --user and --workspace" in result.stderr

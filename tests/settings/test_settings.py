@@ -41,6 +41,8 @@ def test_defaults_follow_from_what_is_required() -> None:
     assert loaded.match_policy == "most_recent"
     assert loaded.payload_retention_days == 30
     assert loaded.log_retention_days is None
+    assert loaded.log_number_retention_days is None
+    assert (loaded.audit_retention_days, loaded.trusted_proxies) == (400, 0)
     assert (loaded.log_level, loaded.log_format) == ("info", None)
     assert (loaded.jwt_jwks_url, loaded.jwt_audience, loaded.jwt_issuer) == (None,) * 3
     assert loaded.redirect_uri == "https://calls.example.com/api/hubspot/oauth/callback"

@@ -14,7 +14,7 @@ const STATES = {
 };
 const TILES = { pending: "now", success: "last 24 h", skipped: "last 24 h", error: "last 24 h" };
 
-/** `actions`: connect, cancel, disconnect, openSettings, openTrial, filter(status). */
+/** `actions`: connect, cancel, disconnect, openActivity, openSettings, openTrial, filter(status). */
 export class ConnectionCard {
   #actions;
   #isWaiting = false;
@@ -64,6 +64,12 @@ export class ConnectionCard {
             { type: "button", class: "quiet", onclick: actions.openSettings },
             icon("settings"),
             "Settings",
+          ),
+          el(
+            "button",
+            { type: "button", class: "quiet", onclick: actions.openActivity },
+            icon("list"),
+            "Activity",
           ),
           el("div", { class: "buttons action changing" }, this.disconnect, this.cancel, this.connect),
         ),

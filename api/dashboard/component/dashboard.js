@@ -1,6 +1,7 @@
 // One dashboard: its cards, and what keeps them fresh.
 
 import { UnauthorizedError } from "../client.js";
+import { openActivity } from "./activity.js";
 import { Checklist } from "./checklist.js";
 import { Connecting } from "./connecting.js";
 import { ConnectionCard } from "./connection.js";
@@ -99,6 +100,7 @@ export class Dashboard {
       connect: () => this.connecting.start(),
       cancel: () => this.connecting.cancel(),
       disconnect: async () => (await disconnect(this.work)) && this.refresh(),
+      openActivity: () => openActivity(this.work),
       openSettings: () => openSettings(this.work),
       openTrial: () => openTrial(this.work),
       filter: (status) => this.log.filterStatus(status),

@@ -92,6 +92,16 @@ const SENTENCES = {
 // Reasons for which trying again means looking the number up again.
 const LOOK_UPS = new Set(["contact_not_found", "ambiguous_contact"]);
 
+// Reasons that only a call with a number ends with: without one it has been deleted.
+const HAD_NUMBER = new Set([
+  "contact_not_found",
+  "ambiguous_contact",
+  "invalid_phone_number",
+  "rejected_by_hubspot",
+  "unconfirmed",
+  "payload_expired",
+]);
+
 /** Why a call is where it is, as texts and times for an element; `now` in epoch milliseconds. */
 export function tellOutcome(log, now = Date.now()) {
   if (log.status === "success")
@@ -114,6 +124,7 @@ export const tellWarning = ({ field, message }) =>
 /** Who called, as a title: a number in groups, or that there is none. */
 export function nameCaller(log) {
   if (log.phone_number) return formatPhone(log.phone_number);
+  if (log.status === "success" || HAD_NUMBER.has(log.error_code)) return "Number deleted";
   return log.error_code === "no_phone_number" ? "Number withheld" : "No number";
 }
 
