@@ -20,8 +20,8 @@ from faults.tenants import Tenant
 from faults.traps import GUARD_S, AnswerTrap, CommitTrap, RequestTrap, StepTrap
 from local.hubspot.client import SandboxControl
 from shared.claims import LEASE_S
+from shared.messages import HOUSEKEEPING_TASK
 from shared.queue import SYNC_QUEUE, make_celery
-from worker.tasks import HOUSEKEEPING_TASK
 
 POLL_S: Final = 0.05
 # A live claim is renewed every 5 s to a full lease; one with less left has lost its worker.

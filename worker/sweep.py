@@ -79,5 +79,5 @@ def _wake(resources: Resources, waiting: list[WaitingTenant], *, is_troubled: bo
             # as if those wake-ups had been sent.
             resources.redis.delete(key)
             resources.wake_ups.heard(tenant.connection_id)
-        if resources.redis.set(key, b"", nx=True, ex=WAKE_AGAIN_S):
+        if resources.redis.once(key, within_s=WAKE_AGAIN_S):
             resources.wake_ups.wake(tenant.connection_id)

@@ -8,7 +8,7 @@ from typing import Final
 from faults.history import Delivery, SentCall
 from faults.scenario import Scenario, scenario
 from faults.world import World
-from shared.queue import SYNC_TASK
+from shared.messages import SYNC_TASK
 
 # More than the noise of a machine that runs all of this at once, less than Redis's timeouts.
 P99_GRACE_S: Final = 0.5
