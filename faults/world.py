@@ -85,6 +85,7 @@ class World:
         self.tenants: list[Tenant] = []
         self._traps: list[StepTrap] = []
         self._complaints: list[str] = []
+        self._is_haste_excused = False
 
     def __enter__(self) -> Self:
         return self
@@ -148,6 +149,10 @@ class World:
     def complain(self, problem: str) -> None:
         """Say that something went wrong that the checker cannot know of."""
         self._complaints.append(problem)
+
+    def excuse_haste(self) -> None:
+        """Say that requests beyond HubSpot's limits are no wonder: its budgets were destroyed."""
+        self._is_haste_excused = True
 
     def complain_if_slow(self, what: str, seconds: float, *, limit: float) -> None:
         """Say that something took too long, on a machine on which that can be told."""
@@ -255,5 +260,8 @@ class World:
         self.cluster.crew.fill_up()
         self._complaints += self.cluster.crew.deaths
         self.cluster.crew.deaths.clear()
-        verdict = judge(self.history, gather(self))
+        evidence = gather(self)
+        if self._is_haste_excused:
+            evidence = replace(evidence, violations={})
+        verdict = judge(self.history, evidence)
         return replace(verdict, problems=(*self._complaints, *verdict.problems))

@@ -1,24 +1,34 @@
 """Redis in the hands of somebody else: nothing that it holds changes more than how fast we are."""
 
+import json
 import random
 import time
+from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from inspect import signature
 from typing import Final
 
 import pytest
+from kombu.transport.redis import Channel
 from redis import Redis
-from sqlalchemy import text
+from sqlalchemy import text, update
 
 from faults import garbage
 from local.processes import Process
+from shared.broker import RELIED_ON, GuardedChannel, GuardedTransport
 from shared.contact_cache import CACHE_S
 from shared.db import Database
+from shared.messages import HOUSEKEEPING_TASK, read_message
+from shared.models import Connection
+from shared.queue import make_celery
 from shared.sealed import seal
 from tests.local.waiting import wait_for
 from tests.pipeline.conftest import (
     APP,
+    OTHER_APP,
     MakeWorkspace,
+    OpenWorker,
     StartWorker,
     advance,
     clock,
@@ -34,7 +44,11 @@ from tests.pipeline.conftest import (
     workspace,
 )
 from tests.pipeline.workspaces import PHONE, Workspace, note_ids
-from worker.sweep import _SWEEP_LOCK, sweep
+from worker.housekeeping import housekeeping
+from worker.presence import Presence
+from worker.recurring import MOST_MISSED, Recurring
+from worker.resources import Resources
+from worker.sweep import SWEEP_LOCK, sweep, sweeping
 
 __all__ = [
     "advance",
@@ -51,6 +65,7 @@ __all__ = [
     "workspace",
 ]
 
+LIFETIME_S: Final = 1800
 OTHER_PHONE: Final = "+12025550144"
 
 Forge = Callable[[bytes, str], bytes]
@@ -157,7 +172,7 @@ def test_match_that_is_kept_beyond_its_time_counts_as_absent(
 def sweeping_stopped(database: Database) -> Iterator[None]:
     """Nobody sweeps meanwhile: what is done, was done for a message."""
     with database.begin() as session:
-        session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _SWEEP_LOCK})
+        session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": SWEEP_LOCK})
         yield
 
 
@@ -261,3 +276,192 @@ def test_calls_are_synced_whatever_is_in_any_key(workspace: Workspace, seed: int
         assert is_synced(workspace, number)
         assert [len(workspace.attempts(each.id)) for each in workspace.logs()] == [1] * number
     assert len(workspace.notes(contact_id)) == 3
+
+
+NUMBERS: Final = ("abc", "", "nan", "-nan", "inf", "-inf", "1e308", "-1", "0", "9" * 400)
+HUB: Final = 4711
+
+
+@pytest.mark.parametrize("number", NUMBERS)
+@pytest.mark.parametrize("field", ["tat", "rate", "rate_at"])
+def test_line_of_slots_that_cannot_be_ours_is_begun_anew(
+    worker: Resources, number: str, field: str
+) -> None:
+    line = {"tat": "0", "rate": "2", "rate_at": repr(time.time()), field: number}
+    for kind in ("search", "requests"):
+        worker.redis.hset(f"callsync:budget:{kind}:{HUB}", mapping=line)
+    assert worker.limits.reserve_search(HUB, longest_wait=0) == 0
+    assert worker.limits.reserve_request(HUB, longest_wait=0) == 0
+    worker.redis.hset(f"callsync:budget:search:{HUB}", mapping=line)
+    worker.limits.lower_search_rate(HUB)
+    wait = worker.limits.reserve_search(HUB, longest_wait=2)
+    assert wait is not None
+    assert wait > 0  # the pause after a refusal of HubSpot's
+
+
+def test_slot_reserved_for_years_ahead_is_none(worker: Resources) -> None:
+    for seconds in (60, 1e9):
+        worker.redis.hset(f"callsync:budget:search:{HUB}", "tat", str(time.time() + seconds))
+        assert worker.limits.reserve_search(HUB, longest_wait=0) == 0
+
+
+@pytest.mark.parametrize("number", [*NUMBERS, "19", "101", "1_0", "20.5"])
+def test_limit_that_hubspot_cannot_have_told_is_none(worker: Resources, number: str) -> None:
+    worker.redis.set(f"callsync:allowed:{HUB}", number, ex=60)
+    assert [worker.limits.reserve_request(HUB, longest_wait=0) for _ in range(10)] == [0] * 10
+
+
+def test_places_taken_for_years_are_free(worker: Resources) -> None:
+    places = {"a": float("inf"), "b": time.time() + 1e9, "c": time.time() + 60}
+    worker.redis.zadd(f"callsync:turns:{HUB}", places)
+    assert worker.limits.enter_turn(HUB, "ours", width=1)
+    assert not worker.limits.enter_turn(HUB, "another", width=1)
+
+
+@pytest.mark.parametrize("life_s", [None, 1_000_000])
+def test_batch_that_gathers_for_ever_does_not_gather(worker: Resources, life_s: int | None) -> None:
+    for name in ("busy", "gathering"):
+        worker.redis.set(f"callsync:{name}:hc_1", b"", ex=life_s)
+    with worker.limits.gathering("hc_1") as seconds:
+        assert seconds == 0
+
+
+@pytest.mark.parametrize("life_s", [None, 1_000_000])
+def test_what_was_done_for_ever_is_done_again_once(worker: Resources, life_s: int | None) -> None:
+    worker.redis.set("callsync:some", b"", ex=life_s)
+    assert [worker.redis.once("callsync:some", within_s=60) for _ in range(3)] == [1, 0, 0]
+
+
+def test_duty_is_done_though_it_never_was_this_processs_turn(
+    worker: Resources, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker.redis, "once", lambda *_, **__: False)
+    duty = Recurring(worker, name="a-duty", every_s=1, do=lambda *_: None)
+    turns = [duty._is_my_turn() for _ in range(3 * (MOST_MISSED + 1))]
+    assert turns == ([False] * MOST_MISSED + [True]) * 3
+
+
+def test_forged_refresh_does_not_turn_our_mistake_into_the_customers(
+    workspace: Workspace, open_worker: OpenWorker
+) -> None:
+    other = open_worker(
+        HUBSPOT_CLIENT_ID=OTHER_APP.client_id, HUBSPOT_CLIENT_SECRET=OTHER_APP.client_secret
+    )
+    workspace.worker.redis.set(f"callsync:grants:refreshed:{OTHER_APP.client_id}", b"")
+    workspace.advance(LIFETIME_S)
+    workspace.accept()
+    workspace.work(other)
+    assert workspace.outcomes() == [("pending", "configuration_error")]
+    assert workspace.connection().state == "connected"
+
+
+def test_forged_refusals_bring_no_ended_grant_back(make_workspace: MakeWorkspace) -> None:
+    ended, other = make_workspace(), make_workspace()
+    for each in (ended, other):
+        each.connect()
+        each.sandbox.revoke_grants(each.hub_id)
+    with ended.worker.database.begin() as session:
+        session.execute(update(Connection).values(client_id=None))
+    ended.advance(LIFETIME_S)
+    for each in (ended, other):
+        members = {ended.connection_id: time.time(), b"\xff": time.time()}
+        each.worker.redis.delete("callsync:grants:refused")
+        each.worker.redis.zadd("callsync:grants:refused", members)
+        each.accept()
+        each.work()
+        assert each.connection().state == "reconnect_required"
+    assert ended.connection().state == "reconnect_required"
+
+
+def test_presence_outlives_names_that_nobody_can_read(worker: Resources) -> None:
+    presence = Presence(worker)
+    worker.redis.set("callsync:deployments", "nonsense")
+    presence.look_round()
+    forever = {b"\xff\xfe": time.time(), "for ever": float("inf")}
+    worker.redis.zadd("callsync:deployments", forever)
+    presence.look_round()
+    present = worker.redis.zrange("callsync:deployments", 0, -1)
+    assert b"for ever" not in present
+
+
+def test_nonsense_goes_into_every_key_that_the_service_uses(workspace: Workspace) -> None:
+    with workspace.worker.redis.monitor() as monitor:
+        workspace.add_contact()
+        workspace.sandbox.add_fault("contacts.search", "status", times=1, status=429)
+        workspace.advance(LIFETIME_S)
+        for _ in range(10):
+            workspace.accept()
+        workspace.work()
+        workspace.advance(10)
+        for duty in (sweeping, housekeeping):
+            duty(workspace.worker)._is_my_turn()
+        sweep(workspace.worker)
+        Presence(workspace.worker).look_round()
+        workspace.worker.limits.note_request_limit(workspace.hub_id, 50)
+        workspace.worker.redis.set("the end", b"")
+        used = set()
+        for each in monitor.listen():
+            used |= {word for word in each["command"].split() if word.startswith("callsync")}
+            if "the end" in each["command"]:
+                break
+    spoilt = our_keys(workspace)
+    unknown = {key for key in used if key not in spoilt and "callsync:contact:" not in key}
+    assert len(used) > 10
+    assert unknown == set()
+
+
+def test_kombu_still_has_what_we_rely_on() -> None:
+    for name in RELIED_ON:
+        ours, theirs = getattr(GuardedChannel, name), getattr(Channel, name)
+        parameters = [list(signature(each).parameters) for each in (ours, theirs)]
+        assert parameters[0] == parameters[1]
+    with make_celery("redis://127.0.0.1:1/0") as app, app.connection_for_write() as connection:
+        assert type(connection.transport) is GuardedTransport
+    for pooled in (app.amqp.producer_pool.connections.connection, app.pool.connection):
+        assert pooled.get_transport_cls() is GuardedTransport
+
+
+def test_celery_makes_messages_that_we_read_and_no_more_than_we_make(
+    worker: Resources, workspace: Workspace
+) -> None:
+    worker.wake_ups.wake(workspace.connection_id)
+    (held,) = worker.redis.lrange(garbage.QUEUE, 0, -1)
+    worker.redis.delete(garbage.QUEUE)
+    made = read_message(held, garbage.QUEUE)
+    assert made is not None
+    theirs, ours = json.loads(held), json.loads(made)
+    assert theirs.keys() == ours.keys()
+    assert theirs["headers"].keys() == ours["headers"].keys()
+    assert theirs["properties"].keys() == ours["properties"].keys()
+    assert json.loads(b64decode(theirs["body"])) == json.loads(b64decode(ours["body"]))
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        {"eta": "2999-01-01T00:00:00"},
+        {"timelimit": [1, 1]},
+        {"id": "x", "root_id": 7},
+        {"retries": "many", "shadow": {}},
+        {"compression": "bzip2"},
+        {"stamps": 1},
+    ],
+)
+def test_what_a_message_says_beside_its_call_is_not_handed_on(
+    workspace: Workspace, header: dict[str, object]
+) -> None:
+    message = garbage.make_message(workspace.connection_id)
+    message["headers"] |= header
+    made = read_message(json.dumps(message).encode(), garbage.QUEUE)
+    assert made is not None
+    headers = json.loads(made)["headers"]
+    assert all(headers.get(name) != value for name, value in header.items())
+
+
+def test_expired_housekeeping_keeps_its_end() -> None:
+    message = garbage.make_message("", HOUSEKEEPING_TASK)
+    message["body"] = b64encode(b"[[], {}, {}]").decode()
+    message["headers"]["expires"] = "2026-01-01T00:00:00+00:00"
+    made = read_message(json.dumps(message).encode(), garbage.QUEUE)
+    assert made is not None
+    assert json.loads(made)["headers"]["expires"] == "2026-01-01T00:00:00+00:00"
