@@ -231,7 +231,7 @@ class Limits:
             keys=[line.key],
             args=[line.rate, line.recovery, line.burst, longest_wait, most_ahead],
         )
-        if int(wait_ms) < 0:
+        if not 0 <= int(wait_ms) <= longest_wait * 1000 + 1:
             BUDGET_REFUSALS.labels(line.budget).inc()
             return None
         wait = int(wait_ms) / 1000

@@ -205,3 +205,5 @@ class BackgroundWakeUps:
             self._wake_ups.wake(connection_id)
         except WakeUpError as error:
             log.warning("wake_up_lost", connection_id=connection_id, error=str(error))
+        except Exception as error:  # noqa: BLE001 - what lies in Redis must not end this thread
+            log.error("wake_up_failed", connection_id=connection_id, error=type(error).__name__)  # noqa: TRY400 - once a call, and the sweep wakes
