@@ -6,8 +6,9 @@ import time
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from inspect import signature
-from typing import Final
+from typing import Any, Final
 
 import pytest
 from kombu.transport.redis import Channel
@@ -15,13 +16,15 @@ from redis import Redis
 from sqlalchemy import text, update
 
 from faults import garbage
+from local.engines import Engine
 from local.processes import Process
 from shared.broker import RELIED_ON, GuardedChannel, GuardedTransport
 from shared.contact_cache import CACHE_S
 from shared.db import Database
+from shared.ids import new_connection_id
 from shared.messages import HOUSEKEEPING_TASK, read_message
 from shared.models import Connection
-from shared.queue import make_celery
+from shared.queue import WakeUps, make_celery
 from shared.sealed import seal
 from tests.local.waiting import wait_for
 from tests.pipeline.conftest import (
@@ -75,6 +78,12 @@ def contact_keys(redis: Redis) -> list[str]:
     return sorted(key.decode() for key in redis.scan_iter("callsync:contact:*"))
 
 
+def held_in(redis: Redis, key: str) -> bytes:
+    held = redis.get(key)
+    assert isinstance(held, bytes)
+    return held
+
+
 def cached(workspace: Workspace, phone: str) -> str:
     """Sync a call of a number whose contact is then cached; returns the key."""
     before = contact_keys(workspace.worker.redis)
@@ -105,7 +114,7 @@ def test_swapped_matches_count_as_absent(workspace: Workspace) -> None:
     ours, theirs = workspace.add_contact(PHONE), workspace.add_contact(OTHER_PHONE)
     redis = workspace.worker.redis
     our_key, their_key = cached(workspace, PHONE), cached(workspace, OTHER_PHONE)
-    our_value, their_value = redis.mget([our_key, their_key])
+    our_value, their_value = held_in(redis, our_key), held_in(redis, their_key)
     redis.mset({our_key: their_value, their_key: our_value})
     assert_next_note_is_on(workspace, ours)
     redis.mset({our_key: their_value, their_key: our_value})
@@ -121,7 +130,7 @@ def test_match_of_another_account_counts_as_absent(make_workspace: MakeWorkspace
     stranger = theirs.add_contact(PHONE)
     redis = ours.worker.redis
     our_key, their_key = cached(ours, PHONE), cached(theirs, PHONE)
-    redis.set(our_key, redis.get(their_key))
+    redis.set(our_key, held_in(redis, their_key))
     assert stranger != contact_id
     assert_next_note_is_on(ours, contact_id)
 
@@ -143,9 +152,7 @@ def test_forged_match_counts_as_absent(workspace: Workspace, forge: Forge) -> No
     contact_id, other_id = workspace.add_contact(PHONE), workspace.add_contact(OTHER_PHONE)
     redis = workspace.worker.redis
     key = cached(workspace, PHONE)
-    held = redis.get(key)
-    assert isinstance(held, bytes)
-    redis.set(key, forge(held, other_id))
+    redis.set(key, forge(held_in(redis, key), other_id))
     assert_next_note_is_on(workspace, contact_id)
 
 
@@ -233,7 +240,7 @@ def test_worker_takes_no_command_that_would_stop_it(
         for calls in (1, 2):
             workspace.accept()
             workspace.worker.wake_ups.wake(workspace.connection_id)
-            wait_for(lambda calls=calls: is_synced(workspace, calls))
+            wait_for(partial(is_synced, workspace, calls))
     assert running.is_running
 
 
@@ -287,7 +294,7 @@ HUB: Final = 4711
 def test_line_of_slots_that_cannot_be_ours_is_begun_anew(
     worker: Resources, number: str, field: str
 ) -> None:
-    line = {"tat": "0", "rate": "2", "rate_at": repr(time.time()), field: number}
+    line: dict[Any, Any] = {"tat": "0", "rate": "2", "rate_at": repr(time.time()), field: number}
     for kind in ("search", "requests"):
         worker.redis.hset(f"callsync:budget:{kind}:{HUB}", mapping=line)
     assert worker.limits.reserve_search(HUB, longest_wait=0) == 0
@@ -364,7 +371,7 @@ def test_forged_refusals_bring_no_ended_grant_back(make_workspace: MakeWorkspace
         session.execute(update(Connection).values(client_id=None))
     ended.advance(LIFETIME_S)
     for each in (ended, other):
-        members = {ended.connection_id: time.time(), b"\xff": time.time()}
+        members: dict[Any, float] = {ended.connection_id: time.time(), b"\xff": time.time()}
         each.worker.redis.delete("callsync:grants:refused")
         each.worker.redis.zadd("callsync:grants:refused", members)
         each.accept()
@@ -377,7 +384,7 @@ def test_presence_outlives_names_that_nobody_can_read(worker: Resources) -> None
     presence = Presence(worker)
     worker.redis.set("callsync:deployments", "nonsense")
     presence.look_round()
-    forever = {b"\xff\xfe": time.time(), "for ever": float("inf")}
+    forever: dict[Any, float] = {b"\xff\xfe": time.time(), "for ever": float("inf")}
     worker.redis.zadd("callsync:deployments", forever)
     presence.look_round()
     present = worker.redis.zrange("callsync:deployments", 0, -1)
@@ -385,7 +392,7 @@ def test_presence_outlives_names_that_nobody_can_read(worker: Resources) -> None
 
 
 def test_nonsense_goes_into_every_key_that_the_service_uses(workspace: Workspace) -> None:
-    with workspace.worker.redis.monitor() as monitor:
+    with workspace.worker.redis.monitor() as monitor:  # type: ignore[no-untyped-call]
         workspace.add_contact()
         workspace.sandbox.add_fault("contacts.search", "status", times=1, status=429)
         workspace.advance(LIFETIME_S)
@@ -423,11 +430,11 @@ def test_kombu_still_has_what_we_rely_on() -> None:
 
 
 def test_celery_makes_messages_that_we_read_and_no_more_than_we_make(
-    worker: Resources, workspace: Workspace
+    worker: Resources, valkey: Engine
 ) -> None:
-    worker.wake_ups.wake(workspace.connection_id)
-    (held,) = worker.redis.lrange(garbage.QUEUE, 0, -1)
-    worker.redis.delete(garbage.QUEUE)
+    WakeUps(valkey.url, prefix="nobodys").wake(new_connection_id())
+    (held,) = worker.redis.lrange("nobodys", 0, -1)
+    assert isinstance(held, bytes)
     made = read_message(held, garbage.QUEUE)
     assert made is not None
     theirs, ours = json.loads(held), json.loads(made)
