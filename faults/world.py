@@ -20,8 +20,8 @@ from faults.tenants import Tenant
 from faults.traps import GUARD_S, AnswerTrap, CommitTrap, RequestTrap, StepTrap
 from local.hubspot.client import SandboxControl
 from shared.claims import LEASE_S
+from shared.messages import HOUSEKEEPING_TASK
 from shared.queue import make_celery
-from worker.tasks import HOUSEKEEPING_TASK
 
 POLL_S: Final = 0.05
 # A live claim is renewed every 5 s to a full lease; one with less left has lost its worker.
@@ -91,6 +91,7 @@ class World:
         self.aged: dict[Identity, Row] = {}
         self._traps: list[StepTrap] = []
         self._complaints: list[str] = []
+        self._is_haste_excused = False
 
     def __enter__(self) -> Self:
         return self
@@ -154,6 +155,10 @@ class World:
     def complain(self, problem: str) -> None:
         """Say that something went wrong that the checker cannot know of."""
         self._complaints.append(problem)
+
+    def excuse_haste(self) -> None:
+        """Say that requests beyond HubSpot's limits are no wonder: its budgets were destroyed."""
+        self._is_haste_excused = True
 
     def complain_if_slow(self, what: str, seconds: float, *, limit: float) -> None:
         """Say that something took too long, on a machine on which that can be told."""
@@ -287,5 +292,8 @@ class World:
         self.cluster.crew.fill_up()
         self._complaints += self.cluster.crew.deaths
         self.cluster.crew.deaths.clear()
-        verdict = judge(self.history, gather(self))
+        evidence = gather(self)
+        if self._is_haste_excused:
+            evidence = replace(evidence, violations={})
+        verdict = judge(self.history, evidence)
         return replace(verdict, problems=(*self._complaints, *verdict.problems))

@@ -22,6 +22,7 @@ from shared.hubspot.models import TokenGrant
 from shared.hubspot.oauth import HubSpotOAuth
 from shared.limits import Limits
 from shared.metrics import TOKEN_REFRESHES
+from shared.sealed import seal, unseal
 from shared.tokens import StoredToken, lock_token, read_token, store_token
 
 log = structlog.get_logger(__name__)
@@ -72,6 +73,7 @@ class TokenSource:
         self._oauth = oauth
         # What another app's credentials could do says nothing about ours.
         self._refreshed_key = redis.key(_REFRESHED_KEY, oauth.client_id)
+        self._refreshed_use = ("refreshed", oauth.client_id)
 
     def access_token(
         self, connection_id: str, *, refused_version: int | None = None
@@ -134,10 +136,19 @@ class TokenSource:
             is_stored = patiently(self._store, connection_id, stored.version, refresh_token, grant)
         if not is_stored:
             raise TokenBusyError  # connected anew or disconnected meanwhile: look again
-        self._redis.set(self._refreshed_key, b"", ex=REFUSED_WINDOW_S)
+        self._note_refreshed()
         TOKEN_REFRESHES.labels("refreshed").inc()
         log.info("token_refreshed", connection_id=connection_id, expires_in_s=grant.expires_in)
         return AccessToken(grant.access_token, stored.version + 1)
+
+    def _note_refreshed(self) -> None:
+        sealed = seal(self._cipher, "", *self._refreshed_use, lives_s=REFUSED_WINDOW_S)
+        self._redis.set(self._refreshed_key, sealed, ex=REFUSED_WINDOW_S)
+
+    def _is_any_refreshed(self) -> bool:
+        (sealed,) = self._redis.mget([self._refreshed_key])
+        opened = unseal(self._cipher, sealed, *self._refreshed_use, lives_s=REFUSED_WINDOW_S)
+        return opened is not None
 
     def _store(
         self, connection_id: str, version: int, refresh_token: str, grant: TokenGrant
@@ -184,7 +195,7 @@ class TokenSource:
             TokenBusyError: Somebody has connected anew meanwhile.
             ConfigurationError, RetryLaterError: The grant is not known to be revoked.
         """
-        if not self._redis.exists(self._refreshed_key):
+        if not self._is_any_refreshed():
             self._require_own_fault_excluded(connection_id, stored, error)
         with self._database.begin() as session:
             is_changed = connections.require_reconnect(
@@ -220,20 +231,29 @@ class TokenSource:
 
     def _require_few_refusals(self, connection_id: str, error: GrantRevokedError) -> None:
         """Raise ConfigurationError when half of all connections, and not only one, are refused."""
-        now = time.time()
-        key = self._redis.key(_REFUSED_KEY)
-        with self._redis.pipeline() as pipe:
-            pipe.zremrangebyscore(key, "-inf", now - REFUSED_WINDOW_S)
-            pipe.zadd(key, {connection_id: now})
-            pipe.expire(key, REFUSED_WINDOW_S)
-            pipe.zrange(key, 0, -1)
-            refused = [each.decode() for each in pipe.execute()[-1]]
+        refused = self._note_refused(connection_id)
         with self._database.begin() as session:
             live = connections.count_live(session, among=refused)
             if len(refused) == 1 or 2 * len(refused) < live:
                 return
             connections.restore(session, refused)
         raise self._misconfigured(error, "HubSpot refuses the refresh tokens of most connections")
+
+    def _note_refused(self, connection_id: str) -> list[str]:
+        """Remember that HubSpot refused a connection; all that it refused lately."""
+        now, key = time.time(), self._redis.key(_REFUSED_KEY)
+        sealed = seal(self._cipher, connection_id, _REFUSED_KEY, lives_s=REFUSED_WINDOW_S)
+        self._redis.clear_unless("zset", key)
+        with self._redis.pipeline() as pipe:
+            pipe.zremrangebyscore(key, "-inf", now - REFUSED_WINDOW_S)
+            pipe.zadd(key, {sealed: now})
+            pipe.expire(key, REFUSED_WINDOW_S)
+            pipe.zrange(key, 0, -1)
+            found = pipe.execute()[-1]
+        opened = (
+            unseal(self._cipher, each, _REFUSED_KEY, lives_s=REFUSED_WINDOW_S) for each in found
+        )
+        return sorted({connection_id, *filter(None, opened)})
 
     def _misconfigured(self, error: GrantRevokedError, reason: str) -> ConfigurationError:
         TOKEN_REFRESHES.labels("misconfigured").inc()

@@ -1,4 +1,4 @@
-"""Encryption of HubSpot tokens at rest, and keyed hashes of what Redis must not see."""
+"""Encryption of HubSpot tokens at rest, keyed hashes of what Redis must not see, and signatures."""
 
 import base64
 import hashlib
@@ -17,6 +17,7 @@ VERSION = "v1"
 TABLE = "hubspot_oauth_tokens"
 NONCE_BYTES = 12  # what GCM is specified for (NIST SP 800-38D §8.2)
 KEYED_HASH_BYTES = 16
+SIGNATURE_BYTES = 16
 
 
 class UndecryptableError(Exception):
@@ -38,9 +39,8 @@ class TokenCipher:
         """Take keys of 32 bytes; the first encrypts."""
         self._ciphers = {_key_id(key): AESGCM(key) for key in keys}
         self._current_id = _key_id(keys[0])
-        self._hash_key = HKDF(
-            algorithm=SHA256(), length=32, salt=None, info=b"keyed hash of phone numbers"
-        ).derive(keys[0])
+        self._hash_key = _derive(keys[0], b"keyed hash of phone numbers")
+        self._signing_keys = [_derive(key, b"signature of what Redis keeps") for key in keys]
 
     def encrypt(self, plaintext: str, *, row_id: str | UUID, field: str) -> str:
         """Encrypt a token for one field of one row of `hubspot_oauth_tokens`.
@@ -87,6 +87,25 @@ class TokenCipher:
         """
         digest = hmac.digest(self._hash_key, value.encode(), hashlib.sha256)
         return digest[:KEYED_HASH_BYTES].hex()
+
+    def sign(self, *parts: str) -> str:
+        """Return 32 hex digits that only a holder of the first key can make of these parts."""
+        return _sign(self._signing_keys[0], parts)
+
+    def is_signature(self, signature: str, *parts: str) -> bool:
+        """Tell whether `sign` made it of the same parts, under any of the keys."""
+        made = (_sign(key, parts).encode() for key in self._signing_keys)
+        return any(hmac.compare_digest(each, signature.encode()) for each in made)
+
+
+def _derive(key: bytes, purpose: bytes) -> bytes:
+    return HKDF(algorithm=SHA256(), length=32, salt=None, info=purpose).derive(key)
+
+
+def _sign(key: bytes, parts: Sequence[str]) -> str:
+    # As JSON, so that no two lists of parts are the same bytes.
+    digest = hmac.digest(key, json.dumps(parts).encode(), hashlib.sha256)
+    return digest[:SIGNATURE_BYTES].hex()
 
 
 def _key_id(key: bytes) -> str:

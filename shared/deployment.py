@@ -14,8 +14,22 @@ from shared.setting_values import DEFAULT_PREFIX, explicit_tls
 SEEN_WITHIN_S: Final = 30
 
 
+# KEYS[1]: its being there says that it was done. ARGV: milliseconds. A key that would last longer
+# was not written by us, and would stop us for ever.
+_ONCE: Final = """
+local left = redis.call('PTTL', KEYS[1])
+if left > 0 and left <= tonumber(ARGV[1]) then return 0 end
+redis.call('SET', KEYS[1], '', 'PX', ARGV[1])
+return 1
+"""
+
+
 class DeploymentRedis(Redis):
-    """A client that knows under which prefix its deployment keeps everything."""
+    """A client that knows under which prefix its deployment keeps everything.
+
+    What it reads may be nonsense, which counts as absent: whoever can write to Redis may make us
+    slower and nothing else.
+    """
 
     prefix = DEFAULT_PREFIX
 
@@ -29,6 +43,21 @@ class DeploymentRedis(Redis):
     def key(self, *parts: object) -> str:
         """A key of this deployment's, from the general to the particular."""
         return ":".join((self.prefix, *map(str, parts)))
+
+    def once(self, key: str, *, within_s: float) -> bool:
+        """Whether this is the first time in so many seconds, whatever process asks."""
+        script = self.register_script(_ONCE)
+        return bool(script(keys=[key], args=[int(within_s * 1000)]))
+
+    def left_s(self, key: str, *, within_s: float) -> float:
+        """Seconds that a key still lasts, of `within_s` at most; 0 if it is absent."""
+        left_s = float(self.pttl(key)) / 1000
+        return left_s if 0 < left_s <= within_s else 0.0
+
+    def clear_unless(self, kind: str, key: str) -> None:
+        """Delete a key that holds something else than a `zset`, `list` or `set`, as it should."""
+        if self.type(key) not in {kind.encode(), b"none"}:
+            self.delete(key)
 
 
 # A copy of a database has the number of its original, but another server that serves it.
@@ -50,22 +79,28 @@ def identify(session: Session) -> str:
 
 def sign_in(redis: DeploymentRedis, identity: str, *, formerly: Collection[str] = ()) -> None:
     """Say that this deployment works with this Redis, for `SEEN_WITHIN_S` seconds."""
+    key, now = redis.key("deployments"), _now(redis)
+    redis.clear_unless("zset", key)
     with redis.pipeline() as pipe:
         if formerly:
-            pipe.zrem(redis.key("deployments"), *formerly)
-        pipe.zadd(redis.key("deployments"), {identity: _now(redis)})
-        pipe.expire(redis.key("deployments"), SEEN_WITHIN_S)
+            pipe.zrem(key, *formerly)
+        pipe.zremrangebyscore(key, "-inf", now - SEEN_WITHIN_S)
+        pipe.zremrangebyscore(key, now + SEEN_WITHIN_S, "+inf")
+        pipe.zadd(key, {identity: now})
+        pipe.expire(key, SEEN_WITHIN_S)
         pipe.execute()
 
 
 def find_strangers(redis: DeploymentRedis, identity: str) -> list[str]:
     """Other deployments that work with this Redis under the same prefix at present."""
-    present = redis.zrangebyscore(redis.key("deployments"), _now(redis) - SEEN_WITHIN_S, "+inf")
+    key, now = redis.key("deployments"), _now(redis)
+    redis.clear_unless("zset", key)
+    present = redis.zrangebyscore(key, now - SEEN_WITHIN_S, now + SEEN_WITHIN_S)
     return [name for name in map(_text, present) if name != identity]
 
 
 def _text(value: object) -> str:
-    return value.decode() if isinstance(value, bytes) else str(value)
+    return value.decode(errors="replace") if isinstance(value, bytes) else str(value)
 
 
 def _now(redis: Redis) -> float:

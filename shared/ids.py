@@ -1,6 +1,11 @@
 """Identifiers: a prefix that says what it names, then a UUIDv7, which keeps index writes local."""
 
+import re
+from typing import Final
+
 from uuid_utils import uuid7
+
+_CONNECTION_ID: Final = re.compile(r"hc_[0-9a-f]{32}", re.ASCII)
 
 
 def new_log_id() -> str:
@@ -11,3 +16,8 @@ def new_log_id() -> str:
 def new_connection_id() -> str:
     """A connection id, `hc_` and 32 hex digits."""
     return f"hc_{uuid7().hex}"
+
+
+def is_connection_id(value: str) -> bool:
+    """Whether it has the form of a connection id."""
+    return _CONNECTION_ID.fullmatch(value) is not None

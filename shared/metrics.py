@@ -55,6 +55,9 @@ WAKE_UPS: Final = _counter(
     "result",
     ("published", "coalesced", "lost"),
 )
+MESSAGES_DROPPED: Final = Counter(
+    "callsync_messages_dropped", "Entries of the queue in Redis that were no messages of ours."
+)
 
 # Turns
 TURNS: Final = Counter("callsync_turns", "Turns by how they ended.", ["end"])

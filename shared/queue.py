@@ -15,16 +15,16 @@ from celery import Celery
 from celery.app.amqp import AMQP
 from kombu.connection import Connection
 from kombu.exceptions import OperationalError as BrokerError
-from kombu.transport.redis import Channel
 from redis import RedisError
 
+from shared.broker import guard_redis
 from shared.deployment import DeploymentRedis
+from shared.messages import SYNC_TASK
 from shared.metrics import WAKE_UPS
 from shared.setting_values import DEFAULT_PREFIX, explicit_tls
 
 log = structlog.get_logger(__name__)
 
-SYNC_TASK: Final = "callsync.sync_connection"
 SYNC_QUEUE: Final = DEFAULT_PREFIX  # unless the deployment has another prefix
 # In each worker process; a turn waits for HubSpot most of its time.
 WORKER_THREADS: Final = 32
@@ -32,10 +32,8 @@ WORKER_THREADS: Final = 32
 COALESCE_S: Final = 2
 SOCKET_TIMEOUT_S: Final = 2.0
 
-# A worker that loses Redis with messages in hand dies of Kombu's care for them: it puts them back,
-# or acknowledges them, over the connection that is gone, and takes the error for a fatal one.
-# Messages are hints: nothing is put back, and what leaves the queue counts as acknowledged.
-Channel.do_restore = False
+
+guard_redis()
 
 
 def make_celery(broker_url: str, prefix: str = DEFAULT_PREFIX) -> Celery:
@@ -47,6 +45,7 @@ def make_celery(broker_url: str, prefix: str = DEFAULT_PREFIX) -> Celery:
         InvalidValueError: The URL says something about TLS that cannot be.
     """
     redis_options = {
+        "task_queue": prefix,
         "ack_emulation": False,
         "health_check_interval": 5,  # seconds; else a silent connection is noticed after 25
         "socket_connect_timeout": SOCKET_TIMEOUT_S,
@@ -144,7 +143,7 @@ class WakeUps:
             WakeUpError: It could not.
         """
         try:
-            is_first = self._redis.set(self._key(connection_id), b"", nx=True, ex=COALESCE_S)
+            is_first = self._redis.once(self._key(connection_id), within_s=COALESCE_S)
             if is_first:
                 self._celery.send_task(SYNC_TASK, args=[connection_id], retry=False)
         except (RedisError, BrokerError, AMQPError, OSError) as error:
@@ -206,3 +205,5 @@ class BackgroundWakeUps:
             self._wake_ups.wake(connection_id)
         except WakeUpError as error:
             log.warning("wake_up_lost", connection_id=connection_id, error=str(error))
+        except Exception as error:  # noqa: BLE001 - what lies in Redis must not end this thread
+            log.error("wake_up_failed", connection_id=connection_id, error=type(error).__name__)  # noqa: TRY400 - once a call, and the sweep wakes

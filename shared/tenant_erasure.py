@@ -5,7 +5,8 @@ a statement about a call that is gone changes nothing. No row is waited for, so 
 for each other: what is locked is met again in the next page.
 
 What stays: the grant on the revocation list until HubSpot has been told, one entry of the audit
-trail, and, of calls that were pruned earlier, a keyed hash that names nobody.
+trail, the moment from which older tokens are refused, and, of calls that were pruned earlier, a
+keyed hash that names nobody.
 """
 
 from dataclasses import asdict, dataclass
@@ -18,6 +19,7 @@ from shared.audit import Action, Actor, Deed, record_deed
 from shared.calls import IDENTITY_HASH
 from shared.connections import DISCONNECTED, disconnect, find_connection
 from shared.retention import give_up_grants_of
+from shared.session_ends import end_sessions
 
 # Each has a content, and up to hundreds of attempts.
 PAGE: Final = 1_000
@@ -173,6 +175,7 @@ def finish(session: Session, deleted: TenantRows, *, user_id: str, workspace_id:
     """
     tenant = {"user_id": user_id, "workspace_id": workspace_id}
     end_connection(session, **tenant)
+    end_sessions(session, **tenant)
     connection = find_connection(session, **tenant)
     hub_id = connection.hub_id if connection is not None else None
     session.execute(_DELETE_CONNECTION, tenant)

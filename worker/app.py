@@ -4,7 +4,7 @@ import gc
 import os
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 import structlog
 from celery.signals import (
@@ -15,10 +15,12 @@ from celery.signals import (
     worker_shutdown,
     worker_shutting_down,
 )
+from celery.worker.control import Panel
 
 from shared.db import Database
 from shared.exposition import note_build, serve_metrics
 from shared.logging import configure_logging
+from shared.messages import HOUSEKEEPING_TASK
 from shared.queue import make_celery
 from shared.schema import NotReadyError, wait_for_schema
 from shared.settings import SettingsError, WorkerSettings
@@ -27,9 +29,17 @@ from worker.housekeeping import EVERY_S, housekeeping
 from worker.presence import Presence
 from worker.resources import process_resources
 from worker.sweep import sweeping
-from worker.tasks import HOUSEKEEPING_TASK, add_tasks
+from worker.tasks import add_tasks
 
 log = structlog.get_logger(__name__)
+
+# Of Celery's commands: the health check's, Flower's, and what tells a person how a worker is.
+ANSWERED: Final = frozenset(
+    {
+        *("ping", "stats", "active", "reserved", "scheduled", "registered", "revoked"),
+        *("active_queues", "conf", "report", "enable_events"),
+    }
+)
 
 try:
     _settings = WorkerSettings.load()
@@ -79,6 +89,13 @@ def _check_schema(**_: Any) -> None:
         sys.exit(str(error))
     finally:
         database.dispose()
+
+
+@worker_init.connect(weak=False)
+def _take_few_commands(**_: Any) -> None:
+    """Answer questions, and leave out what whoever reaches Redis could end or stop workers with."""
+    for name in Panel.data.keys() - ANSWERED:
+        del Panel.data[name]
 
 
 @worker_init.connect(weak=False)

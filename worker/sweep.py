@@ -25,7 +25,7 @@ EVERY_S: Final = 1.0
 WAKE_AGAIN_S: Final = 3
 # Connections that wait are woken again in between.
 HANDING_OVER_S: Final = 1.0
-_SWEEP_LOCK: Final = 4_825_303
+SWEEP_LOCK: Final = 4_825_303
 
 
 def sweeping(resources: Resources) -> Recurring:
@@ -49,7 +49,7 @@ def sweep(resources: Resources, *, is_troubled: bool = False) -> None:
     """
     with resources.database.begin() as session:
         is_alone = session.execute(
-            text("SELECT pg_try_advisory_xact_lock(:key)"), {"key": _SWEEP_LOCK}
+            text("SELECT pg_try_advisory_xact_lock(:key)"), {"key": SWEEP_LOCK}
         ).scalar_one()
         if not is_alone:
             return
@@ -79,5 +79,5 @@ def _wake(resources: Resources, waiting: list[WaitingTenant], *, is_troubled: bo
             # as if those wake-ups had been sent.
             resources.redis.delete(key)
             resources.wake_ups.heard(tenant.connection_id)
-        if resources.redis.set(key, b"", nx=True, ex=WAKE_AGAIN_S):
+        if resources.redis.once(key, within_s=WAKE_AGAIN_S):
             resources.wake_ups.wake(tenant.connection_id)

@@ -2,11 +2,9 @@
 
 from celery import Celery
 
-from shared.queue import SYNC_TASK
+from shared.messages import HOUSEKEEPING_TASK, SYNC_TASK
 from worker import housekeeping, sync
 from worker.resources import process_resources
-
-HOUSEKEEPING_TASK = "callsync.housekeeping"
 
 
 def add_tasks(app: Celery) -> None:

@@ -1,14 +1,20 @@
-"""Redis that forgets, dies, freezes, flaps or falls silent: the queue is only a wake-up."""
+"""Redis that forgets, dies, freezes, flaps, lies or falls silent: the queue is only a wake-up."""
 
 import math
+import random
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Final
 
+from redis import Redis, ResponseError
+
+from faults import garbage
 from faults.history import Delivery, SentCall
 from faults.scenario import Scenario, scenario
 from faults.world import World
-from shared.queue import SYNC_TASK
+from shared.messages import SYNC_TASK
 
 # More than the noise of a machine that runs all of this at once, less than Redis's timeouts.
 P99_GRACE_S: Final = 0.5
@@ -115,6 +121,65 @@ def half_open(world: World) -> float:
     return world.recover()
 
 
+@scenario(recovers_in_s=15)
+def full_of_nonsense(world: World) -> float:
+    """Somebody writes nonsense of all types into every key and into the queue, again and again.
+
+    Webhooks are answered as fast as ever, no worker ends, and no call is blamed for it. Calls are
+    some seconds late, also because HubSpot is asked too often when its limits are forgotten.
+    """
+    world.excuse_haste()
+    tenants = [world.tenant() for _ in range(2)]
+    before = world.post([call for each in tenants for call in each.calls(10)], at_once=2)
+    stopping = threading.Event()
+    with ThreadPoolExecutor(1) as pool:
+        spoiling = pool.submit(_spoil_until, stopping, world)
+        try:
+            for _ in range(10):
+                _post_and_compare(
+                    world, [call for each in tenants for call in each.calls(2)], before
+                )
+                time.sleep(world.draws.uniform(0, 0.5))
+        finally:
+            stopping.set()
+        spoiling.result()
+    seconds = world.recover()
+    for key in world.redis.scan_iter("callsync:*"):
+        if world.redis.pttl(key) == -1:  # ours, as nothing of the service's lasts for ever
+            world.redis.delete(key)
+    if blamed := [row["id"] for row in world.rows() if row["suspect_size"] is not None]:
+        world.complain(f"{len(blamed)} calls are suspects")
+    return seconds
+
+
+def _spoil_until(stopping: threading.Event, world: World) -> None:
+    draws = random.Random(world.draws.random())
+    found = world.execute(
+        "SELECT id, hub_id FROM hubspot_oauth_tokens WHERE user_id = ANY(%(users)s)"
+    )
+    connection_ids = [row["id"] for row in found]
+    with Redis.from_url(world.cluster.valkey.url) as redis:
+        while True:
+            is_last = stopping.is_set()
+            keys = garbage.list_keys(
+                connection_ids=connection_ids,
+                hub_ids=[row["hub_id"] for row in found],
+                client_id=world.cluster.env["HUBSPOT_CLIENT_ID"],
+            )
+            keys += [key.decode() for key in redis.scan_iter("callsync:contact:*")]
+            for key in draws.sample(keys, len(keys) // 2):
+                with suppress(ResponseError):  # somebody else has just made it what it should be
+                    garbage.spoil(redis, key, draws)
+            for _ in range(20):
+                entry = garbage.make_entry(draws.choice(connection_ids), draws)
+                with suppress(ResponseError):  # we have just made it what it should not be
+                    redis.lpush(garbage.QUEUE, entry)
+            redis.publish(f"/0.{garbage.BROADCAST}", garbage.make_broadcast(draws))
+            if is_last:
+                return
+            stopping.wait(draws.uniform(0.05, 0.3))
+
+
 @scenario(recovers_in_s=5)
 def wake_up_lost_after_its_pop(world: World) -> float:
     """A wake-up is taken from the queue and its taker dies before it is noted as unacknowledged.
@@ -151,5 +216,6 @@ SCENARIOS: Final[tuple[Scenario, ...]] = (
     flapping,
     half_open,
     wake_up_lost_after_its_pop,
+    full_of_nonsense,
     frozen_for_half_a_minute,
 )

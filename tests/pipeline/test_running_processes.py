@@ -1,12 +1,14 @@
 """A real worker, started by its standard command, and cut off from Redis."""
 
 import pytest
+from sqlalchemy import text
 
 from local.engines import Engine
 from local.processes import Process
 from tests.local.waiting import wait_for
 from tests.pipeline.conftest import StartWorker
 from tests.pipeline.workspaces import Workspace, note_ids
+from worker.sweep import SWEEP_LOCK
 
 
 @pytest.fixture(scope="module")
@@ -22,12 +24,12 @@ def synced(workspace: Workspace, calls: int) -> bool:
 @pytest.mark.usefixtures("running")
 def test_wake_up_alone_makes_a_note_of_a_call(workspace: Workspace) -> None:
     contact_id = workspace.add_contact()
-    workspace.worker.redis.set("callsync:sweep", b"", ex=600)  # nobody sweeps meanwhile
-    log_id = workspace.accept()
-    workspace.worker.wake_ups.wake(workspace.connection_id)
-    wait_for(lambda: synced(workspace, 1))
+    with workspace.worker.database.begin() as session:
+        session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": SWEEP_LOCK})
+        log_id = workspace.accept()  # nobody sweeps meanwhile
+        workspace.worker.wake_ups.wake(workspace.connection_id)
+        wait_for(lambda: synced(workspace, 1))
 
-    workspace.worker.redis.delete("callsync:sweep")
     assert note_ids(workspace.notes(contact_id)) == [workspace.log(log_id).engagement_id]
 
 

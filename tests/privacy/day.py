@@ -18,12 +18,12 @@ from local.stack import Stack
 from local.visitor import sign_in
 from shared.crypto import TokenCipher
 from shared.db import Database
+from shared.messages import HOUSEKEEPING_TASK
 from shared.models import Connection, OAuthState, Revocation, SyncLog
 from shared.queue import SYNC_QUEUE, connect_redis, make_celery
 from shared.setting_values import encryption_keys, sqlalchemy_url
 from tests.local.waiting import wait_for
 from tests.privacy.traces import Traces, dump_database, dump_redis
-from worker.tasks import HOUSEKEEPING_TASK
 
 FLOWER_PASSWORD: Final = "cormorant-feather-ops"
 KNOWN: Final = "+12025550123"

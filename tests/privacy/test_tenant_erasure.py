@@ -30,6 +30,7 @@ from shared.models import (
     OAuthState,
     PendingGrant,
     Revocation,
+    SessionEnd,
     SurplusNote,
     SyncLog,
     Tally,
@@ -111,6 +112,7 @@ def fill(tenant: Tenant) -> None:
             insert(DailyTally).values(**tenant.identity, day=day, status="error", **lists)
         )
         session.execute(insert(DailyLatency).values(**tenant.identity, day=day, bin=1, **lists))
+        session.execute(insert(SessionEnd).values(**tenant.identity, ended_at=ago(600)))
         record_deed(
             session,
             Deed(
@@ -157,7 +159,7 @@ def test_nothing_of_the_tenant_is_left_but_the_record_and_the_revocations(
 
     assert result.exit_code == 0, result.output
     left = {name: count for name, count in rows_of(tenant).items() if count}
-    assert left == {"hubspot_audit": 1}
+    assert left == {"hubspot_audit": 1, "hubspot_session_ends": 1}
     with tenant.database.begin() as session:
         (entry,) = session.scalars(select(AuditEntry)).all()
         assert (entry.action, entry.actor, entry.address) == ("tenant_erased", "operator", None)
@@ -254,7 +256,8 @@ def test_erasing_in_pages_goes_past_what_others_have_locked(
         erasing.start()
         wait_for(lambda: rows_of(tenant)["hubspot_sync_logs"] == 1)
     erasing.join(30)
-    assert {name: count for name, count in rows_of(tenant).items() if count} == {"hubspot_audit": 1}
+    left = {name: count for name, count in rows_of(tenant).items() if count}
+    assert left == {"hubspot_audit": 1, "hubspot_session_ends": 1}
 
 
 def test_worker_that_holds_the_calls_changes_nothing_afterwards(

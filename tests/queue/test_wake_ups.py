@@ -10,10 +10,10 @@ from redis import Redis
 from local.engines import Engine, start_valkey
 from shared import queue
 from shared.deployment import DeploymentRedis
+from shared.messages import SYNC_TASK
 from shared.queue import (
     COALESCE_S,
     SYNC_QUEUE,
-    SYNC_TASK,
     BackgroundWakeUps,
     WakeUpError,
     WakeUps,
