@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import BrowserContext, Page, Route, expect
 
-from tests.browser.test_connecting import allow, open_consent
+from tests.browser.test_connecting import allow, confirm, open_consent
 from tests.browser.watching import Watch
 from tests.browser.workspaces import Workspace, open_dashboard
 
@@ -34,7 +34,9 @@ def test_new_workspace_is_led_to_its_first_note(
     checklist = page.get_by_role("region", name="Set up in three steps")
     expect(checklist).to_be_visible()
 
-    allow(open_consent(page), workspace)
+    popup = open_consent(page)
+    allow(popup, workspace)
+    confirm(popup, workspace)
     expect(checklist.get_by_role("heading", name="Done: Connect HubSpot")).to_be_visible()
     checklist.get_by_label("Phone number").fill("(202) 555-0123")
     checklist.get_by_role("button", name="Send test call").click()
