@@ -213,7 +213,7 @@ def test_flower_shows_what_a_turn_did_and_for_which_account(watched: Watched) ->
     wait_for(lambda: shown_calls() == CALLS)
     for task in turns_in_flower(watched):
         assert task["result"].startswith(f"{{'hub_id': {watched.hub_id}, 'calls': ")
-        assert task["args"].startswith("['hc_")
+        assert task["args"].startswith("('hc_")
         assert task["runtime"] > 0
         assert task["worker"].startswith("worker-")
         assert PHONE[2:] not in str(task)

@@ -11,7 +11,11 @@ from tests.privacy.day import FLOWER_PASSWORD, Day
 @pytest.fixture(scope="module")
 def day() -> Iterator[Day]:
     """The whole service in the evening of an eventful day, on engines of its own."""
-    settings = {"FLOWER_BASIC_AUTH": f"ops:{FLOWER_PASSWORD}", "LOG_LEVEL": "debug"}
+    settings = {
+        "FLOWER_BASIC_AUTH": f"ops:{FLOWER_PASSWORD}",
+        "LOG_LEVEL": "debug",
+        "OAUTH_BINDING": "cookie",  # so that another browser is refused
+    }
     with pytest.MonkeyPatch.context() as patch:
         for name in ("DATABASE_URL", "REDIS_URL"):
             patch.delenv(name, raising=False)

@@ -281,7 +281,8 @@ def test_worker_that_holds_the_calls_changes_nothing_afterwards(
     tenant.record(Outcome(second.id, second.fence, "error", "network_error", "x", next_in=5))
     doubt: dict[str, Any] = {"keeps_mark": True, "hub_id": HUB, "contact_id": "7"}
     tenant.record(Outcome(third.id, third.fence, "pending", next_in=5, **doubt))
-    assert sum(rows_of(tenant).values()) == 1
+    left = {name: count for name, count in rows_of(tenant).items() if count}
+    assert left == {"hubspot_audit": 1, "hubspot_session_ends": 1}
     with tenant.database.begin() as session:
         assert session.scalars(select(SurplusNote)).all() == []
         assert session.scalars(select(LateWrite)).all() == []
