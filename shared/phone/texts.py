@@ -70,6 +70,16 @@ _EXTENSION_WORDS = frozenset(
     | {*("poste", "anexo", "ramal", "int", "interno", "toestel", "wew", "доб", "вн")}
     | {*("内線", "内线", "分机")}
 )
+# What counts other things than telephones: the digits that follow at once are no number of anybody.
+# Of a customer or an account only with a word for "number": "Customer 2025550123" is called there.
+_LABELLED = re.compile(
+    r"(?<!\w)(?:(?:order|ref|reference|invoice|ticket|case|booking|vat|iban|po|policy|contract|bestellung"
+    r"|rechnung|auftrag|vertrag|commande|facture|contrat|pedido|factura|contrato|ordine|fattura)"
+    r"(?:[\s.:-]*(?:no|nr|num|number|id|nummer))?"
+    r"|(?:customer|client|account|acct|member|kunden|konto|cliente|compte|cuenta)"
+    r"[\s.:-]*(?:no|nr|num|number|id|nummer))(?!\w)[\s.:#№-]*\d+(?:[./-]\d+)*",
+    re.IGNORECASE,
+)
 _BEHIND_RUN = frozenset({"run", "pause", "mark"})
 # Most texts; the same comes out below, at twice the cost.
 _ONE_RUN = re.compile(r"\+?\(?\d(?:[ ()-]{0,2}\d)*")
@@ -211,7 +221,7 @@ def read_content(text: str) -> Content:
 
     text = _PAUSE.sub(",", text)
     text = _SERVICE_CODE.sub(" ", _ADDRESS.sub(keep_user, text))
-    text = _drop_beside(text)
+    text = _drop_beside(_LABELLED.sub(" ; ", text))
     runs = tuple(_split_runs(text))
     kinds = {match.lastgroup for match in _TOKEN.finditer(text)}
     return Content(
