@@ -10,6 +10,7 @@ from local.hubspot.app import create_app as create_sandbox
 from local.hubspot.config import OAuthApp, SandboxConfig
 from local.hubspot.server import run_in_thread
 from shared.db import Database
+from shared.queue import connect_redis
 from shared.settings import CALLBACK_PATH, ApiSettings
 from tests.emptying import empty
 from tests.settings.environment import make_environ
@@ -20,6 +21,8 @@ Invoke = Callable[..., click.testing.Result]
 @pytest.fixture(scope="module")
 def environment(postgres_url: str, valkey_url: str) -> Iterator[dict[str, str]]:
     """Settings in which every command works, HubSpot being the sandbox."""
+    with connect_redis(valkey_url) as redis:
+        redis.flushdb()  # another module's workers would be another deployment's
     environ = make_environ(DATABASE_URL=postgres_url, REDIS_URL=valkey_url)
     app = OAuthApp(
         environ["HUBSPOT_CLIENT_ID"],
