@@ -21,15 +21,15 @@ KEEP_S: Final = 24 * 3600.0
 SOCKET_TIMEOUT_S: Final = 3.0
 FETCH_S: Final = 10.0
 MOST_BYTES: Final = 1024 * 1024
-# Right after the start a few requests wait for the first set; all others are told to come again.
+# While there is no set a few requests wait for the first; all others are told to come again.
 MOST_WAITING: Final = 4
 
 
 class PublishedKeys:
     """The keys of tokens that an identity provider signs and whose public half it publishes.
 
-    A thread fetches them, from the first use on and hence after any fork. Whatever the provider
-    does, it holds no more than `MOST_WAITING` requests: webhooks need the same threads.
+    A thread fetches them when a token is shown and the set is old. Whatever the provider does, it
+    holds no more than `MOST_WAITING` requests: webhooks need the same threads.
     """
 
     algorithms = (
@@ -42,11 +42,11 @@ class PublishedKeys:
         self._keys: Mapping[str, jwt.PyJWK] = {}
         self._fetched_at = -KEEP_S  # the set that is held, on the monotonic clock
         self._asked_at = -KEEP_S
-        self._wanted = threading.Event()
-        self._first_fetch = threading.Event()
-        self._may_wait = threading.BoundedSemaphore(MOST_WAITING)
+        self._has_failed = False
+        self._idle = threading.Event()
+        self._idle.set()
         self._starting = threading.Lock()
-        self._has_thread = False
+        self._may_wait = threading.BoundedSemaphore(MOST_WAITING)
 
     def find(self, token: str) -> jwt.PyJWK:
         """Return the key that the token names.
@@ -56,44 +56,44 @@ class PublishedKeys:
             jwt.PyJWTError: The provider has no such key.
         """
         key_id = str(jwt.get_unverified_header(token).get("kid"))
-        self._start_fetching()
-        self._await_first_fetch()
-        now = time.monotonic()
-        if now - self._fetched_at > KEEP_S:
+        if self._age() > REFRESH_S:
+            self._fetch_beside()
+        if self._age() > KEEP_S:
+            self._await_fetch()
+        if self._age() > KEEP_S:
             raise TryLaterError("The keys that tokens are checked with cannot be read.")
         key = self._keys.get(key_id)
         if key is not None:
             return key
-        if now - self._asked_at > REFRESH_SOONEST_S:
-            self._wanted.set()
+        if self._fetch_beside():
             raise TryLaterError("The token's key is looked for. Send the request again.")
         raise jwt.InvalidKeyError("no such key")
 
-    def _await_first_fetch(self) -> None:
-        if not self._first_fetch.is_set() and self._may_wait.acquire(blocking=False):
-            self._first_fetch.wait(SOCKET_TIMEOUT_S)
+    def _age(self) -> float:
+        return time.monotonic() - self._fetched_at
+
+    def _await_fetch(self) -> None:
+        if not self._has_failed and self._may_wait.acquire(blocking=False):
+            self._idle.wait(SOCKET_TIMEOUT_S)
             self._may_wait.release()
 
-    def _start_fetching(self) -> None:
-        if self._has_thread:
-            return
+    def _fetch_beside(self) -> bool:
+        """Fetch in a thread, unless that was tried just now; tell whether a fetch is under way."""
         with self._starting:
-            if not self._has_thread:
+            rested = time.monotonic() - self._asked_at > REFRESH_SOONEST_S
+            if self._idle.is_set() and rested:
+                self._idle.clear()
                 threading.Thread(
-                    target=self._keep_fresh, name="published-keys", daemon=True
+                    target=self._fetch_once, name="published-keys", daemon=True
                 ).start()
-                self._has_thread = True
+        return not self._idle.is_set()
 
-    def _keep_fresh(self) -> None:
-        while True:
-            self._wanted.clear()
-            is_fresh = self._fetch()
+    def _fetch_once(self) -> None:
+        try:
+            self._has_failed = not self._fetch()
+        finally:
             self._asked_at = time.monotonic()
-            self._first_fetch.set()
-            if is_fresh:
-                self._wanted.wait(REFRESH_S)
-            else:
-                time.sleep(REFRESH_SOONEST_S)
+            self._idle.set()
 
     def _fetch(self) -> bool:
         try:

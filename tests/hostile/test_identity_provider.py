@@ -20,6 +20,16 @@ eventually = tenacity.retry(
 )
 
 
+@pytest.fixture(autouse=True)
+def nobody_is_left_fetching() -> Iterator[None]:
+    """Set up first, hence torn down last, after the provider has gone."""
+    yield
+    for thread in threading.enumerate():
+        if thread.name == "published-keys":
+            thread.join(60)
+            assert not thread.is_alive()
+
+
 @pytest.fixture
 def frozen_url() -> Iterator[str]:
     """A provider that takes every connection and never says a word."""
@@ -51,6 +61,27 @@ def test_silent_provider_holds_a_few_requests_at_most(
 
     others_are_told_to_come_again()
     assert client.get("/healthz").status_code == 200
+
+
+def test_provider_is_left_alone_while_nobody_signs_in(
+    provider: Provider, keyed_client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(identity_provider, "REFRESH_S", 0.0)
+    monkeypatch.setattr(identity_provider, "REFRESH_SOONEST_S", 0.0)
+    token = provider.token("RS256", provider.rsa, "rsa")
+
+    @eventually
+    def old_set_is_fetched_anew() -> None:
+        assert ask_status(keyed_client, token) == (200, None)
+        assert provider.asked > 2
+
+    old_set_is_fetched_anew()
+
+    @eventually
+    def nobody_fetches() -> None:
+        assert "published-keys" not in [each.name for each in threading.enumerate()]
+
+    nobody_fetches()
 
 
 def test_keys_outlive_a_provider_that_breaks_down(
