@@ -28,6 +28,13 @@ def codes_under(heading: str) -> list[str]:
     return sorted(cells[0].strip("`") for cells in lines_under(heading))
 
 
+def read_words(name: str) -> dict[str, str]:
+    """One of the dashboard's tables of words."""
+    script = (PROJECT / "api" / "dashboard" / "component" / "words.js").read_text()
+    table = script.partition(f"const {name} = {{")[2].partition("}")[0]
+    return dict(re.findall(r'(\w+): "([^"]+)"', table))
+
+
 def codes_of_api() -> set[str]:
     """What the API's code says as a code of an error."""
     return {
@@ -60,6 +67,19 @@ def _texts(nodes: list[ast.expr]) -> Iterator[str]:
 
 def test_every_reason_of_the_sync_log_has_one_line() -> None:
     assert codes_under("In the sync log") == sorted(Reason)
+
+
+def test_what_the_customer_sees_are_the_dashboard_s_words() -> None:
+    statuses = "|".join(read_words("STATUSES").values())
+    reasons = read_words("REASONS")
+    for code, seen, *_ in lines_under("In the sync log"):
+        match = re.match(rf"({statuses})(, later failed)?: (.+?)(, and .+)?$", seen)
+        assert match, seen
+        assert match[3] == reasons[code.strip("`")].replace(match[3][0].upper(), match[3][0], 1)
+
+
+def test_dashboard_has_words_for_every_reason() -> None:
+    assert sorted(read_words("REASONS")) == sorted(Reason)
 
 
 def test_every_failure_of_connecting_has_one_line() -> None:

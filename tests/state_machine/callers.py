@@ -5,7 +5,7 @@ import re
 from dataclasses import dataclass
 from typing import Final, Self
 
-# The statuses and reasons that the README lists; a call that waits may say why.
+# The statuses and reasons that docs/troubleshooting.md lists; a call that waits may say why.
 ENDINGS: Final[dict[str, set[str | None]]] = {
     "success": {None},
     "pending": {

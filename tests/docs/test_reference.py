@@ -1,0 +1,123 @@
+"""Pages that list what the code has: settings, commands, routes, a webhook's fields, reasons."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from api.call_ended import EndedCall, parse_call
+from api.operations import OPERATIONS
+from cli import main
+from shared.environment import Setting, list_settings
+from shared.reasons import Reason
+from shared.settings import ApiSettings, WorkerSettings
+from tests.docs.pages import (
+    PAGES,
+    PROJECT,
+    list_rows,
+    list_spans,
+    read_prose,
+    split_sections,
+)
+
+READERS = {"API": list_settings(ApiSettings), "worker": list_settings(WorkerSettings)}
+DOCS = PROJECT / "docs"
+README = PROJECT / "README.md"
+COMMAND = re.compile(r"\bcallsync ([a-z][a-z-]*)(.*)")
+OPTION = re.compile(r" (--[a-z-]+)")
+
+
+def read_section(page: str, heading: str) -> str:
+    return split_sections((DOCS / page).read_text(), 2)[heading]
+
+
+def list_documented_settings() -> dict[str, tuple[bool, list[str], str]]:
+    """Whether it is a secret, who reads it and its default, by its name."""
+    return {
+        name.strip("`"): (bool(mark), readers.split(", "), default)
+        for cell, readers, default, _ in list_rows(read_section("configuration.md", "The settings"))
+        for name, _, mark in [cell.partition(" ")]
+    }
+
+
+def describe_default(setting: Setting, shown: str) -> str:
+    """What the table has to say of the default; one that is derived is described in words."""
+    if setting.is_required:
+        return "required"
+    return f"`{setting.default}`" if isinstance(setting.default, str) else shown
+
+
+def test_every_setting_is_listed_with_its_readers_and_default() -> None:
+    shown = list_documented_settings()
+    real = {
+        name.upper(): (
+            setting.is_secret,
+            [process for process, settings in READERS.items() if name in settings],
+            describe_default(setting, shown.get(name.upper(), (False, [], ""))[2]),
+        )
+        for settings in READERS.values()
+        for name, setting in settings.items()
+    }
+    assert shown == real
+    assert all(default for _, _, default in shown.values())
+
+
+def test_every_command_is_listed() -> None:
+    rows = list_rows((DOCS / "commands.md").read_text())
+    listed = [list_spans(cell)[0].split()[1] for cell, _ in rows]
+
+    assert sorted(listed) == sorted(main.commands)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_commands_and_options_that_a_page_names_exist(page: Path) -> None:
+    unknown = [
+        f"{name} {option}"
+        for span in list_spans(read_prose(page))
+        for name, rest in COMMAND.findall(span)
+        for option in ("", *OPTION.findall(rest))
+        if not is_command(name, option)
+    ]
+    assert unknown == []
+
+
+def is_command(name: str, option: str) -> bool:
+    command = main.commands.get(name)
+    if command is None:
+        return False
+    options = {each for parameter in command.params for each in parameter.opts} | {"--help", ""}
+    return option in options
+
+
+def test_every_route_of_the_api_is_listed() -> None:
+    rows = list_rows(read_section("dashboard.md", "The API"))
+    listed = [span for cell, _ in rows for span in list_spans(cell)]
+
+    assert sorted(listed) == sorted(
+        f"{each.method.upper()} {each.path}"
+        for each in OPERATIONS
+        if each.path.startswith("/api/hubspot/")
+    )
+
+
+def test_every_field_of_a_webhook_is_listed() -> None:
+    rows = list_rows(read_section("webhook.md", "The request"))
+    listed = [span for cell, _ in rows for span in list_spans(cell)]
+
+    assert sorted(listed) == sorted(EndedCall.model_fields)
+
+
+def test_examples_of_a_webhook_are_read_without_a_warning() -> None:
+    section = read_section("webhook.md", "The request")
+    body = section.partition("```json\n")[2].partition("```")[0]
+
+    call = parse_call(json.loads(body))
+
+    assert call is not None
+    assert call.warnings == ()
+
+
+def test_reasons_are_counted_rightly() -> None:
+    (number,) = re.findall(r"\[(\d+) reasons\]", " ".join(README.read_text().split()))
+    assert int(number) == len(Reason)
