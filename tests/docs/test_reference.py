@@ -82,6 +82,18 @@ def test_commands_and_options_that_a_page_names_exist(page: Path) -> None:
     assert unknown == []
 
 
+def test_options_that_the_list_of_commands_explains_are_theirs() -> None:
+    explained = [
+        (list_spans(cell)[0].split()[1], option)
+        for cell, words in list_rows((DOCS / "commands.md").read_text())
+        for span in list_spans(words)
+        for option in re.findall(r"(?:^| )(--[a-z-]+)", span)
+        if not span.startswith("callsync")
+    ]
+    assert explained
+    assert [each for each in explained if not is_command(*each)] == []
+
+
 def is_command(name: str, option: str) -> bool:
     command = main.commands.get(name)
     if command is None:

@@ -87,11 +87,11 @@ def test_every_failure_of_connecting_has_one_line() -> None:
 
 
 def test_every_error_of_the_api_has_one_line() -> None:
-    assert codes_under("In answers of the API") == sorted(codes_of_api())
+    assert codes_under("In responses of the API") == sorted(codes_of_api())
 
 
 @pytest.mark.parametrize(
-    "heading", ["In the sync log", "After connecting HubSpot", "In answers of the API"]
+    "heading", ["In the sync log", "After connecting HubSpot", "In responses of the API"]
 )
 def test_every_line_says_what_is_seen_why_and_what_helps(heading: str) -> None:
     assert all(len(cells) == 4 and all(cells) for cells in lines_under(heading))
