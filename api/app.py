@@ -59,7 +59,7 @@ def create_app(
     """
     app = _App(__name__, static_folder=None)
     app.json.sort_keys = False  # type: ignore[attr-defined]
-    # Within a path `//` is no other spelling of `/`: nothing here is redirected to.
+    # A path with `//` is not redirected: that redirect would name the request's own Host.
     app.url_map.merge_slashes = False
     # One more, because a body without Content-Length is silently cut off here.
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES + 1
