@@ -1,13 +1,29 @@
-"""What tests share: one Postgres and one Valkey for the whole run, a fresh database per module."""
+"""What tests share: one Postgres and one Valkey per process, a fresh database per module."""
 
 import os
 from collections.abc import Iterator
+from typing import Final
 
 import pytest
 
 from local.databases import fresh_database, migrate, postgres_server, valkey_server
 from shared.db import Database
 from shared.setting_values import sqlalchemy_url
+
+# Each has engines, and a browser, of its own.
+MOST_PROCESSES: Final = 4
+# Begun with, so that no process is left alone with one of them.
+LONGEST: Final = ("privacy/test_traces.py", "state_machine/test_any_history.py")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are processors: much of the time tests wait for other processes."""
+    return min((os.cpu_count() or 1) + 1, MOST_PROCESSES)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: not str(item.path).endswith(LONGEST))
 
 
 @pytest.fixture(scope="session")

@@ -1,15 +1,24 @@
 """An empty database for each test: rows are deleted, which is faster than truncating files."""
 
-from sqlalchemy import delete
+from typing import Final
 
 from shared.db import Database
 from shared.models import Base, Tally
 
+# Whoever refers to another table goes first; what triggers count goes last.
+_NAMES: Final = [
+    *(
+        each.name
+        for each in reversed(Base.metadata.sorted_tables)
+        if each.name != Tally.__tablename__
+    ),
+    Tally.__tablename__,
+]
+# In one round trip, because there is one before nearly every test.
+_EMPTY: Final = "; ".join(f'DELETE FROM "{name}"' for name in _NAMES)  # noqa: S608 - our own names
+
 
 def empty(database: Database) -> None:
     """Delete the rows of every table."""
-    # Whoever refers to another table goes first; what triggers count goes last.
-    tables = [each for each in reversed(Base.metadata.sorted_tables) if each is not Tally.__table__]
     with database.begin() as session:
-        for table in (*tables, Tally.__table__):
-            session.execute(delete(table))
+        session.connection().exec_driver_sql(_EMPTY)

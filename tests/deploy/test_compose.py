@@ -10,9 +10,9 @@ import pytest
 import yaml
 from packaging.utils import canonicalize_name
 
+from local.databases import PROJECT
 from shared.environment import list_settings
 from shared.settings import ApiSettings, DatabaseSettings, WorkerSettings
-from tests.deploy.rendering import PROJECT
 from worker.leases import TURN_S
 
 TEXT = (PROJECT / "docker-compose.yml").read_text()

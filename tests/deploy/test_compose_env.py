@@ -10,8 +10,8 @@ import pytest
 import yaml
 
 from cli import main
+from local.databases import PROJECT
 from shared.settings import ApiSettings, DatabaseSettings, WorkerSettings, find_problems
-from tests.deploy.rendering import PROJECT
 
 Init = Callable[..., click.testing.Result]
 

@@ -4,9 +4,9 @@ import json
 from typing import Any
 from urllib.parse import urlsplit
 
+from local.databases import PROJECT
 from shared.hubspot.version import API_VERSION
 from shared.settings import CALLBACK_PATH, ApiSettings
-from tests.deploy.rendering import PROJECT
 from tests.settings.environment import make_environ
 
 FOLDER = PROJECT / "deploy" / "hubspot-app"

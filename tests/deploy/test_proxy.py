@@ -16,8 +16,8 @@ import pytest
 import requests
 import tenacity
 
+from local.databases import PROJECT
 from local.processes import free_port
-from tests.deploy.rendering import PROJECT
 from tests.programs import stop_without
 
 MIB = 1024 * 1024

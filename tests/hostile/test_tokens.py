@@ -15,6 +15,7 @@ from jwt.algorithms import RSAAlgorithm
 from tests.api.asking import JWT_SECRET, make_token
 from tests.api.test_auth import Provider, ask_status, unpadded
 
+IN_CENTURIES = 9_999_999_999
 CLAIMS = {"sub": "user_1", "workspace_id": "ws_1", "exp": int(time.time()) + 3600}
 
 
@@ -73,7 +74,7 @@ def test_key_that_a_token_brings_along_is_not_used(
         {"workspace_id": "w" * 10_000},
         {"exp": True},
         {"exp": -1},
-        {"exp": [int(time.time()) + 600]},
+        {"exp": [IN_CENTURIES]},
         {"iat": "soon"},
         {"nbf": 1e308},
         {"iat": 10**400},
@@ -81,7 +82,7 @@ def test_key_that_a_token_brings_along_is_not_used(
         {"iat": None},
         {"iat": 1e400},
         {"iat": {"$gt": 0}},
-        {"iat": int(time.time()) + 3600},
+        {"iat": IN_CENTURIES},
         {"exp": 10**400},
         {"exp": 9e15},
         {"role": None},

@@ -16,6 +16,7 @@ from shared.models import Base, DailyTally, SyncLog, Tally
 from shared.periods import HOUR, Step, cut_period, find_zone
 from shared.statistics import MOST_PENDING, Point, read_statistics
 from shared.tallies import ROLL_UP_AFTER_DAYS, roll_up_tallies
+from tests.emptying import empty
 from tests.queue.conftest import MakeTenant
 from tests.queue.tenants import Tenant, ago, skipped, written
 
@@ -135,10 +136,8 @@ def end(tenant: Tenant, ended: Sequence[tuple[datetime, str]]) -> None:
         {**tenant.identity, "id": f"hs_{number}", "call_id": str(number), "created_at": came_in_at}
         for number, (came_in_at, _) in enumerate(ended)
     ]
+    empty(tenant.database)
     with tenant.database.begin() as session:
-        session.execute(text("TRUNCATE hubspot_sync_logs CASCADE"))
-        for table in ("sync_tallies", "sync_latencies", "daily_tallies", "daily_latencies"):
-            session.execute(text(f"TRUNCATE hubspot_{table}"))
         if rows:
             session.execute(insert(SyncLog), rows)
         for status, columns in _FINAL.items():

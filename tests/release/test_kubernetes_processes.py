@@ -14,7 +14,7 @@ from api.app import create_app
 from local import services
 from shared.environment import list_settings
 from shared.settings import ApiSettings, DatabaseSettings, WorkerSettings
-from tests.deploy.rendering import CHART, VARIANTS, render_variant
+from tests.release.rendering import CHART, VARIANTS, render_variant
 from tests.settings.environment import make_environ
 
 GROUPS: Final[Mapping[str, type[DatabaseSettings]]] = {

@@ -10,7 +10,7 @@ import yaml
 from api.app import create_app
 from shared.db import Database
 from shared.settings import ApiSettings
-from tests.deploy.rendering import (
+from tests.release.rendering import (
     CHART,
     NEEDED,
     PROJECT,

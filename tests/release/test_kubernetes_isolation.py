@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.deploy.rendering import VARIANTS, Manifest, Manifests, render_variant
+from tests.release.rendering import VARIANTS, Manifest, Manifests, render_variant
 
 WEB = 443
 

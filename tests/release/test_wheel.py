@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.deploy.rendering import PROJECT
+from local.databases import PROJECT
 from tests.settings.environment import make_environ
 
 PROJECT_FILE: dict[str, Any] = tomllib.loads((PROJECT / "pyproject.toml").read_text())
