@@ -232,11 +232,13 @@ _PRUNE_ATTEMPTS = text("""
         SELECT a.id, row_number() OVER (PARTITION BY a.log_id ORDER BY a.id) AS place,
                count(*) OVER (PARTITION BY a.log_id) AS places
         FROM hubspot_sync_attempts a JOIN long ON long.id = a.log_id
-    ), gone AS (
-        DELETE FROM hubspot_sync_attempts a
+    ), held AS MATERIALIZED (
+        SELECT a.id FROM hubspot_sync_attempts a
         WHERE a.id IN (SELECT id FROM placed
                        WHERE place > :first AND place <= places - :last LIMIT :most)
-        RETURNING 1
+        FOR UPDATE SKIP LOCKED
+    ), gone AS (
+        DELETE FROM hubspot_sync_attempts a USING held WHERE a.id = held.id RETURNING 1
     )
     SELECT count(*) FROM gone
 """)
