@@ -94,7 +94,8 @@ _IS_SETTLED: Final = """
 
 # Hops from tenant to tenant. A row ends a while after its hash was committed: a statement that
 # stores a copy of the call meanwhile has seen the hash, or finds the row. Were both changed in one
-# transaction, it could see neither.
+# transaction, it could see neither. A hash that names another row than its call has now (it was
+# stored anew all the same, or a backup was restored) comes to name that one first.
 _PRUNE_LOGS = text(f"""
     WITH RECURSIVE tenant AS (
         (SELECT user_id, workspace_id FROM hubspot_sync_logs
@@ -121,6 +122,10 @@ _PRUNE_LOGS = text(f"""
         INSERT INTO hubspot_pruned_calls (identity_hash, log_id)
         SELECT identity_hash, id FROM held
         ON CONFLICT DO NOTHING
+    ), renamed AS (
+        UPDATE hubspot_pruned_calls pruned SET log_id = held.id, remembered_at = now()
+        FROM held
+        WHERE pruned.identity_hash = held.identity_hash AND pruned.log_id <> held.id
     ), gone AS (
         DELETE FROM hubspot_sync_logs l
         USING held JOIN hubspot_pruned_calls pruned USING (identity_hash)
