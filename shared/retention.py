@@ -258,21 +258,27 @@ def prune_attempts(session: Session) -> int:
     return int(session.execute(_PRUNE_ATTEMPTS, batch).scalar_one())
 
 
-_DELETE_STATES = text("""
+_DELETE_EXPIRED: Final = """
     WITH old AS (
-        SELECT state_hash FROM hubspot_oauth_states WHERE expires_at < now()
+        SELECT {key} FROM {table} WHERE expires_at < now()
         LIMIT :most
         FOR UPDATE SKIP LOCKED
     ), gone AS (
-        DELETE FROM hubspot_oauth_states s USING old WHERE s.state_hash = old.state_hash RETURNING 1
+        DELETE FROM {table} t USING old WHERE t.{key} = old.{key} RETURNING 1
     )
     SELECT count(*) FROM gone
-""")
+"""
+_DELETE_STATES = text(_DELETE_EXPIRED.format(table="hubspot_oauth_states", key="state_hash"))
+_DELETE_DECIDED = text(_DELETE_EXPIRED.format(table="hubspot_decided_grants", key="grant_hash"))
 
 
 def delete_expired_states(session: Session) -> int:
-    """Delete authorizations that nobody finished, a batch at a time."""
-    return int(session.execute(_DELETE_STATES, {"most": MOST_AT_ONCE}).scalar_one())
+    """Delete authorizations that nobody finished, and what was decided long ago, in batches."""
+    batch = {"most": MOST_AT_ONCE}
+    return max(
+        int(session.execute(query, batch).scalar_one())
+        for query in (_DELETE_STATES, _DELETE_DECIDED)
+    )
 
 
 # HubSpot considers the app installed, though nobody confirmed it here.

@@ -29,7 +29,7 @@ from shared.replays import requeue_calls
 from tests.queue.tenants import HUB, STARTED_AT, Tenant, skipped
 from tests.queue.waiting import wait_until_blocked
 
-Change = Callable[[Session, Tenant, Sequence[ClaimedCall]], object]
+Change = Callable[[Session, Tenant, Sequence[ClaimedCall]], None]
 
 TURN: Final = "turn_1"
 _LOCK = text("SELECT FROM hubspot_sync_logs WHERE id = :id FOR UPDATE")
@@ -38,23 +38,23 @@ _LOCK_AT_ONCE = text("""
 """)
 
 
-def record(session: Session, _: Tenant, calls: Sequence[ClaimedCall]) -> object:
-    return record_outcomes(session, [skipped(call) for call in calls], started_at=STARTED_AT)
+def record(session: Session, _: Tenant, calls: Sequence[ClaimedCall]) -> None:
+    record_outcomes(session, [skipped(call) for call in calls], started_at=STARTED_AT)
 
 
-def record_what_is_dropped(session: Session, _: Tenant, calls: Sequence[ClaimedCall]) -> object:
+def record_what_is_dropped(session: Session, _: Tenant, calls: Sequence[ClaimedCall]) -> None:
     """The lowest alone is not taken, and is looked at again for the write that it may have had."""
     *taken, lost = calls
     doubted = Outcome(
         lost.id, lost.fence - 1, "pending", keeps_mark=True, hub_id=HUB, contact_id="7"
     )
     outcomes = [*map(skipped, taken), doubted]
-    return record_outcomes(session, outcomes, started_at=STARTED_AT)
+    record_outcomes(session, outcomes, started_at=STARTED_AT)
 
 
-def mark(session: Session, tenant: Tenant, calls: Sequence[ClaimedCall]) -> object:
+def mark(session: Session, tenant: Tenant, calls: Sequence[ClaimedCall]) -> None:
     connection: Connection = tenant.connection()
-    return mark_calls(
+    mark_calls(
         session,
         [Mark(call, "7", None) for call in calls],
         connection_id=connection.id,
@@ -63,32 +63,32 @@ def mark(session: Session, tenant: Tenant, calls: Sequence[ClaimedCall]) -> obje
     )
 
 
-def release(session: Session, _: Tenant, calls: Sequence[ClaimedCall]) -> object:
-    return release_calls(session, calls)
+def release(session: Session, _: Tenant, calls: Sequence[ClaimedCall]) -> None:
+    release_calls(session, calls)
 
 
-def abandon(session: Session, _: Tenant, calls: Sequence[ClaimedCall]) -> object:
-    return abandon_calls(session, calls)
+def abandon(session: Session, _: Tenant, calls: Sequence[ClaimedCall]) -> None:
+    abandon_calls(session, calls)
 
 
-def renew(session: Session, *_: object) -> object:
-    return renew_claims(session, [TURN])
+def renew(session: Session, *_: object) -> None:
+    renew_claims(session, [TURN])
 
 
-def take_back(session: Session, *_: object) -> object:
-    return take_back_claim(session, TURN)
+def take_back(session: Session, *_: object) -> None:
+    take_back_claim(session, TURN)
 
 
-def remember(session: Session, _: Tenant, calls: Sequence[ClaimedCall]) -> object:
-    return remember_late_writes(session, [UnansweredWrite(call.id, HUB, "7") for call in calls])
+def remember(session: Session, _: Tenant, calls: Sequence[ClaimedCall]) -> None:
+    remember_late_writes(session, [UnansweredWrite(call.id, HUB, "7") for call in calls])
 
 
-def erase(session: Session, _: Tenant, calls: Sequence[ClaimedCall]) -> object:
-    return erase_calls(session, [call.id for call in calls])
+def erase(session: Session, _: Tenant, calls: Sequence[ClaimedCall]) -> None:
+    erase_calls(session, [call.id for call in calls])
 
 
-def replay(session: Session, tenant: Tenant, calls: Sequence[ClaimedCall]) -> object:
-    return requeue_calls(session, [call.id for call in calls], **tenant.identity)
+def replay(session: Session, tenant: Tenant, calls: Sequence[ClaimedCall]) -> None:
+    requeue_calls(session, [call.id for call in calls], **tenant.identity)
 
 
 CHANGES: Final = (
