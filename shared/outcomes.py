@@ -51,14 +51,19 @@ class Outcome:
     correlation_id: str | None = None
 
 
+# Rows are locked in the order of their ids, those that will be left alone too: whoever else locks
+# several waits in the same order, and never in a circle.
 _RECORD = text("""
     WITH o AS MATERIALIZED (
-        SELECT * FROM jsonb_to_recordset(CAST(:outcomes AS jsonb)) AS o (
+        SELECT o.* FROM jsonb_to_recordset(CAST(:outcomes AS jsonb)) AS o (
             id text, fence int, status text, error_code text, error_message text,
             next_in float8, lane smallint, looks smallint, raw_lookup boolean,
             failures smallint, is_failing boolean, keeps_mark boolean,
             read_back_misses smallint, hub_id bigint, phone_number text, contact_id text,
             engagement_id text, is_attempt boolean, http_status smallint, correlation_id text)
+        JOIN hubspot_sync_logs l ON l.id = o.id
+        ORDER BY l.id
+        FOR NO KEY UPDATE OF l
     ), recorded AS (
         UPDATE hubspot_sync_logs l
         SET status = o.status, error_code = o.error_code, error_message = o.error_message,
@@ -101,6 +106,7 @@ _REMEMBER_SURPLUS = text("""
              AS o (id, hub_id, note_id)
     JOIN hubspot_sync_logs l ON l.id = o.id
     WHERE (l.hub_id, l.engagement_id) <> (o.hub_id, o.note_id)
+    ORDER BY o.hub_id, o.note_id
     ON CONFLICT DO NOTHING
 """)
 

@@ -13,7 +13,7 @@ from shared.db import Database
 log = structlog.get_logger(__name__)
 
 # The oldest schema this build can work with; as numbered in alembic/versions.
-REQUIRED_REVISION: Final = "0014"
+REQUIRED_REVISION: Final = "0016"
 MIGRATE: Final = "Run: alembic upgrade head"
 # Postgres that restarts or fails over is back by then; who waits for longer is told instead.
 WAIT_S: Final = 60.0
