@@ -15,7 +15,7 @@ class Rights:
     Attributes:
         role: Its name.
         needless: What it may do beyond reading and changing rows, in words; empty is best.
-        missing: What it lacks on the tables that there are: `INSERT on hubspot_connections`.
+        missing: What it lacks on the tables that there are: `INSERT on hubspot_oauth_tokens`.
     """
 
     role: str
