@@ -46,7 +46,7 @@ def receive_consent() -> Response:
     if not state.strip():
         return _land(_explain_missing_state())
     with work.database.begin() as session:
-        authorization = take_state(session, state)
+        authorization = take_state(session, state, work.cipher)
     if authorization is None:
         return _land(Failure.INVALID_STATE)
     try:

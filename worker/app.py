@@ -21,6 +21,7 @@ from shared.db import Database
 from shared.exposition import note_build, serve_metrics
 from shared.logging import configure_logging
 from shared.messages import HOUSEKEEPING_TASK
+from shared.plain_connections import warn_of_plain_connections
 from shared.queue import make_celery
 from shared.schema import NotReadyError, wait_for_schema
 from shared.settings import SettingsError, WorkerSettings
@@ -101,6 +102,7 @@ def _take_few_commands(**_: Any) -> None:
 @worker_init.connect(weak=False)
 def _start_watching(**_: Any) -> None:
     note_build("worker")
+    warn_of_plain_connections(_settings)
     if _settings.otel_exporter_otlp_endpoint is not None:
         start_tracing("worker")
 
