@@ -115,11 +115,15 @@ def change_settings() -> Response:
 @blueprint.delete("/disconnect")
 def end_connection() -> Response:
     tenant = current_tenant()
-    with services().database.begin() as session:
-        has_ended = disconnect(session, user_id=tenant.user_id, workspace_id=tenant.workspace_id)
-        if has_ended and (ended := find_own_connection(session)):
-            audit(session, Action.DISCONNECTED, **asdict(tenant), hub_id=str(ended.hub_id))
-    _wait_for_writes(tenant)
+    # Taken first: nothing may have ended for whoever is sent away.
+    with services().disconnect_slots.held():
+        with services().database.begin() as session:
+            has_ended = disconnect(
+                session, user_id=tenant.user_id, workspace_id=tenant.workspace_id
+            )
+            if has_ended and (ended := find_own_connection(session)):
+                audit(session, Action.DISCONNECTED, **asdict(tenant), hub_id=str(ended.hub_id))
+        _wait_for_writes(tenant)
     log.info("hubspot_disconnected", was_connected=has_ended, **asdict(tenant))
     return answer(Disconnected())
 

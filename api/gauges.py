@@ -5,7 +5,6 @@ nothing. A statement that takes long costs its own figure, and a Postgres that i
 them: never the answer.
 """
 
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -20,6 +19,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
+from api.kept_answers import KeptAnswer
 from api.probes import Probes
 from shared import trouble
 from shared.backlog import (
@@ -69,19 +69,12 @@ class Gauges(Collector):
         self._probes = probes
         self._timeout_s = timeout_s
         self._clock = clock
-        self._kept: list[Metric] = []
-        self._kept_until = 0.0
-        self._lock = threading.Lock()
+        self._kept = KeptAnswer(self._measure, kept_for_s=KEPT_FOR_S, clock=clock)
         # A socket to a frozen server gives up late, so somebody else waits for it.
         self._asker = ThreadPoolExecutor(1, thread_name_prefix="gauges")
 
     def collect(self) -> Iterator[Metric]:
-        with self._lock:
-            if not self._kept or self._clock() >= self._kept_until:
-                self._kept = self._measure()
-                self._kept_until = self._clock() + KEPT_FOR_S
-            kept = self._kept
-        yield from kept
+        yield from self._kept.get()
 
     def _measure(self) -> list[Metric]:
         answers = Answers()

@@ -13,6 +13,8 @@ CORS_PATHS = (
 EXPOSED_HEADERS = "Content-Disposition, ETag, Retry-After, X-Truncated"
 NO_CONTENT_POLICY = "default-src 'none'; frame-ancestors 'none'"
 PREFLIGHT_S = 600
+# Nothing here needs any of it, also not when a script of somebody else's got in.
+NO_DEVICES = "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()"
 
 
 def add_headers(app: Flask, settings: ApiSettings) -> None:
@@ -25,6 +27,7 @@ def add_headers(app: Flask, settings: ApiSettings) -> None:
         "x-content-type-options": "nosniff",
         "content-security-policy": NO_CONTENT_POLICY,
         "referrer-policy": "no-referrer",
+        "permissions-policy": NO_DEVICES,
     }
     if settings.public_url.startswith("https://"):
         usual["strict-transport-security"] = "max-age=31536000"

@@ -10,6 +10,7 @@ import requests
 import structlog
 
 from api.errors import TryLaterError
+from shared.http_deadlines import open_session
 
 log = structlog.get_logger(__name__)
 
@@ -19,7 +20,7 @@ REFRESH_SOONEST_S: Final = 10.0
 # Providers announce new keys days ahead: yesterday's set is better than nobody signed in.
 KEEP_S: Final = 24 * 3600.0
 SOCKET_TIMEOUT_S: Final = 3.0
-FETCH_S: Final = 10.0
+FETCH_S: Final = 10.0  # from the request to the end of the answer
 MOST_BYTES: Final = 1024 * 1024
 # While there is no set a few requests wait for the first; all others are told to come again.
 MOST_WAITING: Final = 4
@@ -111,13 +112,15 @@ class PublishedKeys:
 
     def _read(self) -> str:
         """The provider's answer; raises RequestException when it is late, an error or too large."""
-        give_up_at = time.monotonic() + FETCH_S
         parts, size = [], 0
-        with requests.get(self._url, timeout=SOCKET_TIMEOUT_S, stream=True) as answer:
+        with (
+            open_session(1) as session,
+            session.get(self._url, timeout=(SOCKET_TIMEOUT_S, FETCH_S), stream=True) as answer,
+        ):
             answer.raise_for_status()
             for part in answer.iter_content(16 * 1024):
                 parts.append(part)
                 size += len(part)
-                if size > MOST_BYTES or time.monotonic() > give_up_at:
-                    raise requests.Timeout("too long")
+                if size > MOST_BYTES:
+                    raise requests.RequestException("too long")
         return b"".join(parts).decode()

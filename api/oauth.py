@@ -52,7 +52,7 @@ def start_authorization() -> Response:
         asks=asks,
     )
     with services().database.begin() as session:
-        store_state(session, state, authorization)
+        store_state(session, state, authorization, services().cipher)
     url = services().oauth.authorize_url(state=state, code_challenge=_challenge(verifier))
     response = answer(AuthorizationStarted(auth_url=url))
     if browser_key:

@@ -4,6 +4,8 @@ Every way through ends in a redirect to the page that asked, or first in the pag
 """
 
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
 import structlog
@@ -20,6 +22,7 @@ from api.authorizations import (
     finish_connecting,
     receive_grant,
 )
+from api.errors import TryLaterError
 from api.landing import Failure, landing_url
 from api.oauth import browser_cookie
 from api.services import services
@@ -44,15 +47,33 @@ def receive_consent() -> Response:
     if not state.strip():
         return _land(_explain_missing_state())
     with work.database.begin() as session:
-        authorization = take_state(session, state)
+        authorization = take_state(session, state, work.cipher)
     if authorization is None:
         return _land(Failure.INVALID_STATE)
     try:
         asks = _must_ask(authorization)
-        grant = receive_grant(work, authorization, _read_code())
+        code = _read_code()
+        with _may_wait_for_hubspot():
+            grant = receive_grant(work, authorization, code)
+            account = describe_account(work, grant) if asks else ""
     except ConnectingError as error:
         return _land(error.failure, authorization.return_to)
-    return _ask(grant, authorization) if asks else _finish(grant.secret, authorization.return_to)
+    if asks:
+        return _ask(grant, authorization, account)
+    return _finish(grant.secret, authorization.return_to)
+
+
+@contextmanager
+def _may_wait_for_hubspot() -> Iterator[None]:
+    """Be one of the few requests that do; raises ConnectingError when there are enough."""
+    try:
+        slot = services().consent_slots.take()
+    except TryLaterError as error:
+        raise ConnectingError(Failure.HUBSPOT_UNAVAILABLE) from error
+    try:
+        yield
+    finally:
+        slot.give_back()
 
 
 @blueprint.post("/confirm")
@@ -115,12 +136,12 @@ def _is_same_origin() -> bool:
     return request.headers.get("Origin") == origin(services().settings.public_url)
 
 
-def _ask(grant: ReceivedGrant, authorization: Authorization) -> Response:
+def _ask(grant: ReceivedGrant, authorization: Authorization, account: str) -> Response:
     work = services()
     page = render_template(
         "confirm.html",
         secret=grant.secret,
-        account=describe_account(work, grant),
+        account=account,
         replaced=find_replaced_account(work, authorization, grant.hub_id),
         authorization=authorization,
     )

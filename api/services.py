@@ -34,7 +34,10 @@ DATABASE_POOL_SIZE: Final = 16
 EXTENSION = "callsync"
 HUBSPOT_POOL_SIZE = 8
 REDIS_TIMEOUT_S = 0.3
+# Each may wait for a silent HubSpot, in a thread that webhooks need as well.
 PREVIEWS_AT_ONCE = 8
+CONSENTS_AT_ONCE = 16
+DISCONNECTS_AT_ONCE = 16
 EXPORTS_AT_ONCE = 4
 # One takes the processor for two seconds, which live webhooks need.
 LARGE_ARRAYS_AT_ONCE = 1
@@ -63,6 +66,8 @@ class Services:
     probes: Probes
     gauges: Gauges
     preview_slots: Slots
+    consent_slots: Slots
+    disconnect_slots: Slots
     export_slots: Slots
     array_slots: Slots
     room: Room
@@ -103,6 +108,8 @@ def build_services(
         probes=probes,
         gauges=Gauges(database, probes),
         preview_slots=Slots(PREVIEWS_AT_ONCE),
+        consent_slots=Slots(CONSENTS_AT_ONCE),
+        disconnect_slots=Slots(DISCONNECTS_AT_ONCE),
         export_slots=Slots(EXPORTS_AT_ONCE),
         array_slots=Slots(LARGE_ARRAYS_AT_ONCE),
         room=Room(LARGE_BODIES_BYTES),

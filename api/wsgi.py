@@ -8,6 +8,7 @@ from flask import Flask
 from api.app import create_app
 from shared.exposition import note_build
 from shared.logging import configure_logging
+from shared.plain_connections import warn_of_plain_connections
 from shared.settings import ApiSettings, SettingsError
 from shared.tracing import start_tracing
 
@@ -20,6 +21,7 @@ def make_app() -> Flask:
         sys.exit(str(error))
     configure_logging(settings.log_level, settings.log_format)
     note_build("api")
+    warn_of_plain_connections(settings)
     if settings.otel_exporter_otlp_endpoint is not None:
         start_tracing("api")
     app = create_app(settings)

@@ -16,6 +16,7 @@ from commands.terminal import make_console
 from shared.environment import read_settings
 from shared.hubspot.oauth import HubSpotOAuth
 from shared.hubspot.transport import build_session
+from shared.plain_connections import find_plain_connections
 from shared.setting_values import (
     BASIC_AUTH_PASSWORD_LENGTH,
     DEFAULT_PREFIX,
@@ -90,6 +91,13 @@ def _describe(settings: ApiSettings, environ: Mapping[str, str]) -> Iterator[Fin
             "JWT_AUDIENCE or JWT_ISSUER is any: tokens that the identity provider made for other"
             " services are accepted here.",
             "name both in production",
+        )
+    for plain in find_plain_connections(settings):
+        yield Finding(
+            "warning",
+            f"{plain.setting} leads to {plain.host}, a public host, without TLS that checks whose"
+            " it is: who is on the way may read and change what goes there.",
+            plain.cure,
         )
     for name in _find_monotonous(settings):
         yield Finding(

@@ -17,6 +17,7 @@ from redis import Redis, ResponseError
 
 from shared.messages import is_broadcast, read_message
 from shared.metrics import MESSAGES_DROPPED
+from shared.redis_replies import BoundedParser, WaryRedis, read_sensibly, refuse_answer
 
 log = structlog.get_logger(__name__)
 
@@ -24,7 +25,7 @@ T = TypeVar("T")
 
 # What of Kombu is overridden or called in here, and is not its public interface.
 RELIED_ON: Final = (
-    *("_brpop_read", "_deliver_fanout_message", "_get_client", "_has_queue", "_put"),
+    *("_brpop_read", "_connparams", "_deliver_fanout_message", "_get_client", "_has_queue", "_put"),
     *("_q_for_pri", "_queue_bind", "_receive_one", "_size", "get_table"),
 )
 
@@ -34,7 +35,7 @@ def _drop(queue: str) -> None:
     log.warning("message_dropped", queue=queue)
 
 
-class _Client(Redis):
+class _Client(WaryRedis):
     """Hands out messages of the task queue, and nothing else that lies in it."""
 
     def __init__(self, *args: Any, task_queue: str, **kwargs: Any) -> None:
@@ -42,10 +43,14 @@ class _Client(Redis):
         self._task_queue = task_queue
 
     def parse_response(self, connection: Any, command_name: Any, **options: Any) -> Any:
-        answer = super().parse_response(connection, command_name, **options)  # type: ignore[no-untyped-call]
+        answer = super().parse_response(connection, command_name, **options)
         if command_name != "BRPOP" or not answer:
             return answer
-        key, held = answer
+        match answer:
+            case [bytes(key), bytes(held)]:
+                pass
+            case _:
+                refuse_answer()
         if not key.startswith(self._task_queue.encode()):
             return answer  # a reply to a command, read by whoever gave it
         message = read_message(held, self._task_queue)
@@ -69,6 +74,10 @@ class GuardedChannel(Channel):
         super()._get_client()  # type: ignore[no-untyped-call]  # checks the library's version
         return partial(_Client, task_queue=self.task_queue)
 
+    def _connparams(self, asynchronous: bool = False) -> dict[str, Any]:
+        params: dict[str, Any] = super()._connparams(asynchronous)  # type: ignore[no-untyped-call]
+        return {**params, "parser_class": BoundedParser}
+
     def _brpop_read(self, **options: Any) -> Any:
         try:
             return super()._brpop_read(**options)  # type: ignore[no-untyped-call]
@@ -78,11 +87,15 @@ class GuardedChannel(Channel):
             raise Empty from None
 
     def _receive_one(self, c: Any) -> Any:
-        try:
-            return super()._receive_one(c)  # type: ignore[no-untyped-call]
-        except RecursionError:
-            _drop("broadcast")
-            return None
+        receive = super()._receive_one
+
+        def receive_message() -> Any:
+            try:
+                return receive(c)  # type: ignore[no-untyped-call]
+            except RecursionError:
+                _drop("broadcast")
+
+        return read_sensibly(receive_message)
 
     def _deliver_fanout_message(self, message: Any, exchange: str) -> Any:
         if not is_broadcast(message):

@@ -43,7 +43,7 @@ class TokenCipher:
         self._signing_keys = [_derive(key, b"signature of what Redis keeps") for key in keys]
 
     def encrypt(self, plaintext: str, *, row_id: str | UUID, field: str) -> str:
-        """Encrypt a token for one field of one row of `hubspot_oauth_tokens`.
+        """Encrypt a token for one field of one row of `hubspot_oauth_tokens`, or of another table.
 
         A ciphertext that is moved elsewhere, to the revocation list say, stays bound to the row
         it was made for: keep that row's id beside it.

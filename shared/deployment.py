@@ -8,6 +8,7 @@ from redis import Redis
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from shared.redis_replies import BoundedParser, WaryRedis
 from shared.setting_values import DEFAULT_PREFIX, explicit_tls
 
 # Whoever has not been seen for as long is gone.
@@ -24,7 +25,7 @@ return 1
 """
 
 
-class DeploymentRedis(Redis):
+class DeploymentRedis(WaryRedis):
     """A client that knows under which prefix its deployment keeps everything.
 
     What it reads may be nonsense, which counts as absent: whoever can write to Redis may make us
@@ -36,7 +37,9 @@ class DeploymentRedis(Redis):
     @classmethod
     def open(cls, url: str, prefix: str = DEFAULT_PREFIX, **options: Any) -> Self:
         """A client of the server at `url`, whose certificate is checked unless the URL says no."""
-        client = cast("Self", cls.from_url(explicit_tls(url), **options))
+        client = cast(
+            "Self", cls.from_url(explicit_tls(url), parser_class=BoundedParser, **options)
+        )
         client.prefix = prefix
         return client
 

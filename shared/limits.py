@@ -231,10 +231,10 @@ class Limits:
             keys=[line.key],
             args=[line.rate, line.recovery, line.burst, longest_wait, most_ahead],
         )
-        if not 0 <= int(wait_ms) <= longest_wait * 1000 + 1:
+        if wait_ms is None or not 0 <= wait_ms <= longest_wait * 1000 + 1:
             BUDGET_REFUSALS.labels(line.budget).inc()
             return None
-        wait = int(wait_ms) / 1000
+        wait = float(wait_ms) / 1000
         BUDGET_WAIT_SECONDS.labels(line.budget).observe(wait)
         return wait
 

@@ -1,4 +1,7 @@
-"""Authorizations on their way: the states that HubSpot echoes, stored hashed and taken once."""
+"""Authorizations on their way: the states that HubSpot echoes, stored hashed and taken once.
+
+Who reads the database can finish none of them: the state is hashed, the verifier encrypted for it.
+"""
 
 import hashlib
 import secrets
@@ -8,7 +11,10 @@ from typing import Final
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from shared.crypto import TokenCipher, UndecryptableError
+
 LIFETIME_S: Final = 600
+_FIELD: Final = "code_verifier"
 
 
 def new_secret() -> str:
@@ -46,15 +52,20 @@ _STORE_STATE = text("""
 """)
 
 
-def store_state(session: Session, state: str, authorization: Authorization) -> None:
+def store_state(
+    session: Session, state: str, authorization: Authorization, cipher: TokenCipher
+) -> None:
     """Remember an authorization under its state for `LIFETIME_S` seconds."""
+    state_hash = hash_secret(state)
     session.execute(
         _STORE_STATE,
         {
-            "state_hash": hash_secret(state),
+            "state_hash": state_hash,
             "user_id": authorization.user_id,
             "workspace_id": authorization.workspace_id,
-            "code_verifier": authorization.code_verifier,
+            "code_verifier": cipher.encrypt(
+                authorization.code_verifier, row_id=state_hash.hex(), field=_FIELD
+            ),
             "browser_hash": authorization.browser_hash,
             "return_to": authorization.return_to,
             "asks": authorization.asks,
@@ -71,7 +82,17 @@ _TAKE_STATE = text("""
 """)
 
 
-def take_state(session: Session, state: str) -> Authorization | None:
-    """Use a state up; None when it is unknown, used or expired."""
-    row = session.execute(_TAKE_STATE, {"state_hash": hash_secret(state)}).mappings().one_or_none()
-    return Authorization(**row) if row is not None else None
+def take_state(session: Session, state: str, cipher: TokenCipher) -> Authorization | None:
+    """Use a state up; None when it is unknown, used, expired, or not to be decrypted.
+
+    The last is so for minutes after its key was dropped, or after verifiers were stored plainly.
+    """
+    state_hash = hash_secret(state)
+    row = session.execute(_TAKE_STATE, {"state_hash": state_hash}).mappings().one_or_none()
+    if row is None:
+        return None
+    try:
+        verifier = cipher.decrypt(row["code_verifier"], row_id=state_hash.hex(), field=_FIELD)
+    except UndecryptableError:
+        return None
+    return Authorization(**{**row, "code_verifier": verifier})

@@ -73,6 +73,8 @@ def make_celery(broker_url: str, prefix: str = DEFAULT_PREFIX) -> Celery:
         worker_cancel_long_running_tasks_on_connection_loss=False,
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
+        # A Redis that is loading, full or a replica now: to be tried again, not the worker's end.
+        broker_channel_error_retry=True,
         broker_transport_options={} if broker_url.startswith("amqp") else redis_options,
         enable_utc=True,
         timezone="UTC",

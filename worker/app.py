@@ -25,6 +25,7 @@ from shared.db import Database
 from shared.exposition import note_build, serve_metrics
 from shared.logging import configure_logging
 from shared.messages import HOUSEKEEPING_TASK
+from shared.plain_connections import warn_of_plain_connections
 from shared.queue import make_celery
 from shared.schema import NotReadyError, wait_for_schema
 from shared.settings import BrokerSettings, FlowerSettings, SettingsError, WorkerSettings
@@ -121,7 +122,9 @@ def _take_few_commands(**_: Any) -> None:
 @worker_init.connect(weak=False)
 def _start_watching(**_: Any) -> None:
     note_build("worker")
-    if _load(WorkerSettings).otel_exporter_otlp_endpoint is not None:
+    settings = _load(WorkerSettings)
+    warn_of_plain_connections(settings)
+    if settings.otel_exporter_otlp_endpoint is not None:
         start_tracing("worker")
 
 

@@ -8,10 +8,10 @@ from http.cookiejar import DefaultCookiePolicy
 
 import requests
 from opentelemetry.trace import SpanKind
-from requests.adapters import HTTPAdapter
 from requests.exceptions import InvalidSchema, InvalidURL, MissingSchema
 from urllib3 import exceptions as urllib3_exceptions
 
+from shared.http_deadlines import open_session
 from shared.hubspot.errors import ConfigurationError, HubSpotError, NetworkError, UnavailableError
 from shared.metrics import HUBSPOT_REQUEST_SECONDS, HUBSPOT_REQUESTS
 from shared.tracing import annotate, span
@@ -23,7 +23,7 @@ CHUNK_BYTES = 64 * 1024
 TOO_SLOW = "HubSpot did not answer in time."
 
 DEFAULT_TIMEOUT = (3.0, 12.0)
-"""Seconds to connect, and seconds to wait for an answer to begin."""
+"""Seconds to connect, and seconds from the request to the end of the answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +43,7 @@ def build_session(pool_size: int) -> requests.Session:
     by itself and keeps no cookies. Build it after a fork. Proxies and CA bundles from the
     environment apply unless the caller clears `trust_env`.
     """
-    session = requests.Session()
-    adapter = HTTPAdapter(pool_maxsize=pool_size, max_retries=0)
-    session.mount("https://", adapter)
-    session.mount("http://", adapter)
+    session = open_session(pool_size)
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
     session.headers["User-Agent"] = f"hubspot-call-sync/{own_version()}"
     return session
@@ -65,8 +62,8 @@ def send(
 ) -> Answer:
     """Send one request and read its answer, whatever the status; redirects are not followed.
 
-    A body that trickles is given up once connecting and reading have had their seconds, or at
-    16 MiB. Metrics and traces know the request by `endpoint`, because URLs hold ids.
+    An answer that trickles is given up after the second timeout, a large one at 16 MiB. Metrics
+    and traces know the request by `endpoint`, because URLs hold ids.
 
     Raises:
         NetworkError: no whole answer came; `sent` and `definite` say how far it got.
@@ -123,7 +120,7 @@ def _exchange(
             allow_redirects=False,
             stream=True,
         ) as response:
-            content = _read(response, deadline=started + sum(timeout))
+            content = _read(response)
     except (requests.RequestException, urllib3_exceptions.HTTPError) as error:
         # Not chained: its text may quote what went over the wire.
         raise error_of_failure(error) from None
@@ -166,13 +163,11 @@ def _cause(error: Exception) -> Exception:
     return cause if isinstance(cause, Exception) else error
 
 
-def _read(response: requests.Response, *, deadline: float) -> bytes:
-    """Read the body as it arrives, so that one that trickles cannot hold its reader for ever."""
+def _read(response: requests.Response) -> bytes:
+    """Read the body as it arrives, and no more of it than it may have."""
     content = bytearray()
     while chunk := response.raw.read1(CHUNK_BYTES, decode_content=True):
         content += chunk
         if len(content) > MAX_ANSWER_BYTES:
             raise UnavailableError("HubSpot's answer is too large.", status=response.status_code)
-        if time.monotonic() > deadline:
-            raise NetworkError(TOO_SLOW, status=response.status_code)
     return bytes(content)

@@ -9,7 +9,10 @@ from shared.models.base import Base, Id, Moment
 
 
 class OAuthState(Base):
-    """An authorization on its way: single use, short-lived, stored as a hash."""
+    """An authorization on its way: single use, short-lived, stored as a hash.
+
+    `code_verifier` is a ciphertext that is bound to `state_hash` (in hex).
+    """
 
     __tablename__ = "hubspot_oauth_states"
 

@@ -13,7 +13,9 @@ _PLAIN: Final = re.compile(
     r"/(?:[\w/.~!$&()*+,;=:@?-]|%[0-9A-Fa-f]{2})*",
     re.ASCII,
 )
-_HOST: Final = re.compile(r"[a-z0-9_-]+(?:\.[a-z0-9_-]+)*\.?|\[[0-9a-f:.]+\]", re.ASCII)
+# Whatever browsers take for an IP address: a last label that is a number, in any notation.
+_NUMBER: Final = re.compile(r"(?:.*\.)?(?:\d+|0x[0-9a-f]*)\.?", re.ASCII | re.IGNORECASE)
+_HOST: Final = re.compile(r"[a-z0-9_-]+(?:\.[a-z0-9_-]+)*\.?", re.ASCII)
 # What RFC 3986 gives a meaning of its own; everything else is percent-encoded.
 _RESERVED: Final = "/?:@!$&()*+,;=%~"
 _LONE_PERCENT: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
@@ -37,7 +39,8 @@ def parse_recording_url(text: str | None) -> Recording | None:
 
     What is only unescaped (blanks, quotes, braces, letters beyond ASCII) is percent-encoded. A link
     with a user name or password is refused: `https://hubspot.com@evil.example` reads as another
-    host than the one it leads to.
+    host than the one it leads to. So is one to an IP address. Names beyond ASCII are given in their
+    ASCII form (`xn--…`), in which they look like no other.
 
     Raises:
         UnlinkableError: It is something else.
@@ -47,7 +50,7 @@ def parse_recording_url(text: str | None) -> Recording | None:
         return None
     if len(url) > MAX_URL_CHARACTERS:
         raise UnlinkableError(f"is longer than {MAX_URL_CHARACTERS:,} characters")
-    if plain := _PLAIN.fullmatch(url):
+    if (plain := _PLAIN.fullmatch(url)) and not _NUMBER.fullmatch(plain[1]):
         return Recording(url, plain[1])
     if _CONTROLS.search(url):
         raise UnlinkableError("holds line ends or other control characters")
@@ -75,13 +78,13 @@ def _read_host(parts: SplitResult) -> str:
     if "@" in parts.netloc:
         raise UnlinkableError("holds a user name or password")
     host = parts.hostname or ""
-    if ":" in host:
-        host = f"[{host}]"
-    elif not host.isascii():
+    if not host.isascii():
         try:
             host = host.encode("idna").decode().lower()
         except UnicodeError as error:
             raise UnlinkableError("names a host that cannot exist") from error
+    if ":" in host or _NUMBER.fullmatch(host):
+        raise UnlinkableError("names its host by an IP address, which says nothing of whose it is")
     if not _HOST.fullmatch(host):
         raise UnlinkableError("names no host, or one that cannot exist")
     return host

@@ -150,6 +150,38 @@ def trickle(handler: Handler) -> None:
         handler.write(b" ")
 
 
+def trickle_headers(handler: Handler) -> None:
+    """Send headers so slowly that no single read times out."""
+    handler.close_connection = True
+    handler.write(b"HTTP/1.1 200 OK\r\nX-Long: ")
+    while not handler.server.closing.wait(0.05):
+        handler.write(b"a")
+
+
+def go_on_for_ever(handler: Handler) -> None:
+    """Say that the request may go on, again and again."""
+    handler.close_connection = True
+    while not handler.server.closing.wait(0.05):
+        handler.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+
+def trickle_nothing(handler: Handler) -> None:
+    """Send a compressed body that never becomes text: its file's name has no end."""
+    handler.close_connection = True
+    head = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 100000\r\n\r\n"
+    handler.write(head + b"\x1f\x8b\x08\x08\x00\x00\x00\x00\x00\xff")
+    while not handler.server.closing.wait(0.05):
+        handler.write(b"a")
+
+
+def trickle_trailers(handler: Handler) -> None:
+    """Send what may follow the last chunk, without end."""
+    handler.close_connection = True
+    handler.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n")
+    while not handler.server.closing.wait(0.05):
+        handler.write(b"X: a\r\n")
+
+
 def flood(handler: Handler) -> None:
     """Send more than anyone should take."""
     handler.close_connection = True

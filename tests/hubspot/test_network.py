@@ -26,14 +26,19 @@ from tests.hubspot.scripted import (
     ScriptedServer,
     Step,
     flood,
+    go_on_for_ever,
     hang,
     reset,
     reset_unread,
     serving,
     trickle,
+    trickle_headers,
+    trickle_nothing,
+    trickle_trailers,
 )
 
 ACCOUNT = Reply(200, {"portalId": 1})
+TRICKLES = (trickle, trickle_headers, trickle_nothing, trickle_trailers, go_on_for_ever)
 
 
 def failure(client: HubSpotClient) -> HubSpotError:
@@ -73,7 +78,7 @@ def closed_port_url() -> str:
         pytest.param(reset, id="reset after the request was read"),
         pytest.param(reset_unread, id="reset before the request was read"),
         pytest.param(hang, id="no answer"),
-        pytest.param(trickle, id="body that never ends"),
+        *(pytest.param(each, id=each.__name__) for each in TRICKLES),
         pytest.param(Broken(b""), id="closed without an answer"),
         pytest.param(Broken(b"\x16\x03\x01 not HTTP"), id="not HTTP"),
         pytest.param(Broken(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{}"), id="cut short"),
@@ -90,7 +95,8 @@ def test_failure_after_the_request_may_have_left_is_ambiguous(
     step: Step, server: ScriptedServer, session: requests.Session
 ) -> None:
     server.then(step)
-    timeout = UNANSWERED if step is hang or step is trickle else PATIENT
+    is_silent = any(step is each for each in (hang, *TRICKLES))
+    timeout = UNANSWERED if is_silent else PATIENT
     assert is_ambiguous(failure(client_at(server.url, session, timeout)))
 
 

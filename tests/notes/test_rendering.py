@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.call_details import CallDetails, Utterance
+from shared.notes.recording import UnlinkableError, parse_recording_url
 from shared.notes.rendering import marker_ref, render_note
 from tests.notes.reading import read_note
 
@@ -297,3 +298,31 @@ def test_list_is_read_no_further_than_a_note_can_show() -> None:
     )
     assert note.count("1" * 309) == 6  # the seventh is cut
     assert read < 20
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        *("127.0.0.1", "93.184.216.34", "93.184.216.34.", "[::1]", "[2606:2800:220:1::1]"),
+        *("2130706433", "0x7f000001", "0x7f.0.0.1", "0177.0.0.1", "127.1", "0x", "0X7F.1"),
+        *("１２７.0.0.1", "127。0。0。1", "example.0x7f", "example.7", "93.184.216.34:8443"),
+    ],
+)
+def test_recording_at_an_ip_address_is_not_linked(host: str) -> None:
+    with pytest.raises(UnlinkableError, match="IP address"):
+        parse_recording_url(f"https://{host}/a")
+
+
+@pytest.mark.parametrize("host", ["7.example", "0x7f.example", "1and1.de", "x.7up", "a.0b1"])
+def test_names_with_digits_are_no_addresses(host: str) -> None:
+    recording = parse_recording_url(f"https://{host}/a")
+    assert recording is not None
+    assert recording.host == host
+
+
+@pytest.mark.parametrize("host", ["аpple.example", "ɢoogle.example", "раypal.example"])
+def test_look_alikes_are_shown_as_what_they_are(host: str) -> None:
+    recording = parse_recording_url(f"https://{host}/a")
+    assert recording is not None
+    assert recording.host.startswith("xn--")
+    assert recording.url.isascii()

@@ -272,7 +272,10 @@ class Day:
     def _verifier(self) -> str:
         with self.database.begin() as session:
             newest = select(OAuthState).order_by(OAuthState.expires_at.desc()).limit(1)
-            return session.scalars(newest).one().code_verifier
+            state = session.scalars(newest).one()
+        return self._cipher.decrypt(
+            state.code_verifier, row_id=state.state_hash.hex(), field="code_verifier"
+        )
 
     def _ask(self, method: str, path: str, *, token: str = "", **options: Any) -> requests.Response:
         answer = self._browser.request(
