@@ -2,18 +2,24 @@
 
 from collections.abc import Iterator
 from dataclasses import asdict
-from typing import Final
+from threading import Lock
+from typing import Final, Self
 
 import structlog
 from flask import Blueprint, Response, request
 from sqlalchemy.exc import SQLAlchemyError
 
 from api.auditing import audit
+from api.auth import Tenant
+from api.errors import TooOftenError
 from api.log_queries import LogSelection
 from api.queries import read_query
+from api.quotas import EXPORTING, Exporters
+from api.rationing import ration
 from api.services import Services, services
 from api.slots import Slot
 from api.spreadsheets import write_header, write_rows
+from api.stalled_readers import PATIENCE_S, give_up_stalled_readers
 from api.sync_logs import select_logs
 from api.tenants import current_tenant, guard
 from shared.audit import Action
@@ -26,31 +32,70 @@ guard(blueprint)
 
 MOST_ROWS: Final = 100_000
 PAGE: Final = 1000
+# An export uses the quota once, and as often again as it has so many.
+ROWS_A_USE: Final = 10_000
+BUSY_FOR_S: Final = 10.0
 BROKEN_OFF: Final = "The export broke off here: the database did not answer. Ask again.\r\n"
 FILE_NAME: Final = "sync-log.csv"
 
 
+class _Place:
+    """What an export holds: its tenant's only one, and one of the process's few."""
+
+    def __init__(self, exporters: Exporters, tenant: Tenant, slot: Slot) -> None:
+        self._exporters = exporters
+        self._tenant = tenant
+        self._slot = slot
+        self._is_held = True
+        self._changes = Lock()
+
+    @classmethod
+    def take(cls, work: Services, tenant: Tenant) -> Self:
+        """Take a place; raises TooOftenError or TryLaterError when there is none."""
+        if not work.exporters.enter(tenant):
+            raise TooOftenError(
+                "Another export of yours is being read. Wait until it has ended: one whose reader"
+                f" takes nothing is given up after {PATIENCE_S} seconds.",
+                retry_after_s=BUSY_FOR_S,
+            )
+        try:
+            return cls(work.exporters, tenant, work.export_slots.take())
+        except BaseException:
+            work.exporters.leave(tenant)
+            raise
+
+    def give_back(self) -> None:
+        """Free the place; whoever comes second does nothing."""
+        with self._changes:
+            was_held, self._is_held = self._is_held, False
+        if was_held:
+            self._slot.give_back()
+            self._exporters.leave(self._tenant)
+
+
 @blueprint.get("/export")
 def export_logs() -> Response:
-    work, query = services(), read_query(LogSelection, request.args)
-    with work.database.begin() as session:
-        wanted = select_logs(session, query)
-        is_truncated = count_logs(session, wanted, most=MOST_ROWS) > MOST_ROWS
-    slot = work.export_slots.take()
+    work, query, tenant = services(), read_query(LogSelection, request.args), current_tenant()
+    place = _Place.take(work, tenant)
     try:
-        # Before a line of it is read: one that breaks off has told what it told.
+        ration(EXPORTING, tenant)
         with work.database.begin() as session:
-            tenant = asdict(current_tenant())
-            audit(session, Action.EXPORTED, **tenant, filter=_describe_filter(query))
+            wanted = select_logs(session, query)
+            rows = count_logs(session, wanted, most=MOST_ROWS)
+            # Before a line of it is read: one that breaks off has told what it told.
+            audit(session, Action.EXPORTED, **asdict(tenant), filter=_describe_filter(query))
+        work.buckets.owe(EXPORTING, tenant, rows / ROWS_A_USE)
+        give_up_stalled_readers()
     except BaseException:
-        slot.give_back()
+        place.give_back()
         raise
-    response = Response(_write(work, wanted, slot), mimetype="text/csv")
+    response = Response(_write(work, wanted, place), mimetype="text/csv")
     # For readers that are gone before the first line.
-    response.call_on_close(slot.give_back)
+    response.call_on_close(place.give_back)
     response.headers["Content-Disposition"] = f'attachment; filename="{FILE_NAME}"'
+    is_truncated = rows > MOST_ROWS
     response.headers["X-Truncated"] = "true" if is_truncated else "false"
-    log.info("logs_exported", is_truncated=is_truncated, **asdict(current_tenant()))
+    log.info("logs_exported", is_truncated=is_truncated, **asdict(tenant))
     return response
 
 
@@ -66,7 +111,7 @@ def _describe_filter(query: LogSelection) -> dict[str, str]:
     }
 
 
-def _write(work: Services, wanted: LogFilter, slot: Slot) -> Iterator[str]:
+def _write(work: Services, wanted: LogFilter, place: _Place) -> Iterator[str]:
     try:
         yield write_header()
         yield from _write_pages(work, wanted)
@@ -76,7 +121,7 @@ def _write(work: Services, wanted: LogFilter, slot: Slot) -> Iterator[str]:
         yield BROKEN_OFF
         raise
     finally:
-        slot.give_back()
+        place.give_back()
 
 
 def _write_pages(work: Services, wanted: LogFilter) -> Iterator[str]:

@@ -20,10 +20,13 @@ from api.answers.sync_log import (
 from api.auditing import audit
 from api.auth import Tenant
 from api.bodies import read_model
+from api.body_limits import KIB, takes_body
 from api.contact_pages import contact_url
 from api.errors import MissingEntryError
 from api.log_queries import LogQuery, LogSelection, RetryOrder, write_cursor
 from api.queries import read_query
+from api.quotas import RETRYING_MANY
+from api.rationing import ration
 from api.services import services
 from api.tenants import current_tenant, find_own_connection, guard, open_to_viewers
 from shared.audit import Action
@@ -104,8 +107,10 @@ def retry_log(log_id: str) -> Response:
 
 
 @blueprint.post("/retry")
+@takes_body(64 * KIB)  # a thousand ids
 def retry_logs() -> Response:
     tenant, order = current_tenant(), read_model(RetryOrder)
+    ration(RETRYING_MANY, tenant)
     if order.ids is not None:
         ids = list(dict.fromkeys(order.ids))
         return _answer_replay(_replay_ids(ids, tenant), asked=len(ids))
