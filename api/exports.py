@@ -1,8 +1,8 @@
 """The sync log as a file: read page by page while it is sent."""
 
+import time
 from collections.abc import Iterator
 from dataclasses import asdict
-from threading import Lock
 from typing import Final, Self
 
 import structlog
@@ -11,15 +11,14 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from api.auditing import audit
 from api.auth import Tenant
-from api.errors import TooOftenError
 from api.log_queries import LogSelection
 from api.queries import read_query
-from api.quotas import EXPORTING, Exporters
-from api.rationing import ration
+from api.quotas import EXPORTING
+from api.rationing import Turn, ration, take_break, take_turn
 from api.services import Services, services
 from api.slots import Slot
 from api.spreadsheets import write_header, write_rows
-from api.stalled_readers import PATIENCE_S, give_up_stalled_readers
+from api.stalled_readers import give_up_stalled_readers
 from api.sync_logs import select_logs
 from api.tenants import current_tenant, guard
 from shared.audit import Action
@@ -31,10 +30,9 @@ blueprint = Blueprint("exports", __name__, url_prefix="/api/hubspot/sync-logs")
 guard(blueprint)
 
 MOST_ROWS: Final = 100_000
-PAGE: Final = 1000
+PAGE: Final = 500
 # An export uses the quota once, and as often again as it has so many.
 ROWS_A_USE: Final = 10_000
-BUSY_FOR_S: Final = 10.0
 BROKEN_OFF: Final = "The export broke off here: the database did not answer. Ask again.\r\n"
 FILE_NAME: Final = "sync-log.csv"
 
@@ -42,35 +40,24 @@ FILE_NAME: Final = "sync-log.csv"
 class _Place:
     """What an export holds: its tenant's only one, and one of the process's few."""
 
-    def __init__(self, exporters: Exporters, tenant: Tenant, slot: Slot) -> None:
-        self._exporters = exporters
-        self._tenant = tenant
+    def __init__(self, mine: Turn, slot: Slot) -> None:
+        self._mine = mine
         self._slot = slot
-        self._is_held = True
-        self._changes = Lock()
 
     @classmethod
     def take(cls, work: Services, tenant: Tenant) -> Self:
         """Take a place; raises TooOftenError or TryLaterError when there is none."""
-        if not work.exporters.enter(tenant):
-            raise TooOftenError(
-                "Another export of yours is being read. Wait until it has ended: one whose reader"
-                f" takes nothing is given up after {PATIENCE_S} seconds.",
-                retry_after_s=BUSY_FOR_S,
-            )
+        mine = take_turn("export", tenant)
         try:
-            return cls(work.exporters, tenant, work.export_slots.take())
+            return cls(mine, work.export_slots.take())
         except BaseException:
-            work.exporters.leave(tenant)
+            mine.give_back()
             raise
 
     def give_back(self) -> None:
         """Free the place; whoever comes second does nothing."""
-        with self._changes:
-            was_held, self._is_held = self._is_held, False
-        if was_held:
-            self._slot.give_back()
-            self._exporters.leave(self._tenant)
+        self._slot.give_back()
+        self._mine.give_back()
 
 
 @blueprint.get("/export")
@@ -128,9 +115,13 @@ def _write_pages(work: Services, wanted: LogFilter) -> Iterator[str]:
     """The newest entries, up to `MOST_ROWS`; no transaction is open while a page is sent."""
     position: Position | None = None
     for _ in range(MOST_ROWS // PAGE):
+        began = time.monotonic()
         with work.database.begin() as session:
             found = find_logs(session, wanted, limit=PAGE, after=position)
-        yield write_rows(found.logs)
-        position = found.next_position
+        page, position = write_rows(found.logs), found.next_position
+        del found  # a reader may take a minute for the page
+        took = time.monotonic() - began
+        yield page
         if position is None:
             return
+        take_break(took)

@@ -47,13 +47,15 @@ class Quota:
 CHANGING: Final = Quota("changing", times=60, burst=60)
 # Most changes are an entry of the audit trail, which is kept for a year.
 CHANGING_BY_DAY: Final = Quota("changing by day", times=2000, burst=1000, period_s=DAY_S)
-# Each works on up to 10,000 rows.
+# And as many for each 1,000 rows that are looked at.
 RETRYING_MANY: Final = Quota("retrying many", times=20, burst=20)
 # And as many for each 10,000 rows that are exported.
 EXPORTING: Final = Quota("exporting", times=12, burst=12)
 # These ask HubSpot, or write into it.
 PREVIEWING: Final = Quota("previewing", times=10, burst=10)
 TEST_CALLING: Final = Quota("test calling", times=10, burst=10)
+# For so long a tenant may keep what it does not use of its webhooks.
+CALLS_KEPT_MINUTES: Final = 8
 # By address, and an address may be that of a whole company, or of a proxy that nobody counted.
 RETURNING: Final = Quota("returning from HubSpot", times=120, burst=120)
 
@@ -65,8 +67,9 @@ class ChosenQuotas:
     Attributes:
         looking: Of what only shows. A dashboard asks for two things every 4 to 30 seconds, and for
             five when it is opened: 1,200 a minute are forty of them, all busy.
-        calling: Of webhooks, in calls; a large one counts as several. Twice as many at once, which
-            for most tenants is more than a day's.
+        calling: Of webhooks, in calls; a large one counts as several. 3,000 a minute are 4 million
+            a day, half of what HubSpot takes of one account; 24,000 at once, so that no dialler's
+            burst and no history sent by arrays is held up.
     """
 
     looking: Quota
@@ -76,7 +79,7 @@ class ChosenQuotas:
     def of(cls, *, requests_per_minute: int, calls_per_minute: int) -> Self:
         return cls(
             looking=Quota("looking", requests_per_minute, max(1, requests_per_minute // 4)),
-            calling=Quota("calling", calls_per_minute, 2 * calls_per_minute),
+            calling=Quota("calling", calls_per_minute, CALLS_KEPT_MINUTES * calls_per_minute),
         )
 
 
@@ -137,20 +140,20 @@ class Buckets:
         return min(quota.burst, level + (now - at) * quota.per_second)
 
 
-class Exporters:
-    """Whose exports are being read: one of each tenant's at a time."""
+class Ongoing:
+    """Who does something at the moment of which each may do one at a time."""
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._tenants: set[Hashable] = set()
+        self._known: set[Hashable] = set()
 
-    def enter(self, tenant: Hashable) -> bool:
-        """Whether the tenant may begin one, to be followed by `leave`."""
+    def begin(self, key: Hashable) -> bool:
+        """Whether it may begin, to be followed by `end`."""
         with self._lock:
-            is_free = tenant not in self._tenants
-            self._tenants.add(tenant)
+            is_free = key not in self._known
+            self._known.add(key)
             return is_free
 
-    def leave(self, tenant: Hashable) -> None:
+    def end(self, key: Hashable) -> None:
         with self._lock:
-            self._tenants.discard(tenant)
+            self._known.discard(key)

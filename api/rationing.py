@@ -1,14 +1,16 @@
 """Whether one tenant, secret or address has used its quota up: asked before anything is done."""
 
+import time
 from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping
 from ipaddress import ip_network
+from threading import Lock
 from typing import Final
 
 from api.addresses import client_address
 from api.auth import Tenant
 from api.errors import OverQuotaError, TooOftenError
-from api.quotas import CHANGING, CHANGING_BY_DAY, RETURNING, Quota
+from api.quotas import CHANGING, CHANGING_BY_DAY, RETURNING, Ongoing, Quota
 from api.services import services
 from api.signatures import Signers
 from shared.calls import NewCall
@@ -16,6 +18,10 @@ from shared.calls import NewCall
 # A call of an hour takes about four. Counted so, a quota of calls bounds bytes as well.
 BYTES_A_CALL: Final = 16 * 1024
 NETWORK_BITS: Final = 64
+TURN_S: Final = 10.0
+# So long work has a quarter of a core, and half a second for each part where all is slow.
+REST: Final = 3
+LONGEST_REST_S: Final = 0.5
 
 
 def ration(quota: Quota, tenant: Tenant) -> None:
@@ -26,6 +32,47 @@ def ration(quota: Quota, tenant: Tenant) -> None:
             f"This is possible {quota} for one user of a workspace. Try again in a moment.",
             retry_after_s=wait,
         )
+
+
+class Turn:
+    """Something that is done, of which its tenant may do one at a time."""
+
+    def __init__(self, ongoing: Ongoing, key: Hashable) -> None:
+        self._ongoing = ongoing
+        self._key = key
+        self._is_held = True
+        self._changes = Lock()
+
+    def give_back(self) -> None:
+        """Let the tenant do it again; whoever comes second does nothing."""
+        with self._changes:
+            was_held, self._is_held = self._is_held, False
+        if was_held:
+            self._ongoing.end(self._key)
+
+
+def take_turn(what: str, tenant: Tenant) -> Turn:
+    """Begin what a tenant may do one at a time; raises TooOftenError while one is going on.
+
+    Args:
+        what: In one word, which the error shows.
+        tenant: Whose it is.
+    """
+    ongoing, key = services().ongoing, (what, tenant)
+    if not ongoing.begin(key):
+        raise TooOftenError(
+            f"Another {what} of yours is going on. Wait until it has ended.",
+            retry_after_s=TURN_S,
+        )
+    return Turn(ongoing, key)
+
+
+def take_break(took: float) -> None:
+    """Leave processor and database to others, after a part of long work that took so many seconds.
+
+    Without breaks one tenant's long work is what all the others wait for.
+    """
+    time.sleep(min(REST * took, LONGEST_REST_S))
 
 
 def ration_view(tenant: Tenant, *, only_shows: bool) -> None:

@@ -14,7 +14,7 @@ from api.auth import Authenticator
 from api.gauges import Gauges
 from api.group_commit import GroupCommit
 from api.probes import Probes
-from api.quotas import Buckets, ChosenQuotas, Exporters
+from api.quotas import Buckets, ChosenQuotas, Ongoing
 from api.sessions import EndedSessions
 from api.signatures import WebhookVerifier
 from api.slots import Room, Slots
@@ -70,7 +70,7 @@ class Services:
     quotas: ChosenQuotas
     buckets: Buckets
     address_buckets: Buckets
-    exporters: Exporters
+    ongoing: Ongoing
 
     def encrypt(self, plaintext: str, row_id: str, field: str) -> str:
         """Encrypt a token for one field of one row."""
@@ -117,7 +117,7 @@ def build_services(
         ),
         buckets=Buckets(),
         address_buckets=Buckets(),
-        exporters=Exporters(),
+        ongoing=Ongoing(),
     )
 
 

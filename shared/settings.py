@@ -338,7 +338,7 @@ class ApiSettings(ServiceSettings):
         Setting(
             values.whole_number(60, 10_000_000),
             "give how many calls a tenant may send in a minute, on the average",
-            default="12000",
+            default="3000",
         ),
     ]
 

@@ -197,7 +197,7 @@ RETRYING = (
         summary="Try failed or skipped calls again",
         description=(
             "Either up to 1,000 ids, or the newest 10,000 of a filter: ask again until `requeued`"
-            " is 0. At most 20 a minute."
+            " is 0. One at a time, and 20 or 20,000 entries a minute."
         ),
         answer=Requeued,
         answered={"requeued": Requeued(requeued=12, ignored=3)},
