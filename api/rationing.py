@@ -29,7 +29,7 @@ def ration(quota: Quota, tenant: Tenant) -> None:
     wait = services().buckets.take(quota, tenant)
     if wait:
         raise TooOftenError(
-            f"This is possible {quota} for one user of a workspace. Try again in a moment.",
+            f"This is possible {quota} for one user of a workspace.",
             retry_after_s=wait,
         )
 

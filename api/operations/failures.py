@@ -188,8 +188,7 @@ TOO_OFTEN: Final = Failing(
     (
         _problem(
             "too_many_requests",
-            "This is possible 60 times a minute for one user of a workspace. Try again in a"
-            " moment.",
+            "This is possible 60 times a minute for one user of a workspace.",
         ),
     ),
     retries_after=True,

@@ -27,7 +27,9 @@ from local.databases import PROJECT
 from local.processes import Command, Process, free_port
 from local.services import serves
 from shared.db import Database
-from shared.oauth_states import MOST_OPEN
+from shared.hubspot.models import TokenGrant
+from shared.oauth_states import MOST_OPEN, Authorization
+from shared.pending_grants import give_up_pending_grant, store_pending_grant
 from tests.api.asking import (
     NO_POSTGRES,
     PUBLIC_URL,
@@ -183,6 +185,25 @@ def test_open_authorizations_of_a_tenant_are_few_and_the_newest(
 
     assert is_known(newest)
     assert not is_known(urls[0])
+
+
+def test_pending_grants_of_a_tenant_are_few_and_the_newest(
+    database: Database, asker: Asker
+) -> None:
+    def store() -> str:
+        authorization = Authorization(
+            **asker.tenant, code_verifier="v", browser_hash=None, return_to=PUBLIC_URL
+        )
+        token = TokenGrant(
+            access_token="a", refresh_token="r", expires_in=1800, hub_id=None, scopes=()
+        )
+        with database.begin() as session:
+            return store_pending_grant(session, authorization, token, "r", lambda *_: "sealed")
+
+    stored = [store() for _ in range(MOST_OPEN + 5)]
+    with database.begin() as session:
+        open_ones = [give_up_pending_grant(session, secret) is not None for secret in stored]
+    assert open_ones == [False] * 5 + [True] * MOST_OPEN
 
 
 def test_callbacks_of_one_address_are_few_and_the_browser_is_told(
