@@ -15,6 +15,8 @@ from shared.crypto import TokenCipher, UndecryptableError
 
 LIFETIME_S: Final = 600
 _FIELD: Final = "code_verifier"
+# Of one tenant at a time. A person has as many as tabs.
+MOST_OPEN: Final = 20
 
 
 def new_secret() -> str:
@@ -52,10 +54,29 @@ _STORE_STATE = text("""
 """)
 
 
+# Side by side, two would not see each other's.
+_LOCK_TENANT = text("""
+    SELECT pg_advisory_xact_lock(
+        hashtextextended('states:' || :user_id || ' ' || :workspace_id, 0))
+""")
+_END_OLDEST = text("""
+    DELETE FROM hubspot_oauth_states WHERE state_hash IN (
+        SELECT state_hash FROM hubspot_oauth_states
+        WHERE user_id = :user_id AND workspace_id = :workspace_id
+        ORDER BY expires_at DESC OFFSET :kept)
+""")
+
+
 def store_state(
     session: Session, state: str, authorization: Authorization, cipher: TokenCipher
 ) -> None:
-    """Remember an authorization under its state for `LIFETIME_S` seconds."""
+    """Remember an authorization under its state for `LIFETIME_S` seconds.
+
+    Of each tenant the newest `MOST_OPEN` are kept.
+    """
+    tenant = {"user_id": authorization.user_id, "workspace_id": authorization.workspace_id}
+    session.execute(_LOCK_TENANT, tenant)
+    session.execute(_END_OLDEST, {**tenant, "kept": MOST_OPEN - 1})
     state_hash = hash_secret(state)
     session.execute(
         _STORE_STATE,
