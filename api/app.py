@@ -22,6 +22,7 @@ from api import (
     trials,
 )
 from api.bodies import MAX_BODY_BYTES
+from api.discarding import discard_bodies
 from api.errors import handle_errors
 from api.headers import add_headers
 from api.refusals import log_refusals
@@ -67,6 +68,7 @@ def create_app(
     handle_errors(app)
     add_headers(app, settings)
     log_refusals(app)
+    discard_bodies(app)
     for noun in NOUNS:
         app.register_blueprint(noun.blueprint)
     return app
