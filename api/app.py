@@ -23,6 +23,7 @@ from api import (
 )
 from api.bodies import MAX_BODY_BYTES
 from api.body_limits import limit_bodies
+from api.discarding import discard_bodies
 from api.errors import handle_errors
 from api.headers import add_headers
 from api.refusals import log_refusals
@@ -69,6 +70,7 @@ def create_app(
     limit_bodies(app)
     add_headers(app, settings)
     log_refusals(app)
+    discard_bodies(app)
     for noun in NOUNS:
         app.register_blueprint(noun.blueprint)
     return app

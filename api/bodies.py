@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final, TypeVar
 
-from flask import request
+from flask import g, request
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -45,6 +45,7 @@ def read_body(most: int = MAX_BODY_BYTES) -> bytes:
     body = request.get_data(cache=False) if announced is None else _read_announced(announced)
     if len(body) > most:
         raise RequestEntityTooLarge
+    g.body_is_read = True
     if announced not in {None, len(body)}:
         raise InvalidRequestError.of("body", "ends before its Content-Length")
     return body

@@ -1,6 +1,6 @@
 """Receives webhooks: checks who signed and what is said, and hands the calls to intake."""
 
-from collections.abc import Callable
+from contextlib import ExitStack
 
 from flask import Blueprint, Response, request
 from opentelemetry.trace import SpanKind
@@ -17,7 +17,7 @@ from api.intake import accept_call
 from api.json_arrays import is_array
 from api.rationing import admit_calls, admit_signer
 from api.services import services
-from api.signatures import SIGNATURE_HEADERS
+from api.signatures import Signature
 from api.webhook_json import parse_event
 from shared.calls import NewCall
 from shared.metrics import WEBHOOK_SECONDS, WEBHOOKS
@@ -49,23 +49,13 @@ def _receive() -> Response:
     size = MAX_BODY_BYTES if announced is None else announced
     if size > MAX_ARRAY_BYTES:
         raise TooLargeError("The array is larger than 16 MiB. Send it in several.")
-    if size > MAX_BODY_BYTES:
-        with services().array_slots.held(), services().room.taken(size):
-            return _record(_read_large_array)
-    with services().room.taken(size):
-        return _record(read_body)
+    # Before a byte of the body is read, or waits for room.
+    signature = services().verifier.read(request.headers)
+    with services().room.taken(size), ExitStack() as held:
+        return _record(_check(signature, size, held))
 
 
-def _read_large_array() -> bytes:
-    request.max_content_length = MAX_ARRAY_BYTES
-    body = read_body(MAX_ARRAY_BYTES)
-    if not is_array(body):
-        raise RequestEntityTooLarge
-    return body
-
-
-def _record(read: Callable[[], bytes]) -> Response:
-    checked = _check(read)  # the body is gone, and what is kept of it no larger
+def _record(checked: NewCall | CheckedArray | None) -> Response:
     if checked is None:
         return answer(WebhookIgnored(), 202)
     if isinstance(checked, CheckedArray):
@@ -81,14 +71,20 @@ def _record(read: Callable[[], bytes]) -> Response:
     )
 
 
-def _check(read: Callable[[], bytes]) -> NewCall | CheckedArray | None:
-    """What is to be stored of a body; None if it is of no interest."""
-    body = read()
-    given = request.headers
-    sent = {name: value for name in SIGNATURE_HEADERS if (value := given.get(name)) is not None}
+def _check(signature: Signature, size: int, held: ExitStack) -> NewCall | CheckedArray | None:
+    """What is to be stored of a body; None if it is of no interest.
+
+    The body is gone when this returns, and what is kept of it is no larger. A large array has the
+    slot for them from when it is known to be genuine until `held` is closed.
+    """
+    body = _read(size)
+    signers = services().verifier.verify(body, signature)
+    admit_signer(signers, len(body))
+    if len(body) > MAX_BODY_BYTES:
+        if not is_array(body):
+            raise RequestEntityTooLarge
+        held.enter_context(services().array_slots.held())
     with services().room.parsing(len(body)):
-        signers = services().verifier.verify(body, sent)
-        admit_signer(signers, len(body))
         if is_array(body):
             checked = check_array(body, signers)
             admit_calls(signers, checked.calls, len(body))
@@ -98,3 +94,10 @@ def _check(read: Callable[[], bytes]) -> NewCall | CheckedArray | None:
             signers.require(user_id=call.user_id, workspace_id=call.workspace_id)
             admit_calls(signers, [call], len(body))
         return call
+
+
+def _read(size: int) -> bytes:
+    if size <= MAX_BODY_BYTES:
+        return read_body()
+    request.max_content_length = MAX_ARRAY_BYTES
+    return read_body(MAX_ARRAY_BYTES)

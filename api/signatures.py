@@ -1,20 +1,50 @@
-"""Who signed a webhook: Standard Webhooks over the raw body, with several secrets at a time."""
+"""Who signed a webhook: Standard Webhooks over the raw body, with several secrets at a time.
+
+Anybody may send 16 MiB, and each secret that is tried hashes all of it. So what can be refused
+without the body is refused before it is read, and of many secrets those are tried that may speak
+for whom the body names. The others are tried only as long as strangers have not used up an
+allowance.
+"""
 
 import base64
 import hmac
+import json
+import re
 import time
-from collections.abc import Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from itertools import islice
 from math import floor, isfinite
 from typing import Final, NamedTuple
 
-from api.errors import InvalidSignatureError, WrongWorkspaceError
+from werkzeug.datastructures import Headers
+
+from api.errors import InvalidSignatureError, TryLaterError, WrongWorkspaceError
+from api.slots import Allowance
 from shared.settings import WebhookSecret
 
 SIGNATURE_HEADERS = ("webhook-id", "webhook-timestamp", "webhook-signature")
 TOLERANCE_S: Final = 300
 # Of 32 bytes in base64.
 ENCODED_LENGTH: Final = 44
+# So many secrets of the platform and of the workspaces that a body names are tried on each body.
+LIKELY_SECRETS: Final = 4
+# At 3 ms a MiB, as on slow machines: less than a second, and then a twentieth of a core.
+STRANGERS_BYTES: Final = 256 * 1024 * 1024
+STRANGERS_BYTES_PER_S: Final = 16 * 1024 * 1024
+# What a secret costs without any body, and a signature to compare with it, in bytes to hash.
+SECRET_BYTES: Final = 2048
+SIGNATURE_BYTES: Final = 256
+# Where ids are looked for. The first call of an array ends within it, and may hold others' ids.
+SEARCHED_BYTES: Final = 1024 * 1024
+MOST_IDS: Final = 32
+
+# Of 255 characters, each written as two escapes.
+_ID: Final = rb'"\s*+:\s*+("(?:[^"\\]|\\.){0,3060}+")'
+_IDS: Final = {
+    name: re.compile(name.encode() + _ID, re.DOTALL) for name in ("workspace_id", "user_id")
+}
 INVALID_SIGNATURE = (
     "The webhook's signature does not fit, or its timestamp is more than 5 minutes off. Sign"
     " webhook-id, webhook-timestamp and the raw body with a current secret, as Standard Webhooks"
@@ -51,39 +81,110 @@ class Signers:
         )
 
 
-class _Signature(NamedTuple):
+class Signature(NamedTuple):
     """What the headers say: the beginning of what was signed, and the signatures."""
 
     beginning: bytes
     given: tuple[bytes, ...]
 
 
+class _Key(NamedTuple):
+    """A key, and all whose secret it is."""
+
+    key: bytes
+    owners: tuple[WebhookSecret, ...]
+
+    def fits(self, signature: Signature, body: bytes) -> bool:
+        made = hmac.new(self.key, signature.beginning, "sha256")
+        made.update(body)
+        expected = made.digest()
+        return any(hmac.compare_digest(expected, each) for each in signature.given)
+
+
 class WebhookVerifier:
-    """Checks signatures against every configured secret, so that secrets can be rotated.
+    """Checks signatures against the configured secrets, of which several may be valid at a time.
 
     The body is hashed as it came, and never copied: whether it is text is for its reader to say.
     """
 
     def __init__(self, secrets: Iterable[WebhookSecret]) -> None:
-        self._secrets = tuple((_read_key(each.secret.get_secret_value()), each) for each in secrets)
+        owners: dict[bytes, list[WebhookSecret]] = defaultdict(list)
+        for each in secrets:
+            owners[_read_key(each.secret.get_secret_value())].append(each)
+        self._keys = tuple(_Key(key, tuple(whose)) for key, whose in owners.items())
+        self._by_workspace: dict[str | None, list[_Key]] = defaultdict(list)
+        for key in self._keys:
+            for workspace_id in dict.fromkeys(owner.workspace_id for owner in key.owners):
+                self._by_workspace[workspace_id].append(key)
+        self._strangers = Allowance(STRANGERS_BYTES, per_second=STRANGERS_BYTES_PER_S)
 
-    def verify(self, body: bytes, headers: Mapping[str, str]) -> Signers:
-        """Return who signed; raises InvalidSignatureError when no secret fits."""
+    def read(self, headers: Mapping[str, str] | Headers) -> Signature:
+        """What can be checked before the body is read.
+
+        Raises:
+            InvalidSignatureError: A header is missing or malformed, or the timestamp is too old.
+        """
         try:
-            signature = _read_signature(headers)
+            return _read_signature(headers)
         except ValueError as error:
             raise InvalidSignatureError(INVALID_SIGNATURE) from error
-        fitting = [each for key, each in self._secrets if _fits(key, signature, body)]
+
+    def verify(self, body: bytes, signature: Signature) -> Signers:
+        """Return who signed a body.
+
+        Raises:
+            InvalidSignatureError: No secret fits.
+            TryLaterError: None of the likely ones fits, and strangers have kept us too busy to try
+                the others.
+        """
+        likely = self._choose(body)
+        fitting = [each for each in likely if each.fits(signature, body)]
+        if not fitting and len(likely) < len(self._keys):
+            fitting = self._try_others(likely, signature, body)
         if not fitting:
             raise InvalidSignatureError(INVALID_SIGNATURE)
-        return Signers(fitting)
+        return Signers(owner for each in fitting for owner in each.owners)
+
+    def _choose(self, body: bytes) -> Sequence[_Key]:
+        """The keys of those who may speak for whom a body names; all, if they are few."""
+        if len(self._keys) <= 2 * LIKELY_SECRETS:
+            return self._keys
+        user_ids = {*_find_ids("user_id", body), None}
+        own = dict.fromkeys(
+            key
+            for workspace_id in _find_ids("workspace_id", body)
+            for key in self._by_workspace.get(workspace_id, ())
+            if any(owner.user_id in user_ids for owner in key.owners)
+        )
+        platform = self._by_workspace.get(None, ())
+        return [*islice(platform, LIKELY_SECRETS), *islice(own, LIKELY_SECRETS)]
+
+    def _try_others(self, tried: Sequence[_Key], signature: Signature, body: bytes) -> list[_Key]:
+        others = [key for key in self._keys if key not in tried]
+        cost = len(body) + SECRET_BYTES + SIGNATURE_BYTES * len(signature.given)
+        if not self._strangers.take(cost * len(others)):
+            raise TryLaterError(
+                "Too much is sent that no secret fits. Try again soon.", code="busy"
+            )
+        fitting = [key for key in others if key.fits(signature, body)]
+        if fitting:
+            self._strangers.give_back(cost * len(others))
+        return fitting
+
+
+def _find_ids(name: str, body: bytes) -> Iterator[str]:
+    """What a body seems to name: a hint, looked for without reading the JSON."""
+    matches = islice(_IDS[name].finditer(body, 0, SEARCHED_BYTES), MOST_IDS)
+    for written in dict.fromkeys(match[1] for match in matches):
+        with suppress(ValueError):
+            yield json.loads(written)
 
 
 def _read_key(secret: str) -> bytes:
     return base64.b64decode(secret.removeprefix("whsec_") + "==")
 
 
-def _read_signature(headers: Mapping[str, str]) -> _Signature:
+def _read_signature(headers: Mapping[str, str] | Headers) -> Signature:
     """What can be checked without the body; raises ValueError."""
     delivery, stamp, given = (headers.get(name, "") for name in SIGNATURE_HEADERS)
     seconds = float(stamp)
@@ -94,7 +195,7 @@ def _read_signature(headers: Mapping[str, str]) -> _Signature:
     signatures = tuple(_decode_each(given))
     if not signatures:
         raise ValueError("no signature that we know")
-    return _Signature(f"{delivery}.{floor(seconds)}.".encode(), signatures)
+    return Signature(f"{delivery}.{floor(seconds)}.".encode(), signatures)
 
 
 def _decode_each(given: str) -> Iterable[bytes]:
@@ -103,10 +204,3 @@ def _decode_each(given: str) -> Iterable[bytes]:
         if version == "v1" and len(encoded) == ENCODED_LENGTH:
             with suppress(ValueError):
                 yield base64.b64decode(encoded, validate=True)
-
-
-def _fits(key: bytes, signature: _Signature, body: bytes) -> bool:
-    made = hmac.new(key, signature.beginning, "sha256")
-    made.update(body)
-    expected = made.digest()
-    return any(hmac.compare_digest(expected, each) for each in signature.given)

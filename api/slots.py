@@ -1,5 +1,6 @@
-"""Slots for slow requests and room for large ones: what they may take of a process."""
+"""What requests may take of a process: slots when slow, room when large, work when strangers."""
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import BoundedSemaphore, Condition, Lock
@@ -89,3 +90,31 @@ class Room:
             return
         with self._parsing:
             yield
+
+
+class Allowance:
+    """Work that is done for whoever asks: so much at once, and so much a second from then on."""
+
+    def __init__(self, most: int, *, per_second: int) -> None:
+        """Begin with all of it."""
+        self._most = most
+        self._per_second = per_second
+        self._left = float(most)
+        self._at = time.monotonic()
+        self._changes = Lock()
+
+    def take(self, amount: int) -> bool:
+        """Take as much as is asked for, if anything is left: what is too much is made up for."""
+        with self._changes:
+            now = time.monotonic()
+            self._left = min(self._left + (now - self._at) * self._per_second, self._most)
+            self._at = now
+            if self._left <= 0:
+                return False
+            self._left -= amount
+            return True
+
+    def give_back(self, amount: int) -> None:
+        """Whoever took it turned out to be no stranger."""
+        with self._changes:
+            self._left += amount

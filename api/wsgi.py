@@ -6,6 +6,7 @@ import sys
 from flask import Flask
 
 from api.app import create_app
+from api.health_listener import serve_health
 from shared.exposition import note_build
 from shared.logging import configure_logging
 from shared.plain_connections import warn_of_plain_connections
@@ -25,6 +26,11 @@ def make_app() -> Flask:
     if settings.otel_exporter_otlp_endpoint is not None:
         start_tracing("api")
     app = create_app(settings)
+    if settings.health_port is not None:
+        try:
+            serve_health(app, settings.health_port)
+        except OSError as error:
+            sys.exit(f"HEALTH_PORT {settings.health_port} cannot be listened on: {error.strerror}.")
     # What is loaded by now stays. To look for garbage in it would hold up every request, for a
     # tenth of a second.
     gc.freeze()

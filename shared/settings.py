@@ -329,6 +329,10 @@ class ApiSettings(ServiceSettings):
             default="24h",
         ),
     ]
+    health_port: Annotated[
+        int | None,
+        Setting(values.whole_number(1, 65_535), "give a port that probes and Prometheus ask"),
+    ]
     built_in_page: Annotated[
         bool,
         Setting(values.switch, "choose off when DASHBOARD_URL has a page of yours", default="on"),

@@ -117,12 +117,12 @@ def _array_without_calls(world: World) -> TestResponse:
 
 
 def _large_webhook(world: World) -> TestResponse:
-    return world.asker.client.post("/api/webhooks/call-ended", data=b"x" * (1024 * 1024 + 1))
+    return post_webhook(world.asker.client, b"x" * (1024 * 1024 + 1))
 
 
 def _two_large_arrays(world: World) -> TestResponse:
     with world.services.array_slots.held():
-        return _large_webhook(world)
+        return post_webhook(world.asker.client, b"[" + b" " * 1024 * 1024 + b"{}]")
 
 
 def _webhook_over_quota(world: World) -> TestResponse:

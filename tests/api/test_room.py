@@ -1,4 +1,4 @@
-"""Large bodies share the room there is: they wait for each other, and small ones for nobody."""
+"""Large bodies share the room there is, strangers an allowance; small bodies wait for nobody."""
 
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event
@@ -7,7 +7,7 @@ import pytest
 
 from api import slots
 from api.errors import TryLaterError
-from api.slots import SMALL_BYTES, Room
+from api.slots import SMALL_BYTES, Allowance, Room
 
 LARGE = SMALL_BYTES + 1
 
@@ -60,3 +60,26 @@ def test_one_large_body_is_parsed_at_a_time() -> None:
                 assert not parsed.is_set()
         waiting.result(timeout=10)
     assert parsed.is_set()
+
+
+def test_allowance_is_overdrawn_once_and_made_up_for_with_time() -> None:
+    allowance = Allowance(10, per_second=0)
+    assert allowance.take(25)
+    assert not allowance.take(1)
+    allowance.give_back(25)
+    assert allowance.take(10)
+    assert not allowance.take(1)
+
+
+def test_allowance_comes_back_with_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 0.0
+    monkeypatch.setattr(slots.time, "monotonic", lambda: now)
+    allowance = Allowance(10, per_second=2)
+    assert allowance.take(14)
+    now = 2.0
+    assert not allowance.take(1)
+    now = 2.5
+    assert allowance.take(11)
+    now = 1000.0
+    assert allowance.take(10)
+    assert not allowance.take(1)

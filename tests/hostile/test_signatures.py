@@ -1,10 +1,13 @@
 """The verifier of signatures: whatever is not signed is refused, and nothing breaks it."""
 
 import base64
+import hmac
 import json
 import random
+import time
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
@@ -12,8 +15,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from api.errors import InvalidSignatureError
-from api.signatures import WebhookVerifier
+from api import signatures
+from api.errors import InvalidSignatureError, TryLaterError
+from api.signatures import Signers, WebhookVerifier
 from shared.setting_values import webhook_secrets
 from tests.api.asking import (
     PLATFORM_SECRET,
@@ -21,11 +25,18 @@ from tests.api.asking import (
     WORKSPACE_SECRET,
     call_ended,
     post_webhook,
+    read,
     signed_headers,
 )
+from tests.api.conftest import ClientFactory
 
 VERIFIER = WebhookVerifier(webhook_secrets(f"{PLATFORM_SECRET},ws_own={WORKSPACE_SECRET}"))
 BODY = json.dumps(call_ended()).encode()
+
+
+def verify(verifier: WebhookVerifier, body: bytes, headers: Mapping[str, str]) -> Signers:
+    return verifier.verify(body, verifier.read(headers))
+
 
 # As a server decodes headers, and wilder.
 ANY_TEXT = st.text(st.characters(max_codepoint=255)) | st.text(st.characters(codec=None))
@@ -56,7 +67,7 @@ def test_what_nobody_signed_is_refused_and_nothing_else_happens(
 ) -> None:
     sent = (signed_headers(BODY) if is_otherwise_signed else {}) | headers
     with pytest.raises(InvalidSignatureError):
-        VERIFIER.verify(body, sent)
+        verify(VERIFIER, body, sent)
 
 
 def changed(text: str, place: int, character: str) -> str:
@@ -79,7 +90,7 @@ def test_no_character_of_what_is_signed_can_be_changed(
         return
     body = forged.pop("body").encode()
     with pytest.raises(InvalidSignatureError):
-        VERIFIER.verify(body, forged)
+        verify(VERIFIER, body, forged)
 
 
 @settings(max_examples=100, deadline=None)
@@ -91,7 +102,7 @@ def test_no_bit_of_a_signature_can_be_changed(bit: int) -> None:
     signature[bit // 8] ^= 1 << bit % 8
     forged = f"{version},{base64.b64encode(signature).decode()}"
     with pytest.raises(InvalidSignatureError):
-        VERIFIER.verify(BODY, headers | {"webhook-signature": forged})
+        verify(VERIFIER, BODY, headers | {"webhook-signature": forged})
 
 
 @settings(max_examples=200, deadline=None)
@@ -121,9 +132,161 @@ def test_what_the_specifications_library_accepts_is_accepted_and_nothing_else(
         theirs.verify(body, headers, json_parse=False)
     except WebhookVerificationError:
         with pytest.raises(InvalidSignatureError):
-            verifier.verify(body.encode(), headers)
+            verify(verifier, body.encode(), headers)
     else:
-        verifier.verify(body.encode(), headers)
+        verify(verifier, body.encode(), headers)
+
+
+def secret_of(number: int) -> str:
+    return "whsec_" + base64.b64encode(number.to_bytes(32)).decode()
+
+
+MANY = 200
+PLATFORM = 3
+MANY_SECRETS = ",".join(
+    [
+        *(secret_of(number) for number in range(1000, 1000 + PLATFORM)),
+        *(f"ws_{number}={secret_of(number)}" for number in range(MANY)),
+        *(f"user_{number}/ws_shared={secret_of(2000 + number)}" for number in range(MANY)),
+        f"w\xf6rk={secret_of(3000)}",
+        f"d%2Fe/ws_odd={secret_of(3001)}",
+    ]
+)
+
+
+class Hashes:
+    """Counts what is hashed."""
+
+    def __init__(self) -> None:
+        self.made = 0
+
+    def new(self, *arguments: Any) -> hmac.HMAC:
+        self.made += 1
+        return hmac.new(*arguments)
+
+    compare_digest = staticmethod(hmac.compare_digest)
+
+
+@pytest.fixture
+def hashes(monkeypatch: pytest.MonkeyPatch) -> Hashes:
+    hashes = Hashes()
+    monkeypatch.setattr(signatures, "hmac", hashes)
+    return hashes
+
+
+def check(verifier: WebhookVerifier, body: bytes, secret: str, **owner: str) -> None:
+    verify(verifier, body, signed_headers(body, secret=secret)).require(**owner)
+
+
+def call_of(user_id: str, workspace_id: str, **data: Any) -> dict[str, Any]:
+    return call_ended(user_id=user_id, workspace_id=workspace_id, **data)
+
+
+@pytest.mark.parametrize(
+    ("user_id", "workspace_id", "number"),
+    [
+        ("anybody", "ws_0", 0),
+        ("anybody", "ws_199", 199),
+        ("user_150", "ws_shared", 2150),
+        ("anybody", "anything", 1000 + PLATFORM - 1),
+        ("anybody", "w\xf6rk", 3000),
+        ("d/e", "ws_odd", 3001),
+    ],
+)
+@pytest.mark.parametrize("shape", ["one", "bare", "first", "indented", "raw", "array", "nested"])
+def test_of_many_secrets_those_are_tried_that_may_speak_for_the_caller(
+    hashes: Hashes, user_id: str, workspace_id: str, number: int, shape: str
+) -> None:
+    owner = {"user_id": user_id, "workspace_id": workspace_id}
+    event = call_of(**owner, transcript=[{"role": "user", "text": '"workspace_id": "ws_7"'}])
+    body = {
+        "one": json.dumps(event),
+        "bare": json.dumps([event["data"]]),
+        "first": json.dumps({"data": {**owner, **event["data"]}, "type": "call.ended"}),
+        "indented": json.dumps(event, indent=3),
+        "raw": json.dumps(event, ensure_ascii=False),
+        "array": json.dumps([event] * 100),
+        "nested": json.dumps([call_of(**owner, structured_data={"workspace_id": "x"}), event]),
+    }[shape].encode()
+    verifier = WebhookVerifier(webhook_secrets(MANY_SECRETS))
+    for _ in range(50):
+        check(verifier, body, secret_of(number), **owner)
+    assert hashes.made <= 50 * 2 * signatures.LIKELY_SECRETS
+
+
+def test_strangers_use_up_an_allowance_and_nobody_elses_calls_suffer(hashes: Hashes) -> None:
+    verifier = WebhookVerifier(webhook_secrets(MANY_SECRETS))
+    body = json.dumps(call_of("user_1", "ws_1")).encode()
+    large = body[:-2] + b' , "x": "' + b"y" * 4 * 1024 * 1024 + b'"}}'
+    forged = signed_headers(large, secret=secret_of(9999))
+    answers = []
+    for _ in range(20):
+        with pytest.raises((InvalidSignatureError, TryLaterError)) as caught:
+            verify(verifier, large, forged)
+        answers.append(type(caught.value))
+    assert answers[0] is InvalidSignatureError
+    assert answers.count(TryLaterError) >= 18
+    assert hashes.made < 20 * 2 * signatures.LIKELY_SECRETS + 2 * (2 * MANY + PLATFORM + 2)
+    for sent in (body, large):
+        check(verifier, sent, secret_of(1), user_id="user_1", workspace_id="ws_1")
+        check(verifier, sent, secret_of(1000), user_id="user_1", workspace_id="ws_1")
+
+
+def test_secret_of_another_among_many_is_told_so_whenever_strangers_leave_time(
+    make_client: ClientFactory,
+) -> None:
+    client = make_client(WEBHOOK_SECRETS=MANY_SECRETS)
+    for _ in range(30):
+        answer = post_webhook(client, call_of("u", "ws_1"), secret=secret_of(2))
+        assert (answer.status_code, read(answer)["error"]["code"]) == (403, "wrong_workspace")
+    unnamed = post_webhook(client, {"type": "other"}, secret=secret_of(2))
+    assert unnamed.status_code == 202
+    hidden = json.dumps(call_of("u", "ws_2")).replace("workspace_id", "workspace\\u005fid")
+    assert post_webhook(client, hidden.encode(), secret=secret_of(2)).status_code == 202
+
+
+def test_genuine_calls_that_name_their_owner_oddly_never_use_the_allowance_up(
+    make_client: ClientFactory,
+) -> None:
+    client = make_client(WEBHOOK_SECRETS=MANY_SECRETS)
+    event = call_of("u", "ws_2", summary="x" * 900_000)
+    hidden = json.dumps(event).replace("workspace_id", "workspace\\u005fid").encode()
+    for _ in range(5):
+        assert post_webhook(client, hidden, secret=secret_of(2)).status_code == 202
+
+
+@pytest.mark.parametrize(
+    "unit",
+    [
+        "w",
+        '"',
+        "\\",
+        " ",
+        "workspace_id",
+        'workspace_id"',
+        'workspace_id" ',
+        'workspace_id":"',
+        '"workspace_id":"\\"',
+        '"user_id":"a\\\\"',
+        '"workspace_id":"a"',
+        'workspace_id":"' + "\\" * 4000,
+    ],
+    ids=range(12),
+)
+def test_looking_for_ids_costs_no_more_than_reading(unit: str) -> None:
+    verifier = WebhookVerifier(webhook_secrets(MANY_SECRETS))
+    body = (unit * (2 * 1024 * 1024 // len(unit))).encode()
+    headers = signed_headers(b"")
+    started = time.process_time()
+    with pytest.raises(InvalidSignatureError):
+        verify(verifier, body, headers)
+    with pytest.raises(TryLaterError):
+        verify(verifier, body, headers)
+    looked_at = time.process_time() - started
+    started = time.process_time()
+    for _ in range(2 * MANY + 50):
+        hmac.digest(b"k", body, "sha256")
+    assert looked_at < 3 * (time.process_time() - started)
 
 
 def swap(headers: Mapping[str, str], other: Mapping[str, str], name: str) -> dict[str, str]:
@@ -133,7 +296,7 @@ def swap(headers: Mapping[str, str], other: Mapping[str, str], name: str) -> dic
 @pytest.mark.parametrize("name", ["webhook-id", "webhook-signature"])
 def test_parts_of_two_deliveries_do_not_fit_together(name: str) -> None:
     with pytest.raises(InvalidSignatureError):
-        VERIFIER.verify(BODY, swap(signed_headers(BODY), signed_headers(BODY), name))
+        verify(VERIFIER, BODY, swap(signed_headers(BODY), signed_headers(BODY), name))
 
 
 def test_one_good_signature_among_thousands_is_found(client: FlaskClient) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import re
+from contextlib import ExitStack
 
 import pytest
 import requests
@@ -13,6 +14,7 @@ from tests.api.asking import (
     make_token,
     signed_headers,
 )
+from tests.api.test_server import connect
 from tests.hostile.wire import Conversation, open_and_stall, request, talk
 
 WEBHOOK = "POST /api/webhooks/call-ended HTTP/1.1"
@@ -75,6 +77,52 @@ def test_body_that_nobody_reads_is_not_taken_for_a_request(server_url: str) -> N
     inner = request("GET /metrics HTTP/1.1", "Host: x")
     outer = request("POST /nowhere HTTP/1.1", "Host: x", f"Content-Length: {len(inner)}")
     assert talk(server_url, outer + inner + NEXT).statuses == [404, 200]
+
+
+MIB = 1024 * 1024
+FORGED = {**signed_headers(b""), "webhook-timestamp": "1"}
+
+
+@pytest.mark.parametrize("size", [1000, MIB, 16 * MIB, 17 * MIB])
+@pytest.mark.parametrize(
+    ("line", "signed", "status"),
+    [
+        (WEBHOOK, {}, 401),
+        (WEBHOOK, FORGED, 401),
+        ("POST /nowhere HTTP/1.1", {}, 404),
+        ("PUT /healthz HTTP/1.1", {}, 405),
+        ("PATCH /api/hubspot/settings HTTP/1.1", {}, 401),
+        ("PATCH /api/hubspot/settings HTTP/1.1", {"Content-Encoding": "gzip"}, 401),
+    ],
+)
+def test_refused_sender_may_finish_and_sees_why_and_is_heard_again(
+    server_url: str, line: str, signed: dict[str, str], status: int, size: int
+) -> None:
+    if line == WEBHOOK and size > 16 * MIB:
+        status = 413
+    body = request("GET /metrics HTTP/1.1", "Host: x").ljust(size, b"x")
+    refused = request(line, "Host: x", f"Content-Length: {size}", signed=signed, body=body)
+    assert talk(server_url, refused + NEXT).statuses == [status, 200]
+
+
+def test_refused_sender_of_chunks_may_finish(server_url: str) -> None:
+    chunk = b"%x\r\n%b\r\n" % (64 * 1024, b"x" * 64 * 1024)
+    raw = request(WEBHOOK, "Host: x", "Transfer-Encoding: chunked", body=chunk * 40)
+    assert talk(server_url, raw + b"0\r\n\r\n" + NEXT).statuses == [401, 200]
+
+
+@pytest.mark.parametrize("sent", [b"", b"x" * 1000])
+@pytest.mark.parametrize("length", [1000_000, 16 * MIB])
+def test_unsigned_sender_who_stalls_is_refused_without_the_rest(
+    server_url: str, length: int, sent: bytes
+) -> None:
+    raw = request(WEBHOOK, "Host: x", f"Content-Length: {length}", body=sent)
+    with ExitStack() as stack:
+        senders = [stack.enter_context(connect(server_url)) for _ in range(40)]
+        for sender in senders:
+            sender.sendall(raw)
+        assert [sender.recv(12) for sender in senders] == [b"HTTP/1.1 401"] * 40
+        assert talk(server_url, post(LENGTH, CLOSE)).statuses == [202]
 
 
 def test_requests_in_one_go_are_answered_in_order(server_url: str) -> None:

@@ -243,8 +243,10 @@ def test_processes_listen_where_their_ports_say() -> None:
     found = containers("least")
     for component in ("api", "flower"):
         command = " ".join(found[component]["command"]).replace("=", " ")
-        [port] = found[component]["ports"]
+        port = found[component]["ports"][0]
         assert f"--port {port['containerPort']}" in command
+    port = found["api"]["ports"][1]
+    assert variables(found["api"])["HEALTH_PORT"] == str(port["containerPort"])
     [port] = found["worker"]["ports"]
     assert variables(found["worker"])["METRICS_PORT"] == str(port["containerPort"])
 
