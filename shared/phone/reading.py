@@ -9,6 +9,7 @@ from typing import Final
 
 import phonenumbers
 
+from shared.phone.labels import labelled_digits
 from shared.phone.numbers import (
     NO_REGION,
     InvalidNumberError,
@@ -92,6 +93,14 @@ def find_numbers(text: str | None, region: str) -> tuple[PhoneNumber, ...]:
         return (parse_phone(text, region),)
     except PhoneError:
         return ()
+
+
+def has_other_digits(text: str | None) -> bool:
+    """Whether a word gives digits of the text, as many as a number has, to something else.
+
+    "Order 2025550123" and "Tax ID 2025550123", not "Unit 9" or "Customer 2025550123".
+    """
+    return any(len(digits) >= LEAST_DIGITS for digits in labelled_digits(tidy(text or "")))
 
 
 def _parse_e164(raw: str) -> PhoneNumber | None:

@@ -28,7 +28,7 @@ FLOORS = {
     (GENERATED, False): 0.99,
     (GENERATED, True): 0.99,
     (TYPED, False): 0.99,
-    (TYPED, True): 0.93,
+    (TYPED, True): 0.92,
 }
 
 
