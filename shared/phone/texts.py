@@ -54,11 +54,11 @@ _FRACTION = re.compile(r"\+?\d{7,}\.\d{1,2}")
 _GROUPED = re.compile(
     r"(\d{1,3}(?:,\d{2,3})+)(?:\.0{1,2})?"
     r"|(\d{1,3}(?:[.\s]\d{3})+),0{1,2}|(\d{1,3}(?:\.\d{3}){3,})"
-    r"|(\d{1,3}(?:['’]\d{3})+)(?:[.,]0{1,2})?"
+    r"|(\d{1,3}(?:['’]\d{3})+)(?:[.,]0{1,2})?|(\d{1,3}(?:\s\d{3}){4,})"
 )
 _PAUSE = re.compile(r"(?<=\d)[pw]+(?=\d)", re.IGNORECASE)  # of a dial string
 # Codes that switch a service on for one call, such as *67 or #31#: dialled, never displayed.
-_SERVICE_CODE = re.compile(r"[*#]{1,2}\d{2,3}(?:[*#]\s*|[\s,]+)(?=[+(\d])")
+_SERVICE_CODE = re.compile(r"[*#]{1,2}\d{2,3}(?:[*#]\s*|[\s,-]+)(?=[+(\d])")
 
 _TOKEN = re.compile(
     r"(?P<run>(?:\+[\s(]*)?\(?\d(?:[\d\s().\-‐‑‒–—―/\\~]*\d)?)"
@@ -72,6 +72,7 @@ _TOKEN = re.compile(
 _BULLET = re.compile(r"\s*[*•-]\s+")
 # Between two digits, where some people put a blank.
 _ODD_GAP = re.compile(r"(?<=\d)[_·'’](?=\d)")
+_BRACKETED_EXTENSION = re.compile(r"((?:\d[\s().-]{0,3}){7,})\(\d{1,5}\)(?=\s*(?:$|[,;/]))")
 # A country code, and behind it a number that has one already.
 _CODE_ALONE = re.compile(r"\+[\s(]*\d{1,3}")
 # Words between two numbers; any other word may own the digits behind it.
@@ -230,6 +231,7 @@ def read_content(text: str) -> Content:
     if bullet := _BULLET.match(text):
         text = text[bullet.end() :]
     text = _SERVICE_CODE.sub(" ", _ADDRESS.sub(keep_user, text))
+    text = _BRACKETED_EXTENSION.sub(r"\1;", text)
     text = _drop_beside(drop_labelled(text))
     runs = tuple(_split_runs(text))
     kinds = {match.lastgroup for match in _TOKEN.finditer(text)}
