@@ -6,7 +6,7 @@ Run as `python -m bench.matching`; the output is the tables of docs/matching.md.
 from collections import Counter
 from collections.abc import Iterable
 
-from tests.matching.corpus import GENERATED, WRITTEN, read_corpus
+from tests.matching.corpus import GENERATED, TYPED, WRITTEN, read_corpus
 from tests.matching.evaluation import (
     Found,
     match_by_last_ten_digits,
@@ -20,7 +20,7 @@ from tests.matching.hubspot_accounts import AccountFactory, serve_accounts
 
 def main() -> None:
     with serve_accounts() as accounts:
-        for table in (WRITTEN, GENERATED):
+        for table in (WRITTEN, GENERATED, TYPED):
             print_table(table, accounts)
 
 

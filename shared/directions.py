@@ -23,18 +23,35 @@ class Direction(StrEnum):
 # originate; the same in other languages.
 _BEGINNINGS: Final = {
     Direction.INBOUND: (
-        *("inbound", "incoming", "incall", "receiv", "eingehend", "eingang", "entrant", "entrada"),
-        *("recibid", "recebid", "inkommande", "inkomend", "входящ", "着信", "呼入"),
+        *("inbound", "incoming", "incall", "callin", "dialin", "receiv", "eingehend", "eingang"),
+        *(
+            "ankommend",
+            "entrant",
+            "entrada",
+            "entrat",
+            "recibid",
+            "recebid",
+            "ingresso",
+            "inkommande",
+        ),
+        *("indgående", "inngående", "inkomend", "binnenkomend", "saapuv", "przychodz", "příchoz"),
+        *("bejövő", "gelen", "masuk", "входящ", "вхідн", "εισερχ", "وارد", "着信", "呼入", "来电"),
+        *("來電", "수신"),
     ),
     Direction.OUTBOUND: (
-        *("outbound", "outgoing", "outcall", "outdial", "originat", "placed", "dialed", "dialled"),
-        *("ausgehend", "ausgang", "salient", "salida", "saída", "sortant", "uscent", "uitgaand"),
-        *("utgående", "исходящ", "発信", "呼出"),
+        *("outbound", "outgoing", "outcall", "outdial", "callout", "dialout", "originat", "placed"),
+        *("dialed", "dialled", "ausgehend", "ausgang", "abgehend", "salient", "salida", "saída"),
+        *("realizad", "efetuad", "sortant", "uscent", "uscita", "utgående", "udgående", "uitgaand"),
+        *("lähtev", "wychodz", "odchoz", "kimenő", "giden", "keluar", "исходящ", "вихідн", "εξερχ"),
+        *("صادر", "発信", "呼出", "去电", "去電", "발신"),
     ),
 }
 _SHORT: Final = {"in": Direction.INBOUND, "out": Direction.OUTBOUND}
 # What may follow them; "in progress" is no direction.
-_AFTER_SHORT: Final = frozenset({"bound", "call", "calls", "coming", "dial", "going", "phone"})
+_AFTER_SHORT: Final = frozenset(
+    {"bound", "call", "calls", "coming", "dial", "going", "phone", "in", "out", "and", "or"}
+)
+_NEGATIONS: Final = frozenset({"not", "non", "no", "never"})
 _WORD = re.compile(r"[^\W\d_]+")
 _HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
@@ -46,6 +63,8 @@ def read_direction(text: str | None) -> Direction | None:
     words = [word.casefold() for word in _WORD.findall(_HUMP.sub(" ", text))]
     if any(word.startswith("trunk") for word in words):
         return None  # a trunk's operators call originating what others call terminating
+    if not _NEGATIONS.isdisjoint(words):
+        return None
     found = {
         direction
         for word, after in zip_longest(words, words[1:])

@@ -7,7 +7,7 @@ from shared.hubspot.errors import RejectedError
 from shared.hubspot.models import Contact
 from shared.matching.scope import SearchScope, Stage
 from shared.matching.search_plan import CALCULATED_BY_RAW
-from shared.phone import find_numbers
+from shared.phone import find_numbers, has_other_digits
 from shared.settings import MatchPolicy
 
 
@@ -50,13 +50,15 @@ def numbers_of(contact: Contact, scope: SearchScope) -> frozenset[str]:
 
     Every number that was typed counts, as read in the scope's region. What HubSpot calculated
     counts too, because its account may have another default country, and because what was typed may
-    be masked; but not against country codes that were typed.
+    be masked; but not against country codes that were typed, nor from the digits of an order.
     """
     found = set()
     for raw in (*CALCULATED_BY_RAW, *scope.phone_properties):
-        typed = find_numbers(contact.properties.get(raw), scope.region)
+        text = contact.properties.get(raw)
+        typed = find_numbers(text, scope.region)
         found |= {number.e164 for number in typed}
-        if raw in CALCULATED_BY_RAW and not (typed and all(one.names_country for one in typed)):
+        is_settled = typed and all(one.names_country for one in typed)
+        if raw in CALCULATED_BY_RAW and not (is_settled or has_other_digits(text)):
             calculated = contact.properties.get(CALCULATED_BY_RAW[raw])
             found |= {number.e164 for number in find_numbers(calculated, scope.region)}
     return frozenset(found)

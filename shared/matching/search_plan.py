@@ -97,7 +97,7 @@ def _all_spellings(most: int) -> _Values:
 
 def _domestic_spellings(most: int) -> _Values:
     return lambda number: tuple(
-        spelling for spelling in spellings(number) if not spelling.startswith("+")
+        spelling for spelling in spellings(number) if not spelling.startswith(("+", "＋"))
     )[:most]
 
 

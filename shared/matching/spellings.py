@@ -1,18 +1,35 @@
 """How people write a phone number, for HubSpot fields that can only be compared as text."""
 
 import re
+from typing import Final
 
 import phonenumbers
 from phonenumbers import PhoneNumberFormat
 
 from shared.phone import PhoneNumber
 
+_FULL_WIDTH: Final = str.maketrans("0123456789+-() ", "０１２３４５６７８９＋－（）　")
+_ARABIC: Final = str.maketrans("0123456789", "٠١٢٣٤٥٦٧٨٩")
+_PERSIAN: Final = str.maketrans("0123456789", "۰۱۲۳۴۵۶۷۸۹")
+# By country code: the digits, beside ours, that people type there.
+_OWN_DIGITS: Final = (
+    dict.fromkeys(("81", "82", "86", "852", "853", "886"), _FULL_WIDTH)
+    | dict.fromkeys(("20", "962", "964", "965", "966", "968", "970", "971"), _ARABIC)
+    | dict.fromkeys(("973", "974"), _ARABIC)
+    | {
+        "93": _PERSIAN,
+        "98": _PERSIAN,
+        "880": str.maketrans("0123456789", "০১২৩৪৫৬৭৮৯"),
+        "977": str.maketrans("0123456789", "०१२३४५६७८९"),
+    }
+)
+
 
 def spellings(number: PhoneNumber) -> tuple[str, ...]:
     """Return the ways in which people write `number`, most common first, in lower case.
 
-    About fifteen, and four for each form that it had before a renumbering: a search body holds
-    3,000 characters, so each spelling costs other numbers.
+    About fifteen, five more where people have digits of their own, and four for each form that it
+    had before a renumbering: a search body holds 3,000 characters, so each costs other numbers.
     """
     written = [
         *_usual(number.e164),
@@ -48,6 +65,10 @@ def _usual(e164: str) -> list[str]:
             f"00{code}{''.join(groups)}",
             " ".join([f"00{code}", *groups]),
         ]
+    if digits := _OWN_DIGITS.get(code):
+        grouped = "-".join([area, *local])
+        plain = [e164, area + "".join(local), domestic, grouped, international]
+        written += [text.translate(digits) for text in plain]
     if area.startswith("0") and not groups[0].startswith("0"):
         written.append(f"+{code} (0){' '.join(groups)}")
     return written

@@ -10,7 +10,7 @@ from shared.phone.numbers import (
     mask_phone,
     validate_region,
 )
-from shared.phone.reading import MAX_TEXT, find_numbers, parse_phone
+from shared.phone.reading import MAX_TEXT, find_numbers, has_other_digits, parse_phone
 
 __all__ = [
     "MAX_TEXT",
@@ -21,6 +21,7 @@ __all__ = [
     "PhoneNumber",
     "WithheldNumberError",
     "find_numbers",
+    "has_other_digits",
     "mask_phone",
     "parse_phone",
     "validate_region",

@@ -9,6 +9,7 @@ from typing import Final
 
 import phonenumbers
 
+from shared.phone.labels import labelled_digits
 from shared.phone.numbers import (
     NO_REGION,
     InvalidNumberError,
@@ -37,7 +38,7 @@ _E164 = re.compile(r"\+[1-9]\d{6,14}", re.ASCII)
 _VANITY = re.compile(r"\+?[\d\s().-]*\d[\s.-]*[a-z][a-z\d\s.-]*", re.IGNORECASE)
 # Between two numbers in one field. Inside of a number the same marks may stand between groups.
 _MOST_NAMED: Final = 3
-_EXTENSION_BEHIND_SLASH = re.compile(r"([^/]*\d)\s*/\s*\d{1,5}")
+_EXTENSION_BEHIND_MARK = re.compile(r"([^/]*\d)(?:\s*/\s*|\s[–—-]\s)\d{1,5}")
 _BETWEEN_NUMBERS = (re.compile(r"\s[/–—-]\s"), re.compile(r"/"))
 
 
@@ -94,6 +95,14 @@ def find_numbers(text: str | None, region: str) -> tuple[PhoneNumber, ...]:
         return ()
 
 
+def has_other_digits(text: str | None) -> bool:
+    """Whether a word gives digits of the text, as many as a number has, to something else.
+
+    "Order 2025550123" and "Tax ID 2025550123", not "Unit 9" or "Customer 2025550123".
+    """
+    return any(len(digits) >= LEAST_DIGITS for digits in labelled_digits(tidy(text or "")))
+
+
 def _parse_e164(raw: str) -> PhoneNumber | None:
     try:
         number = as_assigned(phonenumbers.parse(raw, NO_REGION))
@@ -130,15 +139,15 @@ def _read_each(runs: Sequence[Run], region: str, *, may_guess: bool) -> _Found:
         is_fragment = len(runs) > 1 and len(run.digits) < LEAST_DIGITS
         if run.is_masked or is_fragment:
             continue
-        numbers = read_run(run, region, may_guess=may_guess) or _read_before_slash(run, region)
+        numbers = read_run(run, region, may_guess=may_guess) or _read_before_mark(run, region)
         if numbers:
             found.append((run, numbers))
     return found
 
 
-def _read_before_slash(run: Run, region: str) -> tuple[PhoneNumber, ...]:
-    """Read 202-555-0123/227 without its extension: what stands in front must be a whole number."""
-    match = _EXTENSION_BEHIND_SLASH.fullmatch(run.text)
+def _read_before_mark(run: Run, region: str) -> tuple[PhoneNumber, ...]:
+    """Read 202-555-0123/227 without its extension: in front there must be a whole number."""
+    match = _EXTENSION_BEHIND_MARK.fullmatch(run.text)
     head = match and replace(run, text=match[1])
     if head is None or len(head.digits) < LEAST_DIGITS:
         return ()

@@ -31,12 +31,17 @@ from shared.phone.texts import LEAST_DIGITS, Run
 _MAX_E164: Final = 16  # a plus sign and 15 digits (ITU-T E.164); the library lets Germany have more
 # Shorter runs of digits without a prefix are domestic numbers, never a bare country code.
 _LEAST_DIGITS_WITH_CODE: Final = 11
-# 15 of a number, four of an international prefix, three for an outside line.
+# 15 of a number, four of an international prefix, three or four for an outside line.
 _MOST_DIGITS: Final = 22
 _INTERNATIONAL_PREFIXES: Final = ("0011", "011", "00")
+# Of a single carrier, so that the library does not know them: Indosat's and Telkom's.
+_CARRIERS_PREFIXES: Final = {"ID": ("001", "007")}
 # Dialled for a line to the outside without a pause; any other digit must stand apart.
 _OUTSIDE_LINE: Final = frozenset("01789")
-_LONGEST_OUTSIDE_LINE: Final = 3
+_LONGEST_OUTSIDE_LINE: Final = 4  # Australia's 1831, France's 3651
+# +49 +49 151 ... and +49 0049 151 ...
+_CODE_FIRST: Final = re.compile(r"\+[\s(]*(\d{1,3})[\s)]*\+(.*)")
+_CODE_TWICE: Final = re.compile(r"([1-9]\d{0,2})00\1(\d{6,})")
 _OPTIONAL_ZERO: Final = re.compile(r"\(\s*0\s*\)")
 
 _FROM_TEXT: Final = frozenset(
@@ -68,8 +73,15 @@ class Reading:
         return (
             phonenumbers.is_possible_number_with_reason(self.number) == ValidationResult.IS_POSSIBLE
             and len(national) >= LEAST_DIGITS
+            and not (national.startswith("0") and self._has_trunk_zero)
             and len(set(national)) > 1  # 999 999 9999 is a placeholder
         )
+
+    @property
+    def _has_trunk_zero(self) -> bool:
+        """Whether a zero is dialled before numbers within the country, and so begins none."""
+        region = phonenumbers.region_code_for_country_code(self.number.country_code or 0)
+        return _trunk_prefix(region) == "0"
 
 
 def read_run(run: Run, region: str, *, may_guess: bool) -> tuple[PhoneNumber, ...]:
@@ -195,20 +207,37 @@ def _blanks_decide(run: Run, region: str) -> bool:
 
 
 def _say_international(text: str) -> Iterator[Reading]:
-    digits = re.sub(r"\D", "", text)
-    prefix = next((each for each in _INTERNATIONAL_PREFIXES if digits.startswith(each)), "")
-    spellings = [f"+{digits.removeprefix(prefix)}" if prefix else text]
-    if _OPTIONAL_ZERO.search(text):  # Italy's belongs to the number, Spain has none
-        spellings.append(_OPTIONAL_ZERO.sub(" ", text, count=1))
-    for spelling in spellings:
+    for spelling in _spell_international(text):
         if found := _parse(spelling, NO_REGION):
             yield Reading(found, names_country=True)
+
+
+def _spell_international(text: str) -> Iterator[str]:
+    if code_first := _CODE_FIRST.fullmatch(text):
+        # A field puts a country code first, and a whole number was typed behind it, or the rest.
+        code, rest = code_first.groups()
+        yield f"+{rest}"
+        if not rest.lstrip(" (0").startswith(code):
+            yield f"+{code}{rest}"
+        return
+    digits = re.sub(r"\D", "", text)
+    prefix = next((each for each in _INTERNATIONAL_PREFIXES if digits.startswith(each)), "")
+    digits = digits.removeprefix(prefix)
+    if code_twice := _CODE_TWICE.fullmatch(digits):
+        yield f"+{code_twice[1]}{code_twice[2]}"
+        return
+    yield f"+{digits}" if prefix else text
+    if _OPTIONAL_ZERO.search(text):  # Italy's belongs to the number, Spain has none
+        yield _OPTIONAL_ZERO.sub(" ", text, count=1)
 
 
 def _guess(run: Run, region: str) -> Iterator[Reading]:
     if run.has_plus:
         return
     digits = run.digits
+    for prefix in _CARRIERS_PREFIXES.get(region, ()):
+        if digits.startswith(prefix) and (by_carrier := _parse_abroad(run, prefix)):
+            yield by_carrier
     for prefix in _INTERNATIONAL_PREFIXES:
         if digits.startswith(prefix):
             abroad = _say_international("+" + digits)
@@ -252,7 +281,7 @@ def _drop_second_code(reading: Reading) -> Reading | None:
 
 
 def _drop_outside_line(run: Run, region: str) -> Iterator[Reading]:
-    """Read what follows one digit, or a first group of up to three: numbers as they are dialled."""
+    """Read what follows one digit, or a first group of up to four: numbers as they are dialled."""
     groups = run.groups
     if len(groups) > 1 and len(groups[0]) <= _LONGEST_OUTSIDE_LINE:
         rest = _without_first_group(run)

@@ -4,6 +4,7 @@ A text becomes *runs*: digits with the separators people put between them. Names
 separators and marks end a run; whether a run is a number is not decided here.
 """
 
+import html
 import re
 import unicodedata
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 from urllib.parse import unquote
 
+from shared.phone.labels import drop_labelled
 from shared.phone.numbers import InvalidNumberError, WithheldNumberError
 
 # Fewer digits are never a whole number beside others: an extension, a room, part of a date.
@@ -36,6 +38,13 @@ _PHONE_CONTEXT = re.compile(r";phone-context=(\+\d+)", re.IGNORECASE)
 _ADDRESS = re.compile(r"(?P<user>[^\s<>,;]*)@[^\s<>,;]*")
 _PLAIN = re.compile(r"[+\d\s().-]*\d[+\d\s().-]*")
 
+# What web pages and links to messengers put for a number; such links name the country always.
+_WEB = re.compile(r"&|%2B|%20|\bwa\.me/|phone=|number=", re.IGNORECASE)
+_MESSENGER_LINK = re.compile(
+    r"\S*(?:\bwa\.me/|whatsapp\S*?[?&]phone=|\bviber:\S*?[?&]number=)(?:\+|%2B)?"
+    r"(\d{7,15})(?!\d)[^\s<\"']*",
+    re.IGNORECASE,
+)
 _EXPONENT = re.compile(
     r"[-+]?\d+(?:[.,]\d+)?\s*(?:E\s*[-+]?\s*\d{1,3}|[x×·*]\s*10\s*\^\s*\d{1,2})", re.IGNORECASE
 )
@@ -45,21 +54,27 @@ _FRACTION = re.compile(r"\+?\d{7,}\.\d{1,2}")
 _GROUPED = re.compile(
     r"(\d{1,3}(?:,\d{2,3})+)(?:\.0{1,2})?"
     r"|(\d{1,3}(?:[.\s]\d{3})+),0{1,2}|(\d{1,3}(?:\.\d{3}){3,})"
-    r"|(\d{1,3}(?:['’]\d{3})+)(?:[.,]0{1,2})?"
+    r"|(\d{1,3}(?:['’]\d{3})+)(?:[.,]0{1,2})?|(\d{1,3}(?:\s\d{3}){4,})"
 )
 _PAUSE = re.compile(r"(?<=\d)[pw]+(?=\d)", re.IGNORECASE)  # of a dial string
 # Codes that switch a service on for one call, such as *67 or #31#: dialled, never displayed.
-_SERVICE_CODE = re.compile(r"[*#]{1,2}\d{2,3}(?:[*#]\s*|[\s,]+)(?=[+(\d])")
+_SERVICE_CODE = re.compile(r"[*#]{1,2}\d{2,3}(?:[*#]\s*|[\s,-]+)(?=[+(\d])")
 
 _TOKEN = re.compile(
     r"(?P<run>(?:\+[\s(]*)?\(?\d(?:[\d\s().\-‐‑‒–—―/\\~]*\d)?)"
     r"|(?P<mask>[•●]|\*{2,}|[x]{2,}(?![^\W\d_])|\#{2,}|\.{3,}|\?{2,}|_{2,}|-{3,}|(?<=\d)x(?![\w.:=\s])"
     # Not around a word, which it makes bold: "+30 691 234 4615 *preferred*".
-    r"|(?<![^\W\d_])\*(?![^\W\d_])(?!\s*\d{1,6}(?![\d*])))"
+    r"|(?<![^\W\d_])\*(?![^\W\d_]|\s*\+)(?!\s*\d{1,6}(?![\d*])))"
     r"|(?P<word>[^\W\d_]+)"
     r"|(?P<mark>[^\w\s]|_)",
     re.IGNORECASE,
 )
+_BULLET = re.compile(r"\s*[*•-]\s+")
+# Between two digits, where some people put a blank.
+_ODD_GAP = re.compile(r"(?<=\d)[_·'’](?=\d)")
+_BRACKETED_EXTENSION = re.compile(r"((?:\d[\s().-]{0,3}){7,})\(\d{1,5}\)(?=\s*(?:$|[,;/]))")
+# A country code, and behind it a number that has one already.
+_CODE_ALONE = re.compile(r"\+[\s(]*\d{1,3}")
 # Words between two numbers; any other word may own the digits behind it.
 _CONJUNCTIONS = frozenset(
     {*("or", "and", "oder", "und", "ou", "et", "o", "y", "e", "of", "en", "eller", "och", "og")}
@@ -69,16 +84,6 @@ _EXTENSION_WORDS = frozenset(
     {*("x", "ext", "extn", "extension", "durchwahl", "dw", "apparat", "app", "nebenstelle")}
     | {*("poste", "anexo", "ramal", "int", "interno", "toestel", "wew", "доб", "вн")}
     | {*("内線", "内线", "分机")}
-)
-# What counts other things than telephones: the digits that follow at once are no number of anybody.
-# Of a customer or an account only with a word for "number": "Customer 2025550123" is called there.
-_LABELLED = re.compile(
-    r"(?<!\w)(?:(?:order|ref|reference|invoice|ticket|case|booking|vat|iban|po|policy|contract|bestellung"
-    r"|rechnung|auftrag|vertrag|commande|facture|contrat|pedido|factura|contrato|ordine|fattura)"
-    r"(?:[\s.:-]*(?:no|nr|num|number|id|nummer))?"
-    r"|(?:customer|client|account|acct|member|kunden|konto|cliente|compte|cuenta)"
-    r"[\s.:-]*(?:no|nr|num|number|id|nummer))(?!\w)[\s.:#№-]*\d+(?:[./-]\d+)*",
-    re.IGNORECASE,
 )
 _BEHIND_RUN = frozenset({"run", "pause", "mark"})
 # Most texts; the same comes out below, at twice the cost.
@@ -130,7 +135,10 @@ class Content:
 
 
 def tidy(raw: str) -> str:
-    """Fold full-width and foreign digits to ASCII and drop invisible marks left by copying."""
+    """Fold full-width and foreign digits to ASCII; drop what copying and web pages have left."""
+    if _WEB.search(raw):
+        raw = _MESSENGER_LINK.sub(r"+\1 ", raw)
+        raw = re.sub("%2B", "+", html.unescape(raw), flags=re.IGNORECASE).replace("%20", " ")
     if raw.isascii() and raw.isprintable():
         return raw.strip()
     folded = unicodedata.normalize("NFKC", re.sub(r"[\n\r\t\v\f\u2028\u2029]+", " ; ", raw.strip()))
@@ -219,9 +227,12 @@ def read_content(text: str) -> Content:
         addresses += 1
         return match["user"] if is_number_alone(match["user"]) else " "
 
-    text = _PAUSE.sub(",", text)
+    text = _ODD_GAP.sub("-", _PAUSE.sub(",", text))
+    if bullet := _BULLET.match(text):
+        text = text[bullet.end() :]
     text = _SERVICE_CODE.sub(" ", _ADDRESS.sub(keep_user, text))
-    text = _drop_beside(_LABELLED.sub(" ; ", text))
+    text = _BRACKETED_EXTENSION.sub(r"\1;", text)
+    text = _drop_beside(drop_labelled(text))
     runs = tuple(_split_runs(text))
     kinds = {match.lastgroup for match in _TOKEN.finditer(text)}
     return Content(
@@ -249,13 +260,20 @@ def _split_runs(text: str) -> Iterator[Run]:
         if kind == "mask" and runs and before in {"run", "pause"}:
             runs[-1] = replace(runs[-1], is_masked=True)
         elif kind == "run":
-            if before == "pause" and len(runs[-1].digits) <= _MOST_BEFORE_PAUSE:
+            if _goes_on(runs, before, match[0]):
                 runs[-1] = replace(runs[-1], text=f"{runs[-1].text} {match[0]}")
             elif before != "extension":
                 is_masked, follows_word = before == "mask", before == "word"
                 runs.append(Run(match[0], follows_word=follows_word, is_masked=is_masked))
         before = kind
     yield from runs
+
+
+def _goes_on(runs: list[Run], before: str, found: str) -> bool:
+    """Whether digits belong to those before: behind a pause, or a country code put first."""
+    if before == "pause":
+        return len(runs[-1].digits) <= _MOST_BEFORE_PAUSE
+    return before == "run" and found[0] == "+" and bool(_CODE_ALONE.fullmatch(runs[-1].text))
 
 
 def _kind_of(match: re.Match[str], before: str) -> str:

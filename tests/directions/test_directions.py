@@ -15,15 +15,38 @@ OURS = "+12025550199"
 INBOUND = [
     *("in", "IN", "inbound", "Inbound", "InBound", " inbound ", "incoming", "in-bound"),
     *("inboundPhoneCall", "inbound-dial", "inbound_call", "INBOUND_API", "Inbound Call", "call-in"),
-    *("eingehend", "Eingehender Anruf", "entrante", "appel entrant", "Входящий"),
+    *("eingehend", "Eingehender Anruf", "entrante", "appel entrant", "Входящий", "ankommend"),
+    *("callin", "dialIn", "DIALIN", "calling in", "chamada recebida", "in entrata", "indgående"),
+    *(
+        "inngående",
+        "вхідний",
+        "来电",
+        "来电呼入",
+        "수신",
+        "مكالمة واردة",
+        "gelen arama",
+        "příchozí",
+    ),
 ]
 OUTBOUND = [
     *("out", "OUT", "outbound", "Outbound", "OutBound", "outgoing", "out-bound", "outbound-api"),
     *("outbound-dial", "outboundPhoneCall", "OUTGOING_CALL", "originate", "originated", "dial-out"),
-    *("ausgehend", "saliente", "appel sortant", "Исходящий"),
+    *("ausgehend", "saliente", "appel sortant", "Исходящий", "abgehend", "in uscita", "udgående"),
+    *("callout", "dialout", "DIALOUT", "chamada efetuada", "llamada realizada", "вихідний", "去电"),
+    *("발신", "صادرة", "giden arama", "odchozí", "wychodzące"),
 ]
 NEITHER = [
     *(None, "", "  ", "unknown", "internal", "international", "outcome", "in progress", "web"),
+    *(
+        "inOut",
+        "in/out",
+        "in-out",
+        "in and out",
+        "out/in",
+        "not inbound",
+        "non-outbound",
+        "notInbound",
+    ),
     *("inbound outbound", "1", "trunking-originating", "trunking-terminating", "in" * 1000),
 ]
 

@@ -2,8 +2,9 @@
 
 Every row is one caller. `phone`, `mobile` and `further` (a further phone property) are how his
 contact is stored; all empty means that nobody in HubSpot has the number. `decoy` is the phone of
-another, older contact that must not be taken; `numbers.csv` was written by hand, `generated.csv` by
-`generate_numbers.py`. `region` is the connection's, `account_country` HubSpot's default.
+another, older contact that must not be taken, or another property of it (`decoy_property`).
+`numbers.csv` was written by hand, `generated.csv` by `generate_numbers.py`, `typed.csv` by
+`generate_typed.py`. `region` is the connection's, `account_country` HubSpot's default.
 Rows with the same region and account country share one HubSpot account, so every contact of it
 is a decoy for every other row.
 """
@@ -17,6 +18,7 @@ FURTHER = ("hs_whatsapp_phone_number",)
 """The connections' further phone properties, of which the tables use the one."""
 WRITTEN = "numbers.csv"
 GENERATED = "generated.csv"
+TYPED = "typed.csv"
 
 _TABLES = Path(__file__).parent / "data"
 
@@ -32,6 +34,7 @@ class Row:
     mobile: str
     decoy: str
     further: str = ""
+    decoy_property: str = "phone"
 
     @property
     def has_contact(self) -> bool:
@@ -43,13 +46,15 @@ class StoredContact:
     """A contact of an account; `owner` is the row whose caller it is, None for a decoy."""
 
     owner: Row | None
-    phone: str
-    mobile: str = ""
-    further: str = ""
+    properties: dict[str, str]
 
-    def properties(self) -> dict[str, str]:
-        (further,) = FURTHER
-        return {"phone": self.phone, "mobilephone": self.mobile, further: self.further}
+    @property
+    def phone(self) -> str:
+        return self.properties.get("phone", "")
+
+    @property
+    def mobile(self) -> str:
+        return self.properties.get("mobilephone", "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +83,10 @@ def _read_rows(table: str) -> list[Row]:
 
 
 def _contacts(rows: list[Row]) -> list[StoredContact]:
-    decoys = [StoredContact(None, row.decoy) for row in rows if row.decoy]
+    (further,) = FURTHER
+    decoys = [StoredContact(None, {row.decoy_property: row.decoy}) for row in rows if row.decoy]
     return decoys + [
-        StoredContact(row, row.phone, row.mobile, row.further) for row in rows if row.has_contact
+        StoredContact(row, {"phone": row.phone, "mobilephone": row.mobile, further: row.further})
+        for row in rows
+        if row.has_contact
     ]

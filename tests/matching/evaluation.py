@@ -60,7 +60,7 @@ def match_by_search(
 ) -> Found:
     """Match as the service does: each stage looks up what the one before did not find."""
     hub = accounts.open(account.country, lacks_calculated=lacks_calculated)
-    ids = hub.add_contacts([contact.properties() for contact in account.contacts])
+    ids = hub.add_contacts([contact.properties for contact in account.contacts])
     contacts = dict(zip(ids, account.contacts, strict=True))
     numbers = {row: number for row in account.rows if (number := _number(row))}
     decisions = _look_up(

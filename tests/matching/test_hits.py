@@ -41,6 +41,14 @@ def test_a_typed_country_code_outweighs_what_hubspot_calculated() -> None:
     assert numbers_of(stored, SearchScope("US", "skip")) == {"+492025550123"}
 
 
+@pytest.mark.parametrize(
+    "typed", ["Order 2025550123", "Tax ID: 2025550123", "+1 303 555 0142, ID 2025550123"]
+)
+def test_an_order_number_is_nobodys_though_hubspot_calculates_a_phone_number(typed: str) -> None:
+    stored = contact(phone=typed, hs_calculated_phone_number="+12025550123")
+    assert "+12025550123" not in numbers_of(stored, SearchScope("US", "skip"))
+
+
 def test_without_a_typed_country_code_both_readings_count() -> None:
     stored = contact(phone="0202 5550123", hs_calculated_phone_number="+432025550123")
     assert numbers_of(stored, SearchScope("DE", "skip")) == {"+492025550123", "+432025550123"}

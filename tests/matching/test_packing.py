@@ -96,6 +96,14 @@ def test_hits_come_in_the_order_of_the_policy(
     assert (search.sort_by, search.descending) == (sort_by, descending)
 
 
+def test_digits_of_their_own_are_searched_where_people_type_them() -> None:
+    assert {"０９０－１２３４－５６７８", "０９０１２３４５６７８"} <= set(
+        spellings(number("+819012345678"))
+    )
+    assert {"٠١٠١٢٣٤٥٦٧٨", "٠١٠ ١٢٣٤٥٦٧٨"} <= set(spellings(number("+201012345678")))
+    assert all(spelling.isascii() for spelling in spellings(number("+4915123456789")))
+
+
 def test_common_spellings_are_among_those_searched() -> None:
     assert {
         "+12025550123",
