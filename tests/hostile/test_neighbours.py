@@ -192,7 +192,11 @@ def test_pending_grants_of_a_tenant_are_few_and_the_newest(
 ) -> None:
     def store() -> str:
         authorization = Authorization(
-            **asker.tenant, code_verifier="v", browser_hash=None, return_to=PUBLIC_URL
+            asker.tenant["user_id"],
+            asker.tenant["workspace_id"],
+            code_verifier="v",
+            browser_hash=None,
+            return_to=PUBLIC_URL,
         )
         token = TokenGrant(
             access_token="a", refresh_token="r", expires_in=1800, hub_id=None, scopes=()
