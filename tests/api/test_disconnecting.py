@@ -16,7 +16,7 @@ from shared.db import Database
 from shared.models import SyncLog
 from tests.api.asking import Asker
 from tests.api.rows import add_connection, add_log
-from tests.local.waiting import wait_for
+from tests.local.waiting import GUARD_SECONDS, wait_for
 
 HELD: dict[str, Any] = {"claimed_by": "a-round", "claim_size": 1, "hub_id": 1, "contact_id": "7"}
 
@@ -49,7 +49,7 @@ def test_disconnect_answers_once_the_writes_under_way_are_settled(
     with ThreadPoolExecutor(1) as pool:
         answered = pool.submit(asker.ask, "DELETE", "disconnect")
         for _ in range(3):
-            assert looked.acquire(timeout=10)
+            assert looked.acquire(timeout=GUARD_SECONDS)
         assert not answered.done()
         assert asker.status()["state"] == "disconnected"
         with database.begin() as session:

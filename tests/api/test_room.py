@@ -8,6 +8,7 @@ import pytest
 from api import slots
 from api.errors import TryLaterError
 from api.slots import SMALL_BYTES, Allowance, Room
+from tests.local.waiting import GUARD_SECONDS
 
 LARGE = SMALL_BYTES + 1
 
@@ -25,7 +26,7 @@ def test_body_waits_until_there_is_room_for_it() -> None:
             waiting = pool.submit(enter)
             with room.taken(SMALL_BYTES):
                 assert not entered.is_set()
-        waiting.result(timeout=10)
+        waiting.result(GUARD_SECONDS)
     assert entered.is_set()
 
 
@@ -58,7 +59,7 @@ def test_one_large_body_is_parsed_at_a_time() -> None:
             waiting = pool.submit(parse)
             with room.parsing(SMALL_BYTES):
                 assert not parsed.is_set()
-        waiting.result(timeout=10)
+        waiting.result(GUARD_SECONDS)
     assert parsed.is_set()
 
 

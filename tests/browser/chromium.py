@@ -17,6 +17,7 @@ FLAGS: Final = (
     "--disable-component-update",
     "--disable-dev-shm-usage",
     "--disable-domain-reliability",
+    "--disable-gpu",  # imitating one costs more than drawing without
     "--no-first-run",
 )
 

@@ -197,9 +197,9 @@ def test_closed_proxy_keeps_no_connection_that_was_on_its_way(
 
     with socket.create_server(("127.0.0.1", 0)) as server:
         proxy = Proxy(server.getsockname()[1], conversations)
+        monkeypatch.setattr("faults.proxy.socket.create_connection", connect_late)
         with connect(("127.0.0.1", proxy.port), timeout=TIMEOUT_S) as client:
-            monkeypatch.setattr("faults.proxy.socket.create_connection", connect_late)
-            is_connecting.wait(TIMEOUT_S)
+            assert is_connecting.wait(TIMEOUT_S)
             proxy.close()
             may_go_on.set()
             assert client.recv(1) == b""

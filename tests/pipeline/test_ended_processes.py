@@ -1,7 +1,7 @@
 """Worker processes that are ended in the middle of a batch: another one finishes it."""
 
 from shared.claims import LEASE_S
-from tests.local.waiting import wait_for
+from tests.local.waiting import GUARD_SECONDS, wait_for
 from tests.pipeline.conftest import StartWorker
 from tests.pipeline.workspaces import Workspace
 
@@ -23,7 +23,7 @@ def test_terminated_worker_gives_its_calls_back_to_another(
     start_batch(workspace, calls=5)
 
     process.terminate()
-    process.wait(10)
+    process.wait(GUARD_SECONDS)
 
     logs = workspace.logs()
     assert {each.claimed_by for each in logs} == {None}

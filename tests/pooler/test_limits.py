@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from shared import db
 from shared.db import Database, allow_idling
 from shared.setting_values import sqlalchemy_url
-from tests.local.waiting import wait_for
+from tests.local.waiting import GUARD_SECONDS, wait_for
 from tests.pooler.bouncers import POOL_SIZE
 
 LIMITS = ("statement_timeout", "idle_in_transaction_session_timeout", "TimeZone")
@@ -104,7 +104,7 @@ def test_nothing_is_left_behind_for_whoever_is_lent_the_connection_next(
         def work(_: int) -> int:
             with pooled.begin() as session:
                 pid = session.execute(text("SELECT pg_backend_pid()")).scalar_one()
-                everybody.wait(10)  # each has a server connection of its own
+                everybody.wait(GUARD_SECONDS)  # each has a server connection of its own
                 return int(pid)
 
         served = set(threads.map(work, range(POOL_SIZE)))

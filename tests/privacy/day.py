@@ -18,7 +18,7 @@ from local.stack import Stack
 from local.visitor import sign_in
 from shared.crypto import TokenCipher
 from shared.db import Database
-from shared.messages import HOUSEKEEPING_TASK
+from shared.messages import HOUSEKEEPING_TASK, SYNC_TASK
 from shared.models import Connection, OAuthState, Revocation, SyncLog
 from shared.queue import SYNC_QUEUE, connect_redis, make_celery
 from shared.setting_values import encryption_keys, sqlalchemy_url
@@ -158,10 +158,11 @@ class Day:
         self._post_call(UNKNOWN)
         worker = self.stack.process("worker-1")
         worker.suspend()
-        self._post_call(KNOWN)  # its wake-up is popped on behalf of the frozen worker
-        wait_for(lambda: not self._redis.keys("callsync:wake:*"))
-        self._post_call(KNOWN)
-        wait_for(lambda: bool(self._redis.llen(SYNC_QUEUE)))
+        # One may be popped on behalf of the frozen worker; the next is published a while later.
+        while not self._is_wake_up_queued():
+            wait_for(lambda: not self._is_waking())
+            self._post_call(KNOWN)
+            wait_for(lambda: self._is_waking() or self._is_wake_up_queued())
         self.redis.append(dump_redis(self._redis))
         worker.resume()
         self._wait_until_idle()
@@ -240,6 +241,13 @@ class Day:
 
     def metrics(self) -> str:
         return requests.get(f"{self.stack.api_url}/metrics", timeout=TIMEOUT_S).text
+
+    def _is_waking(self) -> bool:
+        return bool(self._redis.keys("callsync:wake:*"))
+
+    def _is_wake_up_queued(self) -> bool:
+        queued = self._redis.lrange(SYNC_QUEUE, 0, -1)
+        return any(SYNC_TASK.encode() in message for message in queued)
 
     def _start_connecting(self) -> str:
         url: str = self._ask("GET", "oauth/initiate").json()["authUrl"]

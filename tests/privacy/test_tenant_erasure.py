@@ -39,7 +39,7 @@ from shared.models import (
 )
 from shared.outcomes import Outcome
 from tests.emptying import empty
-from tests.local.waiting import wait_for
+from tests.local.waiting import GUARD_SECONDS, wait_for
 from tests.queue.tenants import HUB, Tenant, ago, grant, written
 from tests.settings.environment import make_environ
 
@@ -257,7 +257,7 @@ def test_erasing_in_pages_goes_past_what_others_have_locked(
         erasing = threading.Thread(target=erase, args=(*MINE, "--yes"))
         erasing.start()
         wait_for(lambda: rows_of(tenant)["hubspot_sync_logs"] == 1)
-    erasing.join(30)
+    erasing.join(GUARD_SECONDS)
     left = {name: count for name, count in rows_of(tenant).items() if count}
     assert left == {"hubspot_audit": 1, "hubspot_session_ends": 1}
 
@@ -311,7 +311,7 @@ def test_late_write_of_a_call_that_is_being_erased_waits_and_is_dropped(
         remembering = threading.Thread(target=remember)
         remembering.start()
         wait_for(lambda: _is_somebody_waiting(tenant.database))
-    remembering.join(30)
+    remembering.join(GUARD_SECONDS)
     assert answered == [None]
 
 
@@ -354,7 +354,7 @@ def test_connection_made_while_the_old_one_is_erased_is_a_new_one(tenant: Tenant
         tenant_erasure.finish(
             session, rows, user_id=tenant.user_id, workspace_id=tenant.workspace_id
         )
-    ensuring.join(30)
+    ensuring.join(GUARD_SECONDS)
     assert made
     assert made != [old]
 
@@ -373,7 +373,7 @@ def test_writes_under_way_are_waited_for(
     assert rows_of(tenant)["hubspot_sync_logs"] == 1
     with tenant.database.begin() as session:
         session.execute(update(SyncLog).filter_by(id=log_id).values(last_write_at=ago(600)))
-    erasing.join(30)
+    erasing.join(GUARD_SECONDS)
     assert rows_of(tenant)["hubspot_sync_logs"] == 0
 
 

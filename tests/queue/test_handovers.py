@@ -15,7 +15,7 @@ from tests.queue.conftest import MakeTenant
 from tests.queue.tenants import HUB, Tenant, ago, grant
 from tests.queue.test_connecting import NOT_CONNECTED, OTHER_HUB, RECONNECT, SCOPES, shown
 
-MANY = 20_000
+MANY = 3 * PAGE
 THIRD_HUB = 303
 SIZE = 4
 
