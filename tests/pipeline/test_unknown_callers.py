@@ -115,6 +115,22 @@ def test_few_raw_look_ups_wait_for_others(workspace: Workspace) -> None:
     assert len(workspace.requests("contacts.search")) == 1
 
 
+def test_one_turn_fills_raw_searches_and_leaves_the_rest_for_others(workspace: Workspace) -> None:
+    for number in range(2 * RAW_BODY_NUMBERS + 5):
+        workspace.accept(f"+1202555{number:04}")
+    workspace.turn()  # in the calculated properties; those that fill no search wait
+    workspace.advance(RAW_LOOKUP_WAIT_S)
+    before = len(workspace.requests("contacts.search"))
+
+    workspace.turn()
+
+    assert len(workspace.requests("contacts.search")) == before + 2
+    assert workspace.outcomes().count(("pending", None)) == 5
+    workspace.work()
+    assert workspace.outcomes() == [("pending", "contact_not_found")] * (2 * RAW_BODY_NUMBERS + 5)
+    assert len(workspace.requests("contacts.search")) == before + 3
+
+
 def test_account_without_calculated_properties_is_searched_by_raw_ones_from_then_on(
     workspace: Workspace,
 ) -> None:
