@@ -64,6 +64,23 @@ def test_unknown_caller_is_given_up_after_the_last_look(workspace: Workspace) ->
     )
 
 
+# 555 is an area of no place, and no exchange begins with 1.
+@pytest.mark.parametrize("unassigned", ["+15551234567", "+12021000123"])
+def test_number_that_no_plan_assigns_is_looked_up_like_any_other(
+    workspace: Workspace, unassigned: str
+) -> None:
+    """Plans grow faster than libraries, and somebody may well have such a number in HubSpot."""
+    contact_id = workspace.add_contact(unassigned)
+    log_id = workspace.accept(unassigned)
+    workspace.work()
+    assert workspace.log(log_id).contact_id == contact_id
+
+    workspace.sandbox.archive_contact(workspace.hub_id, contact_id)
+    log_id = workspace.accept(unassigned[:-1] + "0")
+    look_up_completely(workspace)
+    assert workspace.log(log_id).error_code == "contact_not_found"
+
+
 def test_contact_that_hubspot_has_not_indexed_yet_is_found_at_the_second_look(
     workspace: Workspace,
 ) -> None:
