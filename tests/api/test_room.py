@@ -73,7 +73,7 @@ def test_allowance_is_overdrawn_once_and_made_up_for_with_time() -> None:
 
 def test_allowance_comes_back_with_time(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 0.0
-    monkeypatch.setattr(slots.time, "monotonic", lambda: now)
+    monkeypatch.setattr("api.slots.time.monotonic", lambda: now)
     allowance = Allowance(10, per_second=2)
     assert allowance.take(14)
     now = 2.0
