@@ -268,7 +268,7 @@ def test_other_types_are_acknowledged_and_ignored(client: FlaskClient) -> None:
 
 
 def test_body_over_the_cap_is_refused_before_it_is_checked(client: FlaskClient) -> None:
-    answer = client.post(URL, data=b"x" * (1024 * 1024 + 1))
+    answer = post_webhook(client, b"x" * (1024 * 1024 + 1))
     assert (answer.status_code, read(answer)["error"]["code"]) == (413, "payload_too_large")
 
 
