@@ -37,8 +37,7 @@ ModelT = TypeVar("ModelT", bound=BaseModel)
 
 def read_body(most: int = MAX_BODY_BYTES) -> bytes:
     """The raw body of the request; more than `most` bytes are answered with 413."""
-    if request.headers.get("Content-Encoding", "identity").lower() != "identity":
-        raise UnsupportedEncodingError("Send the body uncompressed, without Content-Encoding.")
+    refuse_compressed()
     announced = request.content_length
     if announced is not None and announced > most:
         raise RequestEntityTooLarge
@@ -49,6 +48,12 @@ def read_body(most: int = MAX_BODY_BYTES) -> bytes:
     if announced not in {None, len(body)}:
         raise InvalidRequestError.of("body", "ends before its Content-Length")
     return body
+
+
+def refuse_compressed() -> None:
+    """Raise UnsupportedEncodingError if the body is announced to be compressed."""
+    if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+        raise UnsupportedEncodingError("Send the body uncompressed, without Content-Encoding.")
 
 
 def _read_announced(length: int) -> bytes:

@@ -8,7 +8,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 
 from api.answers.base import answer
 from api.answers.sync_log import CallAccepted, WebhookIgnored, describe_warnings
-from api.bodies import MAX_BODY_BYTES, read_body
+from api.bodies import MAX_BODY_BYTES, read_body, refuse_compressed
 from api.body_limits import takes_body
 from api.call_arrays import MAX_ARRAY_BYTES, CheckedArray, check_array, store_array
 from api.call_ended import parse_call
@@ -49,6 +49,7 @@ def _receive() -> Response:
     size = MAX_BODY_BYTES if announced is None else announced
     if size > MAX_ARRAY_BYTES:
         raise TooLargeError("The array is larger than 16 MiB. Send it in several.")
+    refuse_compressed()
     # Before a byte of the body is read, or waits for room.
     signature = services().verifier.read(request.headers)
     with services().room.taken(size), ExitStack() as held:

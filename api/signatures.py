@@ -82,10 +82,15 @@ class Signers:
 
 
 class Signature(NamedTuple):
-    """What the headers say: the beginning of what was signed, and the signatures."""
+    """What the headers say: when it was signed, how what was signed begins, and the signatures."""
 
+    signed_at: float
     beginning: bytes
     given: tuple[bytes, ...]
+
+    @property
+    def is_fresh(self) -> bool:
+        return abs(time.time() - self.signed_at) <= TOLERANCE_S
 
 
 class _Key(NamedTuple):
@@ -133,10 +138,12 @@ class WebhookVerifier:
         """Return who signed a body.
 
         Raises:
-            InvalidSignatureError: No secret fits.
+            InvalidSignatureError: No secret fits, or the body took too long to come.
             TryLaterError: None of the likely ones fits, and strangers have kept us too busy to try
                 the others.
         """
+        if not signature.is_fresh:
+            raise InvalidSignatureError(INVALID_SIGNATURE)
         likely = self._choose(body)
         fitting = [each for each in likely if each.fits(signature, body)]
         if not fitting and len(likely) < len(self._keys):
@@ -190,12 +197,13 @@ def _read_signature(headers: Mapping[str, str] | Headers) -> Signature:
     seconds = float(stamp)
     if not (delivery and given and isfinite(seconds)):
         raise ValueError("a header is missing")
-    if abs(time.time() - seconds) > TOLERANCE_S:
+    beginning = f"{delivery}.{floor(seconds)}.".encode()
+    signature = Signature(seconds, beginning, tuple(_decode_each(given)))
+    if not signature.is_fresh:
         raise ValueError("signed at another time")
-    signatures = tuple(_decode_each(given))
-    if not signatures:
+    if not signature.given:
         raise ValueError("no signature that we know")
-    return Signature(f"{delivery}.{floor(seconds)}.".encode(), signatures)
+    return signature
 
 
 def _decode_each(given: str) -> Iterable[bytes]:

@@ -137,6 +137,17 @@ def test_what_the_specifications_library_accepts_is_accepted_and_nothing_else(
         verify(verifier, body.encode(), headers)
 
 
+def test_body_that_comes_later_than_a_signature_is_good_for_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    signature = VERIFIER.read(signed_headers(BODY))
+    VERIFIER.verify(BODY, signature)
+    now = time.time()
+    monkeypatch.setattr("api.signatures.time.time", lambda: now + signatures.TOLERANCE_S + 2)
+    with pytest.raises(InvalidSignatureError):
+        VERIFIER.verify(BODY, signature)
+
+
 def secret_of(number: int) -> str:
     return "whsec_" + base64.b64encode(number.to_bytes(32)).decode()
 
