@@ -9,6 +9,7 @@ import json
 import multiprocessing
 import os
 import secrets
+import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -29,6 +30,7 @@ ANSWER_TIMEOUT_S: Final = 20.0
 MEBIBYTE: Final = 1024 * 1024
 START_TIMEOUT_S: Final = 60.0
 ARRAY: Final = 1000
+REFUSED: Final = 503
 
 
 @dataclass(frozen=True)
@@ -139,14 +141,10 @@ def use_up_webhooks(abuser: Abuser) -> None:
 
     Then wait until one is taken again: from then on they are taken as the quota has it.
     """
-    asyncio.run(_use_up_webhooks(abuser))
-
-
-async def _use_up_webhooks(abuser: Abuser) -> None:
-    while await _ask(abuser.api_url, abuser.post_array()) != 503:  # noqa: PLR2004
+    while asyncio.run(_ask(abuser.api_url, abuser.post_array())) != REFUSED:
         pass
-    while await _ask(abuser.api_url, abuser.post_call()) != 202:  # noqa: PLR2004
-        await asyncio.sleep(0.5)
+    while asyncio.run(_ask(abuser.api_url, abuser.post_call())) == REFUSED:
+        time.sleep(0.5)
 
 
 def _rage(abuser: Abuser, names: tuple[str, ...], told: Connection) -> None:
