@@ -61,7 +61,7 @@ LOGGING: Final = Quota("logging", times=1, burst=1)
 # For so long a tenant may keep what it does not use of its webhooks.
 CALLS_KEPT_MINUTES: Final = 8
 # By address, and an address may be that of a whole company, or of a proxy that nobody counted.
-RETURNING: Final = Quota("returning from HubSpot", times=120, burst=120)
+RETURNING: Final = Quota("returning from HubSpot", times=300, burst=600)
 
 
 @dataclass(frozen=True)
