@@ -23,8 +23,8 @@ log = structlog.get_logger(__name__)
 BYTES_A_CALL: Final = 16 * 1024
 NETWORK_BITS: Final = 64
 TURN_S: Final = 10.0
-# So long work has a sixth of a core. Where all is slow, half a second for each part is enough.
-REST: Final = 5
+# So long work has an eighth of a core. Where all is slow, half a second for each part is enough.
+REST: Final = 7
 LONGEST_REST_S: Final = 0.5
 
 
