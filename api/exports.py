@@ -30,7 +30,8 @@ blueprint = Blueprint("exports", __name__, url_prefix="/api/hubspot/sync-logs")
 guard(blueprint)
 
 MOST_ROWS: Final = 100_000
-PAGE: Final = 500
+# A thread that makes a page keeps the interpreter from the others for as long.
+PAGE: Final = 250
 # An export uses the quota once, and as often again as it has so many.
 ROWS_A_USE: Final = 10_000
 BROKEN_OFF: Final = "The export broke off here: the database did not answer. Ask again.\r\n"

@@ -10,7 +10,9 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from threading import Lock
-from typing import Final, Self
+from typing import Final, Self, TypeVar
+
+KeyT = TypeVar("KeyT", bound=Hashable)
 
 MINUTE_S: Final = 60.0
 DAY_S: Final = 86_400.0
@@ -54,10 +56,12 @@ EXPORTING: Final = Quota("exporting", times=12, burst=12)
 # These ask HubSpot, or write into it.
 PREVIEWING: Final = Quota("previewing", times=10, burst=10)
 TEST_CALLING: Final = Quota("test calling", times=10, burst=10)
+# Lines of the log that say whose quota is used up, of each.
+LOGGING: Final = Quota("logging", times=1, burst=1)
 # For so long a tenant may keep what it does not use of its webhooks.
 CALLS_KEPT_MINUTES: Final = 8
 # By address, and an address may be that of a whole company, or of a proxy that nobody counted.
-RETURNING: Final = Quota("returning from HubSpot", times=120, burst=120)
+RETURNING: Final = Quota("returning from HubSpot", times=300, burst=600)
 
 
 @dataclass(frozen=True)
@@ -78,7 +82,7 @@ class ChosenQuotas:
     @classmethod
     def of(cls, *, requests_per_minute: int, calls_per_minute: int) -> Self:
         return cls(
-            looking=Quota("looking", requests_per_minute, max(1, requests_per_minute // 4)),
+            looking=Quota("looking", requests_per_minute, max(1, requests_per_minute // 10)),
             calling=Quota("calling", calls_per_minute, CALLS_KEPT_MINUTES * calls_per_minute),
         )
 
@@ -106,7 +110,7 @@ class Buckets:
         """Use a quota once; returns the same as `take_all`."""
         return self.take_all(quota, {key: 1.0})
 
-    def take_all(self, quota: Quota, costs: Mapping[Hashable, float]) -> float:
+    def take_all(self, quota: Quota, costs: Mapping[KeyT, float]) -> float:
         """Use a quota of several, if each has it left for once.
 
         Args:

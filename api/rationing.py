@@ -7,20 +7,24 @@ from ipaddress import ip_network
 from threading import Lock
 from typing import Final
 
+import structlog
+
 from api.addresses import client_address
 from api.auth import Tenant
 from api.errors import OverQuotaError, TooOftenError
-from api.quotas import CHANGING, CHANGING_BY_DAY, RETURNING, Ongoing, Quota
+from api.quotas import CHANGING, CHANGING_BY_DAY, LOGGING, RETURNING, Ongoing, Quota
 from api.services import services
 from api.signatures import Signers
 from shared.calls import NewCall
+
+log = structlog.get_logger(__name__)
 
 # A call of an hour takes about four. Counted so, a quota of calls bounds bytes as well.
 BYTES_A_CALL: Final = 16 * 1024
 NETWORK_BITS: Final = 64
 TURN_S: Final = 10.0
-# So long work has a quarter of a core, and half a second for each part where all is slow.
-REST: Final = 3
+# So long work has an eighth of a core. Where all is slow, half a second for each part is enough.
+REST: Final = 7
 LONGEST_REST_S: Final = 0.5
 
 
@@ -28,6 +32,7 @@ def ration(quota: Quota, tenant: Tenant) -> None:
     """Use a tenant's quota; raises TooOftenError when there is none left."""
     wait = services().buckets.take(quota, tenant)
     if wait:
+        _log_refusal(quota, user_id=tenant.user_id, workspace_id=tenant.workspace_id)
         raise TooOftenError(
             f"This is possible {quota} for one user of a workspace.",
             retry_after_s=wait,
@@ -133,14 +138,24 @@ def _weigh(calls: int, size: int) -> float:
     return max(float(calls), size / BYTES_A_CALL)
 
 
-def _admit(costs: Mapping[Hashable, float]) -> None:
-    wait = services().buckets.take_all(services().quotas.calling, costs)
+def _admit(costs: Mapping[tuple[str, str | None], float]) -> None:
+    quota, buckets = services().quotas.calling, services().buckets
+    wait = buckets.take_all(quota, costs)
     if wait:
+        for workspace_id, user_id in costs:
+            if buckets.take_all(quota, {(workspace_id, user_id): 0}):
+                _log_refusal(quota, user_id=user_id, workspace_id=workspace_id)
         raise OverQuotaError(
             "More calls come in for this tenant than WEBHOOK_CALLS_PER_MINUTE allows. Nothing of"
             " this webhook is stored: send it again later.",
             retry_after_s=wait,
         )
+
+
+def _log_refusal(quota: Quota, **whose: str | None) -> None:
+    """Say who met a quota: once a minute, because whoever does so does it many times."""
+    if not services().buckets.take(LOGGING, (quota.name, *whose.values())):
+        log.warning("quota_used_up", quota=quota.name, **whose)
 
 
 def _network(address: str | None) -> str | None:

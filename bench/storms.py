@@ -9,6 +9,7 @@ import json
 import multiprocessing
 import os
 import secrets
+import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -29,6 +30,7 @@ ANSWER_TIMEOUT_S: Final = 20.0
 MEBIBYTE: Final = 1024 * 1024
 START_TIMEOUT_S: Final = 60.0
 ARRAY: Final = 1000
+REFUSED: Final = 503
 
 
 @dataclass(frozen=True)
@@ -95,9 +97,10 @@ def _preview(abuser: Abuser) -> bytes:
     return abuser.ask("POST", "preview", b'{"phone_number": "+12022000001"}')
 
 
+WEBHOOKS: Final = "webhooks with a secret of its own"
 HABITS: Final[Mapping[str, Habit]] = {
-    "exports that nobody reads": Habit(2, lambda a: a.ask("GET", "sync-logs/export"), False),
     "exports one after the other": Habit(2, lambda a: a.ask("GET", "sync-logs/export")),
+    "exports that nobody reads": Habit(2, lambda a: a.ask("GET", "sync-logs/export"), False),
     "initiate": Habit(20, lambda a: a.ask("GET", "oauth/initiate")),
     "previews": Habit(10, _preview),
     "retries of all that failed": Habit(
@@ -105,7 +108,7 @@ HABITS: Final[Mapping[str, Habit]] = {
     ),
     "settings of 1 MiB": Habit(5, lambda a: a.ask("PATCH", "settings", b" " * MEBIBYTE)),
     "statistics": Habit(60, lambda a: a.ask("GET", "statistics?bucket=day")),
-    "webhooks with a secret of its own": Habit(150, Abuser.post_call),
+    WEBHOOKS: Habit(150, Abuser.post_call),
 }
 
 
@@ -134,13 +137,14 @@ def storm(abuser: Abuser, names: tuple[str, ...]) -> Iterator[Counter[str]]:
 
 
 def use_up_webhooks(abuser: Abuser) -> None:
-    """Send calls until they are refused: what is not used is kept, and lasts for a while."""
-    asyncio.run(_use_up_webhooks(abuser))
+    """Send calls until they are refused, because what is not used is kept and lasts for a while.
 
-
-async def _use_up_webhooks(abuser: Abuser) -> None:
-    while await _ask(abuser.api_url, abuser.post_array()) != 503:  # noqa: PLR2004
+    Then wait until one is taken again: from then on they are taken as the quota has it.
+    """
+    while asyncio.run(_ask(abuser.api_url, abuser.post_array())) != REFUSED:
         pass
+    while asyncio.run(_ask(abuser.api_url, abuser.post_call())) == REFUSED:
+        time.sleep(0.5)
 
 
 def _rage(abuser: Abuser, names: tuple[str, ...], told: Connection) -> None:

@@ -101,6 +101,15 @@ def test_every_route_of_the_dashboard_is_refused_in_the_end(still: Asker, route:
     assert ask_to_the_end(still, route).status_code != 429
 
 
+def test_log_says_once_who_met_a_quota(still: Asker, capsys: pytest.CaptureFixture[str]) -> None:
+    use_up(lambda: still.ask("GET", "status"))
+    for _ in range(5):
+        still.ask("GET", "status")
+    lines = [line for line in capsys.readouterr().out.splitlines() if "quota_used_up" in line]
+    assert len(lines) == 1
+    assert still.user_id in lines[0]
+
+
 @pytest.mark.parametrize("same", ["user_id", "workspace_id"])
 def test_quota_is_of_a_user_within_a_workspace(still: Asker, same: str) -> None:
     use_up(lambda: still.ask("GET", "status"))
@@ -192,8 +201,8 @@ def test_pending_grants_of_a_tenant_are_few_and_the_newest(
 ) -> None:
     def store() -> str:
         authorization = Authorization(
-            asker.tenant["user_id"],
-            asker.tenant["workspace_id"],
+            user_id=asker.user_id,
+            workspace_id=asker.workspace_id,
             code_verifier="v",
             browser_hash=None,
             return_to=PUBLIC_URL,
