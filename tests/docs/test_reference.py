@@ -20,6 +20,7 @@ from tests.docs.pages import (
     read_prose,
     split_sections,
 )
+from worker.transitions import LOOK_AGAIN_S
 
 READERS = {"API": list_settings(ApiSettings), "worker": list_settings(WorkerSettings)}
 DOCS = PROJECT / "docs"
@@ -128,6 +129,21 @@ def test_examples_of_a_webhook_are_read_without_a_warning() -> None:
 
     assert call is not None
     assert call.warnings == ()
+
+
+@pytest.mark.parametrize("page", ["how-it-works.md", "troubleshooting.md", "matching.md"])
+def test_times_of_later_looks_are_those_of_the_worker(page: str) -> None:
+    times = [describe_duration(seconds) for seconds in LOOK_AGAIN_S]
+    text = " ".join((DOCS / page).read_text().split())
+
+    assert f"{', '.join(times[:-1])} and {times[-1]}" in text
+
+
+def describe_duration(seconds: float) -> str:
+    for unit, length in (("h", 3600), ("min", 60)):
+        if seconds >= length:
+            return f"{seconds / length:g} {unit}"
+    return f"{seconds:g} s"
 
 
 def test_reasons_are_counted_rightly() -> None:
