@@ -24,6 +24,8 @@ FROM python:3.13.15-slim-trixie AS proxy
 RUN apt-get update -q && apt-get install -qy --no-install-recommends nginx-light \
     && rm -rf /var/lib/apt/lists/*
 COPY deploy/proxy/nginx.conf /etc/nginx/nginx.conf
+# What has been taken is passed on before it ends.
+STOPSIGNAL SIGQUIT
 USER 10001:10001
 CMD ["nginx", "-e", "/dev/stderr", "-g", "daemon off;"]
 

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from statistics import median
 from typing import Final
@@ -16,7 +17,6 @@ from bench.rig import Rig
 from local import services
 from local.databases import create_database, migrate
 from local.processes import free_port
-from local.services import Service
 from local.visitor import sign_in
 from shared.claims import claim_due_calls, return_expired_claims
 from shared.db import Database
@@ -140,14 +140,14 @@ class _Log:
 @contextmanager
 def _log(rig: Rig, name: str, count: int) -> Iterator[_Log]:
     """A database with so many calls, and an API before it."""
-    url = create_database(rig.stack.env["DATABASE_URL"], f"callsync_{name}")
+    url = create_database(rig.server_url, f"callsync_{name}")
     env = {"DATABASE_URL": url}
     migrate({**rig.stack.env, **env})
     with psycopg.connect(url, autocommit=True) as connection:
         _fill(connection, count)
     api_url = f"http://127.0.0.1:{free_port()}"
     ours = services.api(api_url)
-    rig.stack.add(Service(f"api-{name}", ours.title, ours.arguments, ours.answers), env)
+    rig.stack.add(replace(ours, name=f"api-{name}"), env)
     token = sign_in(
         rig.stack.env["JWT_SECRET"],
         user_id=USER,

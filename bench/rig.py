@@ -93,7 +93,7 @@ class Rig:
         self.sandbox.set_behaviour(
             latency_ms=self._latency_ms, latency_jitter_ms=JITTER_MS if self._latency_ms else 0
         )
-        url = self.stack.env["DATABASE_URL"]
+        url = self.stack.owner_url
         self.database = Database(DatabaseSettings.load({"DATABASE_URL": url}).sqlalchemy_url)
         self.postgres = psycopg.connect(url, autocommit=True)
         return self
@@ -107,6 +107,11 @@ class Rig:
         self.postgres.close()
         self.database.engine.dispose()
         self.stack.stop()
+
+    @property
+    def server_url(self) -> str:
+        """Postgres as one who may make databases there."""
+        return self.stack.postgres.url if self.stack.postgres else self.stack.owner_url
 
     def connect_workspaces(self, count: int) -> list[Workspace]:
         """Open accounts and connect each through OAuth."""

@@ -22,7 +22,7 @@ from shared.setting_values import (
     JWT_SECRET_BYTES,
     sqlalchemy_url,
 )
-from shared.settings import ApiSettings, WorkerSettings, find_problems
+from shared.settings import ApiSettings, FlowerSettings, find_problems
 
 MARKS: Final = {
     "fine": ("✓", "green"),
@@ -97,7 +97,7 @@ def _describe(settings: ApiSettings, environ: Mapping[str, str]) -> Iterator[Fin
             f"{name} repeats a few characters and may be guessed.",
             "take a random one in production",
         )
-    auth = WorkerSettings.load(environ).flower_basic_auth
+    auth = FlowerSettings.load(environ).flower_basic_auth
     if auth is not None:
         password = auth.get_secret_value().partition(":")[2]
         if len(password) < BASIC_AUTH_PASSWORD_LENGTH:

@@ -1,6 +1,6 @@
 """What `callsync doctor` can find: one function for each thing that a deployment needs."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +19,7 @@ from shared.deployment import DeploymentRedis, find_strangers, identify
 from shared.hubspot.errors import ConfigurationError, HubSpotError
 from shared.hubspot.oauth import HubSpotOAuth
 from shared.queue import connect_redis, make_celery
+from shared.rights import Rights, find_rights
 from shared.schema import REQUIRED_REVISION, find_revision
 
 MIGRATIONS: Final = Path(__file__).parents[1] / "alembic"
@@ -28,6 +29,8 @@ TIMEOUT_S: Final = 5.0
 PING_TIMEOUT_S: Final = 1.5
 # How many of a pooler's connections are looked at to find out how it lends them.
 MOST_SERVERS: Final = 50
+# Of rights that are missing; who lacks one mostly lacks all.
+MOST_SHOWN: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +55,15 @@ def examine_postgres(url: URL) -> Iterator[Finding]:
             told = session.execute(text("SELECT clock_timestamp()")).scalar_one()
             skew = max((told - datetime.now(UTC), asked_at - told)).total_seconds()
             limits = find_limits(session)
+            rights = find_rights(session)
         yield Finding("fine", f"Postgres {version.split()[0]} answers.")
         yield judge_limits(limits)
         if database.is_pooled:
             yield judge_pooler(lends_by_transaction=_is_lent_by_transaction(database))
         yield judge_clock(skew)
-        yield judge_schema(find_revision(database))
+        yield judge_rights(rights)
+        if not rights.missing:
+            yield judge_schema(find_revision(database))
     except OperationalError as error:
         said = first_line(error)
         yield Finding("fault", f"Postgres does not answer: {said}", _cure_connection(said))
@@ -82,6 +88,33 @@ def judge_limits(limits: Mapping[str, str]) -> Finding:
         )
     told = ", ".join(f"{name} {limit}" for name, limit in limits.items())
     return Finding("fine", f"Time limits are in force: {told}.")
+
+
+def judge_rights(rights: Rights) -> Finding:
+    """Whether the service's role may do what it has to, and nothing beyond."""
+    if rights.missing:
+        shown = ", ".join(rights.missing[:MOST_SHOWN])
+        rest = len(rights.missing) - MOST_SHOWN
+        return Finding(
+            "fault",
+            f"The role {rights.role} lacks rights: {shown}"
+            + (f" and {rest} more." if rest > 0 else "."),
+            "run deploy/postgres/roles.sql, which gives them and those on later tables",
+        )
+    if rights.needless:
+        return Finding(
+            "warning",
+            f"The role {rights.role}, as which API and workers run, {_join(rights.needless)}:"
+            " whoever takes one over may do that too.",
+            "let DATABASE_URL name a role with rights on rows only, and alembic's the owner:"
+            " docs/operations.md, “Database roles”",
+        )
+    return Finding("fine", f"The role {rights.role} has rights on rows, and no others.")
+
+
+def _join(words: Sequence[str]) -> str:
+    *first, last = words
+    return f"{', '.join(first)} and {last}" if first else last
 
 
 def judge_pooler(*, lends_by_transaction: bool) -> Finding:

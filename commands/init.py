@@ -49,10 +49,14 @@ def init(*, sandbox: bool, stdout: bool) -> None:
 
 def make_values(*, sandbox: bool) -> dict[str, str]:
     """New secrets, and the addresses of the services in docker-compose.yml."""
-    postgres_password, redis_password = secrets.token_hex(24), secrets.token_hex(24)
+    owner_password, service_password, redis_password = (secrets.token_hex(24) for _ in range(3))
+    database = "postgres:5432/callsync"
     made = make_secrets() | {
-        "POSTGRES_PASSWORD": postgres_password,
-        "DATABASE_URL": f"postgresql://callsync:{postgres_password}@postgres:5432/callsync",
+        "POSTGRES_PASSWORD": secrets.token_hex(24),
+        "POSTGRES_OWNER_PASSWORD": owner_password,
+        "POSTGRES_SERVICE_PASSWORD": service_password,
+        "DATABASE_OWNER_URL": f"postgresql://callsync:{owner_password}@{database}",
+        "DATABASE_URL": f"postgresql://callsync_service:{service_password}@{database}",
         "REDIS_PASSWORD": redis_password,
         "REDIS_URL": f"redis://:{redis_password}@redis:6379/0",
         "FLOWER_BASIC_AUTH": f"operator:{secrets.token_hex(24)}",

@@ -22,7 +22,7 @@ from local.processes import Command, Process, free_port
 from local.services import Service
 from shared.environment import list_settings
 from shared.setting_values import DEFAULT_PREFIX
-from shared.settings import ApiSettings, WorkerSettings
+from shared.settings import GROUPS
 
 FIRST_HUB_ID: Final = 700_001
 # Retention is at work in every run; it concerns what a scenario makes older.
@@ -182,7 +182,5 @@ class Cluster:
 
 def _neutral_environment() -> dict[str, str]:
     """Ours without any setting of the service: what a user has set must not change an outcome."""
-    names = {
-        name.upper() for group in (ApiSettings, WorkerSettings) for name in list_settings(group)
-    }
+    names = {name.upper() for group in GROUPS for name in list_settings(group)}
     return {name: value for name, value in os.environ.items() if name not in names}

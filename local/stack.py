@@ -14,13 +14,14 @@ from types import TracebackType
 from typing import Self
 
 from local import services
-from local.databases import PROJECT, migrate
+from local.databases import PROJECT, make_roles, migrate
 from local.engines import Engine, start_postgres, start_valkey
 from local.environment import make_environment
 from local.processes import Command, Process, StartError, free_port
 from local.services import Service
 
 SANDBOX = "sandbox"
+OWNER, SERVICE = "callsync_owner", "callsync_service"
 
 
 class Stack:
@@ -33,6 +34,8 @@ class Stack:
         sandbox_url: where the HubSpot sandbox answers, None without one.
         flower_url: where Flower answers, None without it.
         env: the environment that the processes were given.
+        owner_url: the database as its owner, empty before the start; the processes' own
+            DATABASE_URL is that of a role with rights on data only, where Postgres is embedded.
         state: the directory of the processes' logs while the stack runs.
         postgres: the embedded Postgres, None when DATABASE_URL is used.
         valkey: the embedded Valkey, None when REDIS_URL is used.
@@ -64,6 +67,7 @@ class Stack:
         self.sandbox_url = f"http://127.0.0.1:{free_port()}" if sandbox else None
         self.flower_url = f"http://127.0.0.1:{free_port()}" if flower else None
         self.env: dict[str, str] = {}
+        self.owner_url = ""
         self.postgres: Engine | None = None
         self.valkey: Engine | None = None
         self.state = Path(tempfile.gettempdir()) / f"callsync-state-{secrets.token_hex(4)}"
@@ -153,7 +157,7 @@ class Stack:
             progress("Starting Postgres")
             postgres = start_postgres(self.state, durable=self._durable)
             self.postgres = self._cleanup.enter_context(postgres)
-            database_url = postgres.url
+            self.owner_url, database_url = make_roles(postgres.url, owner=OWNER, service=SERVICE)
         if not redis_url:
             progress("Starting Valkey")
             valkey = start_valkey(self.state)
@@ -167,8 +171,9 @@ class Stack:
             sandbox_url=self.sandbox_url,
         )
         self.env |= self._extra
+        self.owner_url = self.owner_url or self.env["DATABASE_URL"]
         progress("Migrating the database")
-        migrate(self.env)
+        migrate(self.env | {"DATABASE_URL": self.owner_url})
 
     def _start_services(self, progress: Callable[[str], None]) -> None:
         # All are started before the first is waited for: most of the time is Python importing.
@@ -196,7 +201,7 @@ class Stack:
             name=service.name,
             arguments=[sys.executable, "-m", *service.arguments],
             log=self.state / f"{service.name}.log",
-            environment=self.env,
+            environment=service.pick(self.env),
             directory=PROJECT,
             remove_when_orphaned=self.state,
         )

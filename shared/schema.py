@@ -4,6 +4,7 @@ import time
 from typing import Final
 
 import structlog
+from psycopg.errors import InsufficientPrivilege
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
@@ -15,6 +16,10 @@ log = structlog.get_logger(__name__)
 # The oldest schema this build can work with; as numbered in alembic/versions.
 REQUIRED_REVISION: Final = "0014"
 MIGRATE: Final = "Run: alembic upgrade head"
+LACKS_RIGHTS: Final = (
+    "The role in DATABASE_URL may not read the tables. Run deploy/postgres/roles.sql, or correct"
+    " DATABASE_URL."
+)
 # Postgres that restarts or fails over is back by then; who waits for longer is told instead.
 WAIT_S: Final = 60.0
 WAIT_AGAIN_S: Final = 2.0
@@ -28,14 +33,16 @@ def find_revision(database: Database) -> str:
     """The schema's revision, empty before the first migration.
 
     Raises:
-        DBAPIError: Postgres is away.
+        DBAPIError: Postgres is away, or the role may not read it.
     """
     try:
         with database.begin() as session:
             query = text("SELECT version_num FROM alembic_version")
             return str(session.execute(query).scalar_one_or_none() or "")
-    except ProgrammingError:  # the table does not exist yet
-        return ""
+    except ProgrammingError as error:
+        if isinstance(error.orig, InsufficientPrivilege):
+            raise
+        return ""  # the table does not exist yet
 
 
 def describe_age(revision: str) -> str | None:
@@ -56,6 +63,8 @@ def wait_for_schema(database: Database, *, seconds: float = WAIT_S) -> None:
         try:
             problem = describe_age(find_revision(database))
         except (DBAPIError, PoolTimeoutError) as error:
+            if isinstance(getattr(error, "orig", None), InsufficientPrivilege):
+                raise NotReadyError(LACKS_RIGHTS) from error
             said = str(error.orig if isinstance(error, DBAPIError) else error).strip()
             if time.monotonic() > deadline:
                 message = f"Postgres does not answer: {said}. Start it, or correct DATABASE_URL."

@@ -1,38 +1,51 @@
 """What the processes are told by their environment: read once, checked as a whole at start.
 
-Each process loads the group it uses: `DatabaseSettings` (alembic), `WorkerSettings` (worker,
-beat, Flower) or `ApiSettings`. A field's name in capitals is the variable's name. A secret may
-be given as `NAME_FILE` instead, the path of a mounted secret. An empty variable counts as absent.
+Each process loads the group it uses, and needs nothing beyond it: `DatabaseSettings` (alembic),
+`BrokerSettings` (beat), `FlowerSettings`, `WorkerSettings` or `ApiSettings`. A field's name in
+capitals is the variable's name. A secret may be given as `NAME_FILE` instead, the path of a mounted
+secret. An empty variable counts as absent.
 """
 
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 from sqlalchemy import URL
 
 from shared import setting_values as values
-from shared.environment import Problem, Reading, Setting, SettingsError, read_settings
+from shared.environment import (
+    Problem,
+    Reading,
+    Setting,
+    SettingsError,
+    list_settings,
+    read_settings,
+)
 from shared.setting_values import WebhookSecret
 
 __all__ = [
     "CALLBACK_PATH",
+    "GROUPS",
     "ApiSettings",
+    "BrokerSettings",
     "DatabaseSettings",
+    "FlowerSettings",
     "LogFormat",
     "LogLevel",
     "MatchPolicy",
     "OAuthBinding",
     "Problem",
     "ServiceSettings",
+    "Settings",
     "SettingsError",
     "WebhookSecret",
     "WorkerSettings",
     "find_problems",
+    "restrict_environment",
 ]
 
 OAuthBinding = Literal["auto", "cookie", "confirm"]
@@ -45,23 +58,8 @@ RANDOM_KEY = 'python -c "import base64, os; print({}base64.b64encode(os.urandom(
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
-class DatabaseSettings:
-    """What alembic uses, and the start of every other group."""
-
-    database_url: Annotated[
-        SecretStr,
-        Setting(
-            values.database_url,
-            "write it like postgresql://user:password@host:5432/database",
-            is_required=True,
-            is_secret=True,
-        ),
-    ]
-
-    @property
-    def sqlalchemy_url(self) -> URL:
-        """The database as SQLAlchemy reaches it, by psycopg; its text hides the password."""
-        return values.sqlalchemy_url(self.database_url.get_secret_value())
+class Settings:
+    """A group of variables; this one has none, which is what the sandbox reads."""
 
     @classmethod
     def load(cls, environ: Mapping[str, str] = os.environ) -> Self:
@@ -82,21 +80,39 @@ class DatabaseSettings:
         return []
 
 
-def _derive_broker(found: Mapping[str, Any]) -> SecretStr:
-    url: SecretStr = found["redis_url"]
+@dataclass(frozen=True, kw_only=True, repr=False)
+class DatabaseSettings(Settings):
+    """What alembic uses."""
+
+    database_url: Annotated[
+        SecretStr,
+        Setting(
+            values.database_url,
+            "write it like postgresql://user:password@host:5432/database",
+            is_required=True,
+            is_secret=True,
+        ),
+    ]
+
+    @property
+    def sqlalchemy_url(self) -> URL:
+        """The database as SQLAlchemy reaches it, by psycopg; its text hides the password."""
+        return values.sqlalchemy_url(self.database_url.get_secret_value())
+
+
+def _derive_broker(found: Mapping[str, Any]) -> SecretStr | None:
+    url: SecretStr | None = found["redis_url"]
     return url
 
 
-@dataclass(frozen=True, kw_only=True, repr=False)
-class ServiceSettings(DatabaseSettings):
-    """What the API and the worker both use."""
+REDIS_CURE: Final = "write it like redis://host:6379/0"
 
-    redis_url: Annotated[
-        SecretStr,
-        Setting(
-            values.redis_url, "write it like redis://host:6379/0", is_required=True, is_secret=True
-        ),
-    ]
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class BrokerSettings(Settings):
+    """What beat uses: where messages go, and how it logs. It holds no key to anything else."""
+
+    redis_url: Annotated[SecretStr | None, Setting(values.redis_url, REDIS_CURE, is_secret=True)]
     broker_url: Annotated[
         SecretStr,
         Setting(
@@ -113,6 +129,38 @@ class ServiceSettings(DatabaseSettings):
             "name this deployment, if it shares Redis or RabbitMQ with another: like staging",
             default=values.DEFAULT_PREFIX,
         ),
+    ]
+    log_level: Annotated[
+        LogLevel,
+        Setting(values.one_of("debug", "info", "warning", "error"), "choose one", default="info"),
+    ]
+    log_format: Annotated[
+        LogFormat | None,
+        Setting(values.one_of("json", "console"), "leave it out for JSON except on a terminal"),
+    ]
+
+    @classmethod
+    def find_conflicts(cls, reading: Reading) -> list[Problem]:
+        if {"redis_url", "broker_url"} & reading.given:
+            return []
+        return [Problem("REDIS_URL", "missing, and BROKER_URL too", REDIS_CURE)]
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class FlowerSettings(BrokerSettings):
+    """What Flower uses: the broker that tells it of workers, and its own password."""
+
+    flower_basic_auth: Annotated[
+        SecretStr | None, Setting(values.basic_auth, "write it as user:password", is_secret=True)
+    ]
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class ServiceSettings(BrokerSettings, DatabaseSettings):
+    """What the API and the worker both use."""
+
+    redis_url: Annotated[
+        SecretStr, Setting(values.redis_url, REDIS_CURE, is_required=True, is_secret=True)
     ]
     hubspot_client_id: Annotated[
         str, Setting(values.plain, "copy it from your HubSpot app's Auth tab", is_required=True)
@@ -199,15 +247,6 @@ class ServiceSettings(DatabaseSettings):
             default="400",
         ),
     ]
-    log_level: Annotated[
-        LogLevel,
-        Setting(values.one_of("debug", "info", "warning", "error"), "choose one", default="info"),
-    ]
-    log_format: Annotated[
-        LogFormat | None,
-        Setting(values.one_of("json", "console"), "leave it out for JSON except on a terminal"),
-    ]
-
     otel_exporter_otlp_endpoint: Annotated[
         str | None,
         Setting(values.collector_url, "give the collector's address, http://host:4318"),
@@ -235,11 +274,8 @@ class ServiceSettings(DatabaseSettings):
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class WorkerSettings(ServiceSettings):
-    """What the worker, beat and Flower use."""
+    """What the worker uses."""
 
-    flower_basic_auth: Annotated[
-        SecretStr | None, Setting(values.basic_auth, "write it as user:password", is_secret=True)
-    ]
     metrics_port: Annotated[
         range | None,
         Setting(values.ports, "give a port, or several to choose from, like 9464-9479"),
@@ -388,15 +424,27 @@ def _is_own_page(url: str, public_url: str) -> bool:
     return path.rstrip("/") in {"", "/embed/example"}
 
 
+GROUPS: Final[tuple[type[Settings], ...]] = (ApiSettings, WorkerSettings, FlowerSettings)
+"""Every variable that there is belongs to one of these."""
+
+
 def find_problems(environ: Mapping[str, str] = os.environ) -> list[Problem]:
-    """Return what is wrong with the settings of any process, each once."""
-    found: list[Problem] = []
-    for group in (ApiSettings, WorkerSettings):
+    """Return what is wrong with the settings of any process, each name once."""
+    found: dict[str, Problem] = {}
+    for group in GROUPS:
         try:
             group.load(environ)
         except SettingsError as error:
-            found += error.problems
-    return list(dict.fromkeys(found))
+            for problem in error.problems:
+                found.setdefault(problem.name, problem)
+    return list(found.values())
+
+
+def restrict_environment(environ: Mapping[str, str], group: type[Settings]) -> dict[str, str]:
+    """Leave out the variables that only processes of other groups read; foreign ones stay."""
+    names = {name.upper() for each in GROUPS for name in list_settings(each)}
+    names -= {name.upper() for name in list_settings(group)}
+    return {name: text for name, text in environ.items() if name.removesuffix("_FILE") not in names}
 
 
 def _is_local(url: str) -> bool:

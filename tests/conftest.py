@@ -1,8 +1,11 @@
 """What tests share: one Postgres and one Valkey for the whole run, a fresh database per module."""
 
 import os
-from collections.abc import Iterator
+import secrets
+from collections.abc import Callable, Iterator
+from urllib.parse import urlsplit
 
+import psycopg
 import pytest
 
 from local.databases import fresh_database, migrate, postgres_server, valkey_server
@@ -35,6 +38,32 @@ def database(postgres_url: str) -> Iterator[Database]:
     database = Database(sqlalchemy_url(postgres_url))
     yield database
     database.dispose()
+
+
+MakeRole = Callable[..., str]
+
+
+@pytest.fixture
+def make_role(postgres_server_url: str) -> Iterator[MakeRole]:
+    """Makes a role without rights on a database of the server, or with some; returns its url."""
+    made = []
+    with psycopg.connect(postgres_server_url, autocommit=True) as connection:
+
+        def make(url: str, *grants: str) -> str:
+            role = f"role_{secrets.token_hex(4)}"
+            made.append((url, role))
+            with psycopg.connect(url, autocommit=True) as database:
+                database.execute(f"CREATE ROLE {role} LOGIN PASSWORD 'p'")
+                for grant in grants:
+                    database.execute(f"GRANT {grant} TO {role}")
+            parts = urlsplit(url)
+            return parts._replace(netloc=f"{role}:p@{parts.netloc.rpartition('@')[2]}").geturl()
+
+        yield make
+        for url, role in made:
+            with psycopg.connect(url, autocommit=True) as database:
+                database.execute(f"DROP OWNED BY {role}")
+            connection.execute(f"DROP ROLE {role}")
 
 
 @pytest.fixture(scope="session")

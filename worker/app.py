@@ -1,14 +1,18 @@
-"""The Celery application as its standard commands find it: worker, beat and Flower."""
+"""The Celery application as its standard commands find it: worker, beat and Flower.
+
+Each command reads the settings it uses and no others: beat and Flower know the broker, and hold no
+key to anything else.
+"""
 
 import gc
 import os
 import sys
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
+import click
 import structlog
 from celery.signals import (
-    beat_init,
     setup_logging,
     worker_init,
     worker_ready,
@@ -23,7 +27,7 @@ from shared.logging import configure_logging
 from shared.messages import HOUSEKEEPING_TASK
 from shared.queue import make_celery
 from shared.schema import NotReadyError, wait_for_schema
-from shared.settings import SettingsError, WorkerSettings
+from shared.settings import BrokerSettings, FlowerSettings, SettingsError, WorkerSettings
 from shared.tracing import start_tracing
 from worker.housekeeping import EVERY_S, housekeeping
 from worker.presence import Presence
@@ -41,10 +45,26 @@ ANSWERED: Final = frozenset(
     }
 )
 
-try:
-    _settings = WorkerSettings.load()
-except SettingsError as error:
-    sys.exit(str(error))
+# Celery's other commands need the broker alone. A Flower that was started in a way nobody foresaw
+# must still ask for its password, so that its group is what is left.
+_GROUPS: Final[dict[str | None, type[BrokerSettings]]] = {
+    "worker": WorkerSettings,
+    "beat": BrokerSettings,
+}
+
+T = TypeVar("T", bound=BrokerSettings)
+
+
+def _load(group: type[T]) -> T:
+    """Read a group's settings, or end the process in words that tell of all that is wrong."""
+    try:
+        return group.load()
+    except SettingsError as error:
+        sys.exit(str(error))
+
+
+_context = click.get_current_context(silent=True)
+_settings = _load(_GROUPS.get(_context.invoked_subcommand if _context else None, FlowerSettings))
 
 app = make_celery(_settings.broker_url.get_secret_value(), _settings.redis_prefix)
 app.set_default()
@@ -59,16 +79,17 @@ app.conf.beat_schedule = {
 }
 add_tasks(app)
 
-# Flower, started by its standard command, reads these after it has loaded this module. It only
-# shows: workers are scaled and ended by whoever started them.
-os.environ.setdefault("FLOWER_READ_ONLY", "True")
-os.environ.setdefault("FLOWER_TASKS_COLUMNS", "name,args,state,result,runtime,received,worker")
-os.environ.setdefault("FLOWER_MAX_TASKS", "10000")
-os.environ.setdefault("FLOWER_PURGE_OFFLINE_WORKERS", "3600")
-if _settings.flower_basic_auth is None:
-    os.environ.setdefault("FLOWER_ADDRESS", "127.0.0.1")  # nobody is asked for a password
-else:
-    os.environ["FLOWER_BASIC_AUTH"] = _settings.flower_basic_auth.get_secret_value()
+if isinstance(_settings, FlowerSettings):
+    # Flower reads these after it has loaded this module. It only shows: workers are scaled and
+    # ended by whoever started them.
+    os.environ.setdefault("FLOWER_READ_ONLY", "True")
+    os.environ.setdefault("FLOWER_TASKS_COLUMNS", "name,args,state,result,runtime,received,worker")
+    os.environ.setdefault("FLOWER_MAX_TASKS", "10000")
+    os.environ.setdefault("FLOWER_PURGE_OFFLINE_WORKERS", "3600")
+    if _settings.flower_basic_auth is None:
+        os.environ.setdefault("FLOWER_ADDRESS", "127.0.0.1")  # nobody is asked for a password
+    else:
+        os.environ["FLOWER_BASIC_AUTH"] = _settings.flower_basic_auth.get_secret_value()
 
 _at_end: list[Callable[[], object]] = []
 
@@ -78,11 +99,10 @@ def _configure_logging(**_: Any) -> None:
     configure_logging(_settings.log_level, _settings.log_format)
 
 
-@beat_init.connect(weak=False)
 @worker_init.connect(weak=False)
 def _check_schema(**_: Any) -> None:
-    """End the process, in words, where there is nothing to work on; Flower only shows."""
-    database = Database(_settings.sqlalchemy_url, pool_size=1)
+    """End a worker, in words, where there is nothing to work on; the others need no database."""
+    database = Database(_load(WorkerSettings).sqlalchemy_url, pool_size=1)
     try:
         wait_for_schema(database)
     except NotReadyError as error:
@@ -101,7 +121,7 @@ def _take_few_commands(**_: Any) -> None:
 @worker_init.connect(weak=False)
 def _start_watching(**_: Any) -> None:
     note_build("worker")
-    if _settings.otel_exporter_otlp_endpoint is not None:
+    if _load(WorkerSettings).otel_exporter_otlp_endpoint is not None:
         start_tracing("worker")
 
 
@@ -113,8 +133,8 @@ def _start_sweeping(**_: Any) -> None:
     presence = Presence(process_resources())
     presence.start()
     _at_end.append(presence.stop)
-    if _settings.metrics_port is not None:
-        _at_end.append(serve_metrics(_settings.metrics_port))
+    if (ports := process_resources().settings.metrics_port) is not None:
+        _at_end.append(serve_metrics(ports))
     gc.freeze()  # what is loaded by now stays; to look for garbage in it would hold up every turn
     log.info("worker_started")
 

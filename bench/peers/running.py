@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 
 from celery import Celery
 from sqlalchemy import select
@@ -9,7 +10,6 @@ from sqlalchemy import select
 from bench.rig import Rig, Workspace
 from local import services
 from local.processes import free_port
-from local.services import Service
 from shared.crypto import TokenCipher
 from shared.models import Connection
 from shared.queue import make_celery
@@ -23,7 +23,7 @@ def peer_worker(rig: Rig, module: str, env: Mapping[str, str] | None = None) -> 
     arguments = [
         f"bench.peers.{module}" if each == "worker.app" else each for each in ours.arguments
     ]
-    rig.stack.add(Service(module, module, arguments, ours.answers), env)
+    rig.stack.add(replace(ours, name=module, title=module, arguments=arguments), env)
     producer = make_celery(rig.stack.env["REDIS_URL"])
     producer.conf.task_default_queue = module
     try:
@@ -40,7 +40,7 @@ def peer_server(rig: Rig, module: str, env: Mapping[str, str] | None = None) -> 
     ours = services.api(url)
     peer = f"bench.peers.{module}:app"
     arguments = [peer if each == "api.wsgi:app" else each for each in ours.arguments]
-    rig.stack.add(Service(module, module, arguments, ours.answers), env)
+    rig.stack.add(replace(ours, name=module, title=module, arguments=arguments), env)
     try:
         yield url
     finally:

@@ -21,7 +21,7 @@ from local.producer import Producer
 from local.stack import Stack
 from local.visitor import Visitor, sign_in
 from shared.environment import list_settings
-from shared.settings import ApiSettings, WorkerSettings
+from shared.settings import GROUPS
 
 LASTS = timedelta(minutes=15)
 # Where things are is the stack's to say.
@@ -82,9 +82,7 @@ def _own_environment() -> Iterator[dict[str, str]]:
 
     An empty variable counts as absent, so that no setting of the user's changes the outcome.
     """
-    names = {
-        name.upper() for group in (ApiSettings, WorkerSettings) for name in list_settings(group)
-    }
+    names = {name.upper() for group in GROUPS for name in list_settings(group)}
     env = dict.fromkeys(names - PLACES, "") | make_secrets()
     if server_url := os.environ.get("DATABASE_URL"):
         with fresh_database(server_url) as url:

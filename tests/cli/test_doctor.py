@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
+import psycopg
 import pytest
 
 from commands.findings import judge_clock
@@ -13,6 +14,7 @@ from local.environment import make_secrets
 from shared.deployment import sign_in
 from shared.queue import connect_redis
 from tests.cli.conftest import Invoke
+from tests.conftest import MakeRole
 from tests.queue.authorities import encrypted, write_certificate
 from tests.settings.environment import make_environ
 
@@ -163,6 +165,57 @@ def test_database_that_was_never_migrated_is_told_what_to_run(
 
     assert "✗ The database's schema is at revision none" in result.stdout
     assert "  → run: alembic upgrade head" in result.stdout
+
+
+def test_superuser_is_warned_of(invoke: Invoke) -> None:
+    told = invoke("doctor").stdout
+
+    assert "! The role callsync, as which API and workers run, is a superuser: whoever" in told
+    assert "→ let DATABASE_URL name a role with rights on rows only" in told
+    assert faults(told) == [NO_WORKER, "✗ Faults found: 1."]
+
+
+def test_owner_of_the_tables_is_warned_of(
+    invoke: Invoke, postgres_url: str, make_role: MakeRole
+) -> None:
+    with psycopg.connect(postgres_url) as superuser:
+        tables = superuser.execute(
+            "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"
+        ).fetchall()
+    all_rights = [f"SELECT, INSERT, UPDATE, DELETE ON {table}" for (table,) in tables]
+    url = make_role(postgres_url, *all_rights)
+    role = urlsplit(url).username
+    assert f"✓ The role {role} has rights on rows" in invoke("doctor", DATABASE_URL=url).stdout
+
+    with psycopg.connect(postgres_url, autocommit=True) as superuser:
+        superuser.execute(f"ALTER TABLE hubspot_quotas OWNER TO {role}")
+        superuser.execute(f"GRANT CREATE ON SCHEMA public TO {role}")
+        try:
+            told = invoke("doctor", DATABASE_URL=url).stdout
+        finally:
+            superuser.execute("ALTER TABLE hubspot_quotas OWNER TO callsync")
+
+    assert f"! The role {role}, as which API and workers run, owns tables and may create" in told
+
+
+def test_role_that_lacks_a_right_is_a_fault_with_the_cure(
+    invoke: Invoke, postgres_url: str, make_role: MakeRole
+) -> None:
+    nothing = make_role(postgres_url)
+    little = make_role(
+        postgres_url, "SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public"
+    )
+    with psycopg.connect(postgres_url, autocommit=True) as superuser:
+        superuser.execute(f"REVOKE DELETE ON calls FROM {urlsplit(little).username}")
+
+    told = {url: invoke("doctor", DATABASE_URL=url).stdout for url in (nothing, little)}
+
+    role = urlsplit(nothing).username
+    assert f"✗ The role {role} lacks rights: SELECT on calls, INSERT on calls" in told[nothing]
+    assert "lacks rights: DELETE on calls.\n" in told[little]
+    for each in told.values():
+        assert "  → run deploy/postgres/roles.sql" in each
+        assert "Traceback" not in each
 
 
 def test_wrong_client_secret_is_found_by_asking_hubspot(invoke: Invoke) -> None:

@@ -57,6 +57,8 @@ VARIANTS: Final[dict[str, dict[str, Any]]] = {
             "JWT_AUDIENCE": "calls",
             "JWT_ISSUER": "https://login.example.com",
         },
+        "migration": {"databaseUrlKey": "DATABASE_URL"},
+        "proxy": {"enabled": False},
         "flower": {"enabled": False},
         "ingress": {"enabled": False},
         "networkPolicy": {"enabled": False},
@@ -92,11 +94,17 @@ class Manifests:
         }
 
     def containers(self) -> dict[str, Manifest]:
-        """The only container of each pod by component."""
+        """The container of each component's own process, by component."""
         found = {}
         for component, pod in self.pods().items():
-            [found[component]] = pod["spec"]["containers"]
+            [found[component]] = [
+                each for each in pod["spec"]["containers"] if each["name"] == component
+            ]
         return found
+
+    def all_containers(self) -> list[Manifest]:
+        """Those beside the processes too."""
+        return [each for pod in self.pods().values() for each in pod["spec"]["containers"]]
 
 
 @dataclass(frozen=True)

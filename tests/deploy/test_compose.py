@@ -11,7 +11,17 @@ import yaml
 from packaging.utils import canonicalize_name
 
 from shared.environment import list_settings
-from shared.settings import ApiSettings, DatabaseSettings, WorkerSettings
+from shared.settings import (
+    GROUPS as ALL_SETTINGS,
+)
+from shared.settings import (
+    ApiSettings,
+    BrokerSettings,
+    DatabaseSettings,
+    FlowerSettings,
+    Settings,
+    WorkerSettings,
+)
 from tests.deploy.rendering import PROJECT
 from worker.leases import TURN_S
 
@@ -19,15 +29,16 @@ TEXT = (PROJECT / "docker-compose.yml").read_text()
 COMPOSE: dict[str, Any] = yaml.safe_load(TEXT)
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 OUR_OWN = {name: each for name, each in SERVICES.items() if "callsync:" in each["image"]}
-GROUPS: dict[str, type[DatabaseSettings]] = {
+GROUPS: dict[str, type[Settings]] = {
     "migrate": DatabaseSettings,
     "api": ApiSettings,
     "worker": WorkerSettings,
-    "beat": WorkerSettings,
-    "flower": WorkerSettings,
+    "beat": BrokerSettings,
+    "flower": FlowerSettings,
 }
 EXAMPLE = (PROJECT / ".env.example").read_text()
 DOCKERFILE = (PROJECT / "Dockerfile").read_text()
+ROLES = (PROJECT / "deploy" / "postgres" / "roles.sql").read_text()
 VARIABLE = re.compile(r"\$\{([A-Z_]+)(?::-([^}]*))?")
 
 
@@ -48,21 +59,56 @@ def test_processes_are_started_by_their_standard_commands() -> None:
 def test_each_process_can_be_told_all_that_it_reads_and_nothing_else() -> None:
     for name, group in GROUPS.items():
         readable = {setting.upper() for setting in list_settings(group)}
-        if name != "flower":
-            readable.discard("FLOWER_BASIC_AUTH")
-        if name != "worker":
-            readable.discard("METRICS_PORT")
+        if name in {"beat", "flower"}:
+            readable.discard("REDIS_URL")  # BROKER_URL says the same
         assert set(SERVICES[name]["environment"]) == readable, name
+
+
+def test_beat_and_flower_are_given_no_key() -> None:
+    common = {"BROKER_URL", "REDIS_PREFIX", "LOG_LEVEL", "LOG_FORMAT"}
+
+    assert set(SERVICES["beat"]["environment"]) == common
+    assert set(SERVICES["flower"]["environment"]) == common | {"FLOWER_BASIC_AUTH"}
+    for name in ("beat", "flower"):
+        assert SERVICES[name]["environment"]["BROKER_URL"] == "${BROKER_URL:-${REDIS_URL}}"
+        assert not {"env_file", "secrets", "volumes"} & SERVICES[name].keys()
+
+
+def test_only_migrations_are_given_the_owner_of_the_tables() -> None:
+    owners = {
+        name
+        for name, service in SERVICES.items()
+        if "OWNER" in str(service.get("environment")) and name != "postgres"
+    }
+
+    assert owners == {"migrate"}
+    assert SERVICES["migrate"]["environment"] == {
+        "DATABASE_URL": "${DATABASE_OWNER_URL:-${DATABASE_URL}}"
+    }
+
+
+def test_postgres_makes_both_roles_when_it_starts_for_the_first_time() -> None:
+    postgres = SERVICES["postgres"]
+
+    assert postgres["environment"]["POSTGRES_USER"] == "postgres"
+    assert (
+        "./deploy/postgres/roles.sql:/docker-entrypoint-initdb.d/roles.sql:ro"
+        in (postgres["volumes"])
+    )
+    read = set(re.findall(r"^\\getenv \w+ (\w+)", ROLES, re.MULTILINE))
+    assert read == {"POSTGRES_OWNER_PASSWORD", "POSTGRES_SERVICE_PASSWORD"}
+    assert read <= postgres["environment"].keys()
 
 
 def test_every_variable_is_in_the_example_with_its_default() -> None:
     shown = dict(re.findall(r"^(?:# )?([A-Z_]+)=(.*)$", EXAMPLE, re.MULTILINE))
-    settings = {name.upper() for name in list_settings(ApiSettings) | list_settings(WorkerSettings)}
+    settings = {name.upper() for group in ALL_SETTINGS for name in list_settings(group)}
 
     used = dict(VARIABLE.findall(TEXT))
     assert used.keys() <= shown.keys()
     for name in used.keys() - settings:  # the service knows the defaults of the others
-        assert used[name] == shown[name]
+        default = "" if used[name].startswith("${") else used[name]  # or another variable
+        assert default == shown[name]
 
 
 @pytest.mark.parametrize("name", SERVICES)
@@ -96,16 +142,19 @@ def test_image_is_built_as_the_version_that_it_contains() -> None:
 
 
 def test_what_holds_data_is_reached_by_nobody_outside() -> None:
-    assert COMPOSE["networks"]["data"]["internal"] is True
     for name in ("postgres", "redis"):
-        assert SERVICES[name]["networks"] == ["data"]
+        assert COMPOSE["networks"][name]["internal"] is True
+        assert SERVICES[name]["networks"] == [name]
         assert "ports" not in SERVICES[name]
+    assert {name for name, each in SERVICES.items() if "postgres" in each.get("networks", ())} == {
+        *("postgres", "migrate", "api", "worker")
+    }
 
 
 def test_api_is_reached_through_the_proxy_only() -> None:
     assert "ports" not in SERVICES["api"]
     assert SERVICES["proxy"]["ports"] == ["127.0.0.1:${API_PORT:-8000}:8080"]
-    assert "data" not in SERVICES["proxy"]["networks"]
+    assert SERVICES["proxy"]["networks"] == ["default"]
     assert "environment" not in SERVICES["proxy"]
 
 
@@ -124,7 +173,7 @@ def test_redis_keeps_what_it_is_given() -> None:
 
 def test_service_waits_for_the_migration_and_the_migration_for_postgres() -> None:
     assert SERVICES["migrate"]["depends_on"] == {"postgres": {"condition": "service_healthy"}}
-    for name in ("api", "worker", "beat", "flower"):
+    for name in ("api", "worker"):
         waits_for = SERVICES[name]["depends_on"]
         assert waits_for["migrate"] == {"condition": "service_completed_successfully"}
 
@@ -152,7 +201,7 @@ def test_mounted_files_exist() -> None:
     for service in SERVICES.values():
         for volume in service.get("volumes", ()):
             source = volume.split(":")[0]
-            assert source in COMPOSE["volumes"] or (PROJECT / source).is_dir()
+            assert source in COMPOSE["volumes"] or (PROJECT / source).exists()
 
 
 def test_images_run_as_a_user_by_number() -> None:

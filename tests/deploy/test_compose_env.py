@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from cli import main
-from shared.settings import ApiSettings, DatabaseSettings, WorkerSettings, find_problems
+from shared.settings import GROUPS, ApiSettings, DatabaseSettings, find_problems
 from tests.deploy.rendering import PROJECT
 
 Init = Callable[..., click.testing.Result]
@@ -35,8 +35,9 @@ def read(text: str) -> dict[str, str]:
 def test_sandbox_settings_are_accepted_by_every_process(init: Init) -> None:
     environ = read(init("--sandbox", "--stdout").stdout)
 
-    for group in (DatabaseSettings, WorkerSettings, ApiSettings):
+    for group in GROUPS:
         group.load(environ)
+    DatabaseSettings.load({"DATABASE_URL": environ["DATABASE_OWNER_URL"]})
     assert ApiSettings.load(environ).hubspot_api_url == "http://sandbox:8765"
 
 
@@ -59,7 +60,12 @@ def test_servers_are_given_the_passwords_that_the_addresses_hold(init: Init) -> 
     environ = read(init("--sandbox", "--stdout").stdout)
     services = yaml.safe_load((PROJECT / "docker-compose.yml").read_text())["services"]
 
-    assert f":{environ['POSTGRES_PASSWORD']}@postgres:" in environ["DATABASE_URL"]
+    owner, service = environ["POSTGRES_OWNER_PASSWORD"], environ["POSTGRES_SERVICE_PASSWORD"]
+    assert f"//callsync:{owner}@postgres:" in environ["DATABASE_OWNER_URL"]
+    assert f"//callsync_service:{service}@postgres:" in environ["DATABASE_URL"]
+    assert not any(
+        environ["POSTGRES_PASSWORD"] in environ[name] for name in environ if "URL" in name
+    )
     assert f":{environ['REDIS_PASSWORD']}@redis:" in environ["REDIS_URL"]
     assert {"postgres", "redis", "sandbox"} <= services.keys()
 

@@ -1,5 +1,6 @@
 """The Helm chart renders to what Kubernetes accepts, and says what the code says."""
 
+import re
 import tomllib
 from typing import Any
 
@@ -23,6 +24,7 @@ from tests.deploy.rendering import (
 from tests.settings.environment import make_environ
 from worker.leases import TURN_S
 
+PROXY = (PROJECT / "deploy" / "proxy" / "nginx.conf").read_text()
 # Their schemas come with the operators that define them.
 FOREIGN_KINDS = {"ScaledObject", "PodMonitor", "PrometheusRule"}
 
@@ -104,6 +106,34 @@ def test_nobody_is_killed_in_the_middle_of_something() -> None:
     assert pods["worker"]["spec"]["terminationGracePeriodSeconds"] > TURN_S
     # A webhook's statement is over in seconds; the rest is for those who send slowly.
     assert pods["api"]["spec"]["terminationGracePeriodSeconds"] >= leaving + 30
+    # The proxy has passed on what it took, or given it up, before the API stops listening.
+    [proxy] = [each for each in pods["api"]["spec"]["containers"] if each["name"] == "proxy"]
+    [seconds] = re.findall(r"^worker_shutdown_timeout (\d+)s;", PROXY, re.MULTILINE)
+    assert proxy["lifecycle"]["preStop"]["sleep"]["seconds"] + int(seconds) <= leaving
+
+
+def test_api_is_reached_through_a_proxy_configured_as_in_compose() -> None:
+    manifests = render_variant("least")
+    [service] = [
+        each for each in manifests.of_kind("Service") if each["metadata"]["name"] == "callsync-api"
+    ]
+    given = manifests.get("ConfigMap", "proxy")["data"]["nginx.conf"]
+
+    assert [port["targetPort"] for port in service["spec"]["ports"]] == ["proxy"]
+    assert given.split() == PROXY.replace("http://api:8000", "http://127.0.0.1:8000").split()
+    assert "listen 8080 " in given
+    assert "http://127.0.0.1:8000;" in given
+
+
+def test_proxy_can_be_left_out() -> None:
+    manifests = render_variant("bare")
+    [service] = manifests.of_kind("Service")
+
+    assert [port["targetPort"] for port in service["spec"]["ports"]] == ["http"]
+    assert not manifests.of_kind("ConfigMap")
+    assert {each["name"] for each in manifests.all_containers()} == {
+        *("api", "worker", "beat", "migrate")
+    }
 
 
 @pytest.mark.parametrize("variant", ["keda", "hpa"])

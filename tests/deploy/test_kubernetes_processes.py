@@ -13,23 +13,36 @@ from werkzeug.routing import Rule
 from api.app import create_app
 from local import services
 from shared.environment import list_settings
-from shared.settings import ApiSettings, DatabaseSettings, WorkerSettings
-from tests.deploy.rendering import CHART, VARIANTS, render_variant
+from shared.settings import (
+    GROUPS as ALL_SETTINGS,
+)
+from shared.settings import (
+    ApiSettings,
+    BrokerSettings,
+    DatabaseSettings,
+    FlowerSettings,
+    Settings,
+    WorkerSettings,
+)
+from tests.deploy.rendering import CHART, NEEDED, VARIANTS, release_each, render_variant
 from tests.settings.environment import make_environ
 
-GROUPS: Final[Mapping[str, type[DatabaseSettings]]] = {
+GROUPS: Final[Mapping[str, type[Settings]]] = {
     "api": ApiSettings,
     "worker": WorkerSettings,
-    "beat": WorkerSettings,
-    "flower": WorkerSettings,
+    "beat": BrokerSettings,
+    "flower": FlowerSettings,
     "migrate": DatabaseSettings,
 }
 SECRETS: Final = {
     name.upper()
-    for group in (ApiSettings, WorkerSettings)
+    for group in ALL_SETTINGS
     for name, setting in list_settings(group).items()
     if setting.is_secret
 }
+OWNERS_URL: Final = "DATABASE_OWNER_URL"
+# What is no setting: it is there for the C library.
+MEMORY: Final = "MALLOC_ARENA_MAX"
 MOUNT: Final = "/run/secrets/callsync/"
 
 
@@ -52,7 +65,8 @@ def test_each_process_starts_with_the_settings_that_it_is_given(
     variant: str, tmp_path: Path
 ) -> None:
     texts = make_environ(BROKER_URL="amqp://broker:5672/", FLOWER_BASIC_AUTH="user:password")
-    for name in SECRETS:
+    texts[OWNERS_URL] = texts["DATABASE_URL"]
+    for name in SECRETS | {OWNERS_URL}:
         (tmp_path / name).write_text(texts[name])
 
     for component, container in containers(variant).items():
@@ -67,9 +81,11 @@ def test_each_process_starts_with_the_settings_that_it_is_given(
 def test_each_process_is_given_only_settings_that_it_has(variant: str) -> None:
     for component, container in containers(variant).items():
         known = {name.upper() for name in list_settings(GROUPS[component])}
-        if component in {"worker", "beat", "flower"}:
-            # What the API alone reads may stand beside, as in a shared .env file.
-            known |= {name.upper() for name in list_settings(ApiSettings)}
+        if component in {"api", "worker"}:
+            known.add(MEMORY)
+        if component == "worker":
+            # What the API alone reads, and is no secret, may stand beside it.
+            known |= {name.upper() for name in list_settings(ApiSettings)} - SECRETS
         assert {name.removesuffix("_FILE") for name in variables(container)} <= known
 
 
@@ -77,15 +93,60 @@ def test_each_process_is_given_only_settings_that_it_has(variant: str) -> None:
 def test_secrets_come_from_files_and_each_process_has_only_its_own(variant: str) -> None:
     manifests = render_variant(variant)
     for component, container in manifests.containers().items():
-        given = {name for name in variables(container) if name.removesuffix("_FILE") in SECRETS}
+        given = {
+            name: path
+            for name, path in variables(container).items()
+            if name.removesuffix("_FILE") in SECRETS
+        }
         assert all(name.endswith("_FILE") for name in given)
         [mounted] = [
             {item["key"] for item in volume["secret"]["items"]}
             for volume in manifests.pods()[component]["spec"]["volumes"]
             if "secret" in volume
         ]
-        assert {name.removesuffix("_FILE") for name in given} == mounted
-        assert mounted <= {name.upper() for name in list_settings(GROUPS[component])}
+        assert {path.removeprefix(MOUNT) for path in given.values()} == mounted
+        assert {name.removesuffix("_FILE") for name in given} <= {
+            name.upper() for name in list_settings(GROUPS[component])
+        }
+
+
+@pytest.mark.parametrize(
+    ("variant", "broker"), [("least", "REDIS_URL"), ("keda", "BROKER_URL"), ("hpa", "REDIS_URL")]
+)
+def test_beat_and_flower_are_given_no_key(variant: str, broker: str) -> None:
+    found = {name: variables(containers(variant)[name]) for name in ("beat", "flower")}
+
+    address = {"BROKER_URL_FILE": f"{MOUNT}{broker}"}
+    assert found["beat"] == address
+    password = "FLOWER_BASIC_AUTH_FILE"
+    assert found["flower"] == address | {password: f"{MOUNT}FLOWER_BASIC_AUTH"}
+
+
+@pytest.mark.parametrize(
+    ("variant", "key"), [("least", OWNERS_URL), ("keda", OWNERS_URL), ("bare", "DATABASE_URL")]
+)
+def test_migration_alone_is_the_owner_of_the_tables(variant: str, key: str) -> None:
+    found = {name: variables(each) for name, each in containers(variant).items()}
+
+    assert found["migrate"] == {"DATABASE_URL_FILE": f"{MOUNT}{key}"}
+    for component in found.keys() - {"migrate"}:
+        assert f"{MOUNT}{OWNERS_URL}" not in found[component].values()
+
+
+@pytest.mark.parametrize(("variant", "proxies"), [("least", "1"), ("hpa", "1"), ("bare", "0")])
+def test_api_counts_the_proxies_that_the_chart_puts_before_it(variant: str, proxies: str) -> None:
+    assert variables(containers(variant)["api"])["TRUSTED_PROXIES"] == proxies
+
+
+def test_number_of_proxies_that_is_given_counts() -> None:
+    [release] = release_each([NEEDED | {"settings": {**NEEDED["settings"], "TRUSTED_PROXIES": 2}}])
+
+    assert variables(release.manifests.containers()["api"])["TRUSTED_PROXIES"] == "2"
+
+
+def test_memory_is_bounded_as_it_was_measured() -> None:
+    for component in ("api", "worker"):
+        assert variables(containers("least")[component])[MEMORY] == "2"
 
 
 def test_values_take_no_secret() -> None:
@@ -93,7 +154,7 @@ def test_values_take_no_secret() -> None:
         r'"not": \{\s*"enum": \[([^\]]*)\]', (CHART / "values.schema.json").read_text()
     )
 
-    assert set(re.findall(r'"(\w+)"', forbidden)) == SECRETS
+    assert set(re.findall(r'"(\w+)"', forbidden)) == SECRETS | {OWNERS_URL}
 
 
 @pytest.mark.parametrize(
@@ -156,13 +217,19 @@ def plain_handlers() -> list[tuple[str, type]]:
 def test_every_port_that_is_named_exists(variant: str) -> None:
     manifests = render_variant(variant)
     ports = {
-        component: {port["name"]: port["containerPort"] for port in container.get("ports", [])}
-        for component, container in manifests.containers().items()
+        component: {
+            port["name"]: port["containerPort"]
+            for container in pod["spec"]["containers"]
+            for port in container.get("ports", [])
+        }
+        for component, pod in manifests.pods().items()
     }
-    for component, container in manifests.containers().items():
+    for container in manifests.all_containers():
+        own = {port["name"] for port in container.get("ports", [])}
         for probe in ("livenessProbe", "readinessProbe", "startupProbe"):
-            if "httpGet" in container.get(probe, {}):
-                assert container[probe]["httpGet"]["port"] in ports[component]
+            for asked in ("httpGet", "tcpSocket"):
+                if asked in container.get(probe, {}):
+                    assert container[probe][asked]["port"] in own
     for service in manifests.of_kind("Service"):
         component = service["spec"]["selector"]["app.kubernetes.io/component"]
         assert {port["targetPort"] for port in service["spec"]["ports"]} <= ports[component].keys()

@@ -58,7 +58,7 @@ class Day:
         self.redis: list[str] = []
         self.dumps: list[str] = []
         self.user_id, self.workspace_id = "user_1", "ws_1"
-        self.database = Database(sqlalchemy_url(stack.env["DATABASE_URL"]))
+        self.database = Database(sqlalchemy_url(stack.owner_url))
         self._redis: Redis = connect_redis(stack.env["REDIS_URL"])
         self._cipher = TokenCipher(encryption_keys(stack.env["TOKEN_ENCRYPTION_KEYS"]))
         self._browser = requests.Session()

@@ -2,12 +2,12 @@ import re
 from pathlib import Path
 
 from shared.environment import list_settings
-from shared.settings import ApiSettings, WorkerSettings, find_problems
+from shared.settings import GROUPS, find_problems
 
 EXAMPLE = Path(__file__).parents[2].joinpath(".env.example").read_text()
 # What follows is Docker Compose's; tests/deploy looks at it.
 OWN_PART = EXAMPLE.partition("## Docker Compose")[0]
-SETTINGS = list_settings(ApiSettings) | list_settings(WorkerSettings)
+SETTINGS = {name: each for group in GROUPS for name, each in list_settings(group).items()}
 
 
 def read_example() -> dict[str, tuple[str, bool]]:

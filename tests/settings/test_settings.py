@@ -7,17 +7,19 @@ from hypothesis import strategies as st
 
 from shared.environment import list_settings
 from shared.settings import (
+    GROUPS,
     ApiSettings,
+    BrokerSettings,
     DatabaseSettings,
+    FlowerSettings,
     SettingsError,
     WorkerSettings,
     find_problems,
+    restrict_environment,
 )
 from tests.settings.environment import KEY, OTHER_KEY, SIGNING_KEY, make_environ
 
-NAMES = sorted(
-    {name.upper() for name in list_settings(ApiSettings) | list_settings(WorkerSettings)}
-)
+NAMES = sorted({name.upper() for group in GROUPS for name in list_settings(group)})
 ENVIRON_TEXT = st.text(st.characters(exclude_characters="\0"))
 
 
@@ -76,6 +78,49 @@ def test_each_process_checks_only_what_it_uses() -> None:
     ]
 
 
+@pytest.mark.parametrize("group", [BrokerSettings, FlowerSettings])
+def test_beat_and_flower_need_the_broker_and_hold_no_key(group: type[BrokerSettings]) -> None:
+    by_redis = group.load({"REDIS_URL": "redis://cache/0"})
+    by_rabbit = group.load({"BROKER_URL": "amqp://broker:5672//"})
+
+    assert by_redis.broker_url.get_secret_value() == "redis://cache/0"
+    assert (by_rabbit.broker_url.get_secret_value(), by_rabbit.redis_url) == (
+        "amqp://broker:5672//",
+        None,
+    )
+    secrets = {name for name, setting in list_settings(group).items() if setting.is_secret}
+    assert secrets <= {"redis_url", "broker_url", "flower_basic_auth"}
+
+
+@pytest.mark.parametrize("group", [BrokerSettings, FlowerSettings])
+def test_beat_and_flower_say_that_they_know_no_broker(group: type[BrokerSettings]) -> None:
+    with pytest.raises(SettingsError) as caught:
+        group.load({"REDIS_URL": " "})
+
+    [problem] = caught.value.problems
+    assert problem == (
+        "REDIS_URL",
+        "missing, and BROKER_URL too",
+        "write it like redis://host:6379/0",
+    )
+
+
+def test_environment_of_one_process_has_nothing_of_the_others() -> None:
+    environ = make_environ(
+        FLOWER_BASIC_AUTH="user:password", JWT_SECRET=None, JWT_SECRET_FILE="/run/secrets/jwt"
+    ) | {"HOME": "/root", "LOG_LEVEL": "debug", "PROFILE": "x"}
+
+    assert restrict_environment(environ, BrokerSettings).keys() == {
+        *("REDIS_URL", "LOG_LEVEL", "HOME", "PROFILE")
+    }
+    assert restrict_environment(environ, DatabaseSettings).keys() == {
+        *("DATABASE_URL", "HOME", "PROFILE")
+    }
+    assert environ.keys() - restrict_environment(environ, ApiSettings).keys() == {
+        "FLOWER_BASIC_AUTH"
+    }
+
+
 def test_a_sound_environment_has_no_problems() -> None:
     assert find_problems(make_environ()) == []
 
@@ -86,6 +131,8 @@ def test_secrets_are_hidden_wherever_settings_are_printed() -> None:
         printed = f"{loaded!r} {loaded.redis_url} {loaded.sqlalchemy_url}"
         assert "hunter2" not in printed
         assert "kkkk" not in printed
+    flower = FlowerSettings.load(environ)
+    assert "hunter2" not in f"{flower!r} {flower.broker_url} {flower.flower_basic_auth}"
     shown_secrets = repr(ApiSettings.load(environ).webhook_secrets)
     assert SIGNING_KEY not in shown_secrets
 

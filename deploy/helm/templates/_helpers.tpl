@@ -21,11 +21,23 @@ labels:
 {{ get (urlParse (required "publicUrl is required: this service's https:// address" .Values.publicUrl)) "hostname" }}
 {{- end }}
 
+{{- define "callsync.image" -}}
+{{ printf "%s:%s" .image.repository (.image.tag | default .root.Chart.AppVersion) | quote }}
+{{- end }}
+
+{{/* What every container of ours may do: nothing. */}}
+{{- define "callsync.confinement" -}}
+allowPrivilegeEscalation: false
+readOnlyRootFilesystem: true
+capabilities: {drop: [ALL]}
+{{- end }}
+
 {{/*
-A pod. Takes the root context, the component, its command as a list, the names of its secret
-settings, a grace period in seconds, its resources, and optionally settings (whether it reads the
-others too, true unless said), variables (of its own) and container (further fields: ports, probes,
-lifecycle).
+A pod. Takes the root context, the component, its command as a list, the secret settings that it
+reads (names of variables, each with the Secret's key), settings (the names of the others that it
+reads; all of them unless said), a grace period in seconds, its resources, and optionally variables
+(of its own), container (further fields: ports, probes, lifecycle), beside (further containers) and
+volumes (of theirs).
 */}}
 {{- define "callsync.pod" -}}
 automountServiceAccountToken: false
@@ -52,16 +64,15 @@ topologySpreadConstraints:
   {{- end }}
 containers:
   - name: {{ .component }}
-    image: {{ printf "%s:%s" .root.Values.image.repository (.root.Values.image.tag | default .root.Chart.AppVersion) | quote }}
+    image: {{ include "callsync.image" (dict "root" .root "image" .root.Values.image) }}
     imagePullPolicy: {{ .root.Values.image.pullPolicy }}
     command: {{ toJson .command }}
     env:
-      {{- range .secrets }}
-      - {name: {{ . }}_FILE, value: /run/secrets/callsync/{{ . }}}
+      {{- range $name, $key := .secrets }}
+      - {name: {{ $name }}_FILE, value: /run/secrets/callsync/{{ $key }}}
       {{- end }}
-      {{- if ne .settings false }}
-      - {name: PUBLIC_URL, value: {{ .root.Values.publicUrl | quote }}}
-      {{- range $name, $value := .root.Values.settings }}
+      {{- range $name, $value := merge (dict "PUBLIC_URL" .root.Values.publicUrl) .root.Values.settings }}
+      {{- if or (not (hasKey $ "settings")) (has $name $.settings) }}
       - {name: {{ $name }}, value: {{ $value | quote }}}
       {{- end }}
       {{- end }}
@@ -74,26 +85,45 @@ containers:
     resources:
       {{- toYaml .resources | nindent 6 }}
     securityContext:
-      allowPrivilegeEscalation: false
-      readOnlyRootFilesystem: true
-      capabilities: {drop: [ALL]}
+      {{- include "callsync.confinement" . | nindent 6 }}
     volumeMounts:
       - {name: secrets, mountPath: /run/secrets/callsync, readOnly: true}
       - {name: tmp, mountPath: /tmp}
+  {{- with .beside }}
+  {{- . | nindent 2 }}
+  {{- end }}
 volumes:
   - name: secrets
     secret:
       secretName: {{ .root.Values.secretName }}
       defaultMode: 0440
       items:
-        {{- range .secrets }}
-        - {key: {{ . }}, path: {{ . }}}
+        {{- range $key := .secrets | values | sortAlpha }}
+        - {key: {{ $key }}, path: {{ $key }}}
         {{- end }}
   - name: tmp
     emptyDir: {sizeLimit: 64Mi}
+  {{- with .volumes }}
+  {{- . | nindent 2 }}
+  {{- end }}
 {{- end }}
 
-{{/* What every process of the service checks when it starts. */}}
+{{/* What the API and the worker both check when they start; a dictionary for callsync.pod, in JSON. */}}
 {{- define "callsync.serviceSecrets" -}}
-{{ join " " (concat (list "DATABASE_URL" "REDIS_URL" "HUBSPOT_CLIENT_SECRET" "TOKEN_ENCRYPTION_KEYS") .Values.optionalSecrets) }}
+{{- $found := dict }}
+{{- range concat (list "DATABASE_URL" "REDIS_URL" "HUBSPOT_CLIENT_SECRET" "TOKEN_ENCRYPTION_KEYS") .Values.optionalSecrets }}
+{{- $_ := set $found . . }}
+{{- end }}
+{{- toJson $found }}
+{{- end }}
+
+{{/* All that beat and Flower are told: where messages go. The same, in JSON. */}}
+{{- define "callsync.brokerSecrets" -}}
+{{- $key := has "BROKER_URL" .Values.optionalSecrets | ternary "BROKER_URL" "REDIS_URL" }}
+{{- dict "BROKER_URL" $key | toJson }}
+{{- end }}
+
+{{/* The settings that beat and Flower read, beside their secrets. */}}
+{{- define "callsync.brokerSettings" -}}
+{{ list "REDIS_PREFIX" "LOG_LEVEL" "LOG_FORMAT" | toJson }}
 {{- end }}
