@@ -23,6 +23,7 @@ from shared.hubspot.transport import build_session
 from shared.oauth_states import Authorization
 from shared.pending_grants import (
     complete_pending_grant,
+    find_decided_grant,
     give_up_pending_grant,
     store_pending_grant,
     take_pending_grant,
@@ -142,6 +143,15 @@ def finish_connecting(work: Services, secret: str) -> str | None:
     _begin_handover(work, connection_id)
     work.waker.wake(connection_id)
     return confirmed.return_to
+
+
+def find_earlier_landing(work: Services, secret: str) -> tuple[str, Failure | None] | None:
+    """Where the browser went when the grant was decided, and with what; None if it was not."""
+    with work.database.read() as session:
+        decided = find_decided_grant(session, secret)
+    if decided is None:
+        return None
+    return decided.return_to, None if decided.is_connected else Failure.CANCELLED
 
 
 def _begin_handover(work: Services, connection_id: str) -> None:

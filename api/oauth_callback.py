@@ -15,6 +15,7 @@ from api.authorizations import (
     ConnectingError,
     ReceivedGrant,
     describe_account,
+    find_earlier_landing,
     find_replaced_account,
     finish_connecting,
     receive_grant,
@@ -63,7 +64,7 @@ def confirm_connection() -> Response:
     if request.form.get("decision") != "connect":
         with work.database.begin() as session:
             return_to = give_up_pending_grant(session, secret)
-        return _land(Failure.CANCELLED if return_to else Failure.INVALID_STATE, return_to)
+        return _land(Failure.CANCELLED, return_to) if return_to else _land_again(secret)
     return _finish(secret)
 
 
@@ -140,7 +141,16 @@ def _finish(secret: str, return_to: str | None = None) -> Response:
         confirmed = finish_connecting(services(), secret)
     except ConnectingError as error:
         return _land(error.failure, return_to)
-    return _land(None if confirmed else Failure.INVALID_STATE, confirmed or return_to)
+    return _land(None, confirmed) if confirmed else _land_again(secret, return_to)
+
+
+def _land_again(secret: str, return_to: str | None = None) -> Response:
+    """Land where the first click on the page did: that one decided."""
+    earlier = find_earlier_landing(services(), secret)
+    if earlier is None:
+        return _land(Failure.INVALID_STATE, return_to)
+    landed_at, failure = earlier
+    return _land(failure, landed_at)
 
 
 def _land(failure: Failure | None, return_to: str | None = None) -> Response:

@@ -155,9 +155,16 @@ def load_contents(session: Session, calls: Collection[ClaimedCall]) -> dict[str,
     return read_contents(session, [call.id for call in calls])
 
 
+# In the order of the ids, as everywhere: the turn itself may be recording the same calls.
 _RENEW = text("""
-    UPDATE hubspot_sync_logs SET claimed_until = now() + make_interval(secs => :lease)
-    WHERE claimed_by = ANY(:claim_ids) AND claimed_until > now()
+    WITH held AS MATERIALIZED (
+        SELECT id FROM hubspot_sync_logs
+        WHERE claimed_by = ANY(:claim_ids) AND claimed_until > now()
+        ORDER BY id
+        FOR NO KEY UPDATE
+    )
+    UPDATE hubspot_sync_logs l SET claimed_until = now() + make_interval(secs => :lease)
+    FROM held WHERE l.id = held.id AND l.claimed_by = ANY(:claim_ids) AND l.claimed_until > now()
 """)
 
 
@@ -168,14 +175,21 @@ def renew_claims(session: Session, claim_ids: Collection[str]) -> None:
 
 # A call that was put off is as suspect as before; only a result acquits it.
 _RELEASE = text("""
+    WITH held AS MATERIALIZED (
+        SELECT held.*
+        FROM unnest(CAST(:ids AS text[]), CAST(:fences AS int[]), CAST(:unwritten AS boolean[]))
+                 AS held (id, fence, is_unwritten)
+        JOIN hubspot_sync_logs l ON l.id = held.id
+        ORDER BY l.id
+        FOR NO KEY UPDATE OF l
+    )
     UPDATE hubspot_sync_logs l
     SET claimed_by = NULL, claimed_until = NULL, claim_size = NULL,
         last_write_at = CASE WHEN held.is_unwritten THEN NULL ELSE l.last_write_at END,
         read_back_misses = CASE WHEN held.is_unwritten THEN 0 ELSE l.read_back_misses END,
         next_attempt_at = CASE WHEN :delay > 0 THEN now() + make_interval(secs => :delay)
                                ELSE l.next_attempt_at END
-    FROM unnest(CAST(:ids AS text[]), CAST(:fences AS int[]), CAST(:unwritten AS boolean[]))
-             AS held (id, fence, is_unwritten)
+    FROM held
     WHERE l.id = held.id AND l.fence = held.fence AND l.claimed_by IS NOT NULL
 """)
 
@@ -207,8 +221,13 @@ def release_calls(
 
 
 _TAKE_BACK = text("""
-    UPDATE hubspot_sync_logs SET claimed_by = NULL, claimed_until = NULL, claim_size = NULL
-    WHERE claimed_by = :claim_id
+    WITH held AS MATERIALIZED (
+        SELECT id FROM hubspot_sync_logs WHERE claimed_by = :claim_id
+        ORDER BY id
+        FOR NO KEY UPDATE
+    )
+    UPDATE hubspot_sync_logs l SET claimed_by = NULL, claimed_until = NULL, claim_size = NULL
+    FROM held WHERE l.id = held.id AND l.claimed_by = :claim_id
 """)
 
 
@@ -218,8 +237,14 @@ def take_back_claim(session: Session, claim_id: str) -> None:
 
 
 _ABANDON = text("""
+    WITH held AS MATERIALIZED (
+        SELECT held.* FROM unnest(CAST(:ids AS text[]), CAST(:fences AS int[])) AS held (id, fence)
+        JOIN hubspot_sync_logs l ON l.id = held.id
+        ORDER BY l.id
+        FOR NO KEY UPDATE OF l
+    )
     UPDATE hubspot_sync_logs l SET claimed_until = now()
-    FROM unnest(CAST(:ids AS text[]), CAST(:fences AS int[])) AS held (id, fence)
+    FROM held
     WHERE l.id = held.id AND l.fence = held.fence AND l.claimed_by IS NOT NULL
 """)
 

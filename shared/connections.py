@@ -200,10 +200,14 @@ def require_reconnect(
 
 
 _RESTORE = text("""
-    UPDATE hubspot_oauth_tokens
+    WITH refused AS MATERIALIZED (
+        SELECT id FROM hubspot_oauth_tokens WHERE id = ANY(:ids) ORDER BY id FOR NO KEY UPDATE
+    )
+    UPDATE hubspot_oauth_tokens c
     SET state = 'connected', state_reason = NULL, state_changed_at = now(), updated_at = now()
-    WHERE id = ANY(:ids) AND state = 'reconnect_required' AND refresh_token IS NOT NULL
-    RETURNING id, hub_id
+    FROM refused
+    WHERE c.id = refused.id AND c.state = 'reconnect_required' AND c.refresh_token IS NOT NULL
+    RETURNING c.id, c.hub_id
 """)
 
 

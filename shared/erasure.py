@@ -64,16 +64,19 @@ _LOCK = text("""
 """)
 
 # A new fence takes the call from the worker that holds it: no mark of it is granted any more. A
-# write under way keeps its mark; should its answer still come, the note is recorded as ever. What a
-# reconnect would requeue is ended too, because there is nothing left to write.
+# write under way keeps its mark; should its answer still come, the note is recorded as ever. Until
+# then the call says so, also one that was only looked up again: see `may_write`. What a reconnect
+# would requeue is ended too, because there is nothing left to write.
 _ERASE = text("""
     UPDATE hubspot_sync_logs
     SET phone_number = NULL, next_attempt_at = NULL, fence = fence + 1,
         claimed_by = NULL, claimed_until = NULL, claim_size = NULL,
         suspect_size = NULL, solo_crashes = 0, raw_lookup = false, updated_at = now(),
-        status = CASE WHEN status = 'pending' OR error_code = 'not_connected' THEN 'error'
+        status = CASE WHEN status = 'pending' OR error_code = 'not_connected'
+                           OR (status = 'skipped' AND last_write_at IS NOT NULL) THEN 'error'
                       ELSE status END,
         error_code = CASE WHEN status = 'pending'
+                               OR (status = 'skipped' AND last_write_at IS NOT NULL)
                                OR error_code IN ('not_connected', 'reconnect_required',
                                                  'missing_scopes')
                           THEN 'payload_expired' ELSE error_code END,

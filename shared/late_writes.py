@@ -61,6 +61,7 @@ _REMEMBER = text("""
     SELECT late.log_id, late.hub_id, late.contact_id
     FROM late JOIN hubspot_sync_logs l ON l.id = late.log_id
     WHERE late.log_id NOT IN (SELECT id FROM marked WHERE is_waiting)
+    ORDER BY late.log_id, late.hub_id
     ON CONFLICT (log_id, hub_id) DO UPDATE
     SET contact_id = excluded.contact_id, written_at = excluded.written_at,
         next_attempt_at = excluded.next_attempt_at, read_back_misses = 0
@@ -68,7 +69,7 @@ _REMEMBER = text("""
 
 
 _HOLD = text("""
-    SELECT id FROM hubspot_sync_logs WHERE id = ANY(:ids) ORDER BY id FOR KEY SHARE
+    SELECT id FROM hubspot_sync_logs WHERE id = ANY(:ids) ORDER BY id FOR NO KEY UPDATE
 """)
 
 
@@ -88,15 +89,19 @@ def remember_late_writes(session: Session, writes: Sequence[UnansweredWrite]) ->
 
 
 _TAKE = text("""
-    UPDATE hubspot_late_writes w SET next_attempt_at = now() + make_interval(secs => :every)
-    FROM (
+    WITH found AS MATERIALIZED (
         SELECT d.log_id, d.hub_id, min(c.id) AS connection_id
         FROM hubspot_late_writes d
         JOIN hubspot_oauth_tokens c ON c.hub_id = d.hub_id AND c.state = 'connected'
         WHERE d.next_attempt_at <= now()
         GROUP BY d.log_id, d.hub_id
         LIMIT :most
-    ) AS due
+    ), due AS MATERIALIZED (
+        SELECT found.* FROM hubspot_late_writes d JOIN found USING (log_id, hub_id)
+        FOR UPDATE OF d SKIP LOCKED
+    )
+    UPDATE hubspot_late_writes w SET next_attempt_at = now() + make_interval(secs => :every)
+    FROM due
     JOIN hubspot_sync_logs l ON l.id = due.log_id
     LEFT JOIN calls ON calls.log_id = l.id
     WHERE w.log_id = due.log_id AND w.hub_id = due.hub_id

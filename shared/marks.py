@@ -22,14 +22,20 @@ _MARK = text("""
         SELECT c.id FROM hubspot_oauth_tokens c
         WHERE c.id = :connection_id AND c.generation = :generation AND c.state = 'connected'
         FOR SHARE
+    ), m AS MATERIALIZED (
+        SELECT m.*
+        FROM unnest(CAST(:ids AS text[]), CAST(:fences AS int[]), CAST(:contact_ids AS text[]),
+                    CAST(:phone_numbers AS text[])) AS m (id, fence, contact_id, phone_number)
+        JOIN hubspot_sync_logs l ON l.id = m.id
+        ORDER BY l.id
+        FOR NO KEY UPDATE OF l
     )
     UPDATE hubspot_sync_logs l
     SET hub_id = :hub_id, contact_id = m.contact_id,
         phone_number = coalesce(m.phone_number, l.phone_number),
         last_write_at = clock_timestamp(), read_back_misses = 0,
         claimed_until = now() + make_interval(secs => :lease)
-    FROM unnest(CAST(:ids AS text[]), CAST(:fences AS int[]), CAST(:contact_ids AS text[]),
-                CAST(:phone_numbers AS text[])) AS m (id, fence, contact_id, phone_number)
+    FROM m
     WHERE l.id = m.id AND l.fence = m.fence AND l.claimed_by IS NOT NULL
       AND l.claimed_until > now() AND l.status <> 'success'
       AND EXISTS (SELECT FROM live)

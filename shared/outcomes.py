@@ -51,14 +51,19 @@ class Outcome:
     correlation_id: str | None = None
 
 
+# Rows are locked in the order of their ids, those that will be left alone too: whoever else locks
+# several waits in the same order, and never in a circle.
 _RECORD = text("""
     WITH o AS MATERIALIZED (
-        SELECT * FROM jsonb_to_recordset(CAST(:outcomes AS jsonb)) AS o (
+        SELECT o.* FROM jsonb_to_recordset(CAST(:outcomes AS jsonb)) AS o (
             id text, fence int, status text, error_code text, error_message text,
             next_in float8, lane smallint, looks smallint, raw_lookup boolean,
             failures smallint, is_failing boolean, keeps_mark boolean,
             read_back_misses smallint, hub_id bigint, phone_number text, contact_id text,
             engagement_id text, is_attempt boolean, http_status smallint, correlation_id text)
+        JOIN hubspot_sync_logs l ON l.id = o.id
+        ORDER BY l.id
+        FOR NO KEY UPDATE OF l
     ), recorded AS (
         UPDATE hubspot_sync_logs l
         SET status = o.status, error_code = o.error_code, error_message = o.error_message,
@@ -101,6 +106,7 @@ _REMEMBER_SURPLUS = text("""
              AS o (id, hub_id, note_id)
     JOIN hubspot_sync_logs l ON l.id = o.id
     WHERE (l.hub_id, l.engagement_id) <> (o.hub_id, o.note_id)
+    ORDER BY o.hub_id, o.note_id
     ON CONFLICT DO NOTHING
 """)
 
@@ -147,28 +153,30 @@ def record_outcomes(
     return recorded
 
 
-# Raw look-ups take several spellings a number, so they wait until a search body is full. Those that
-# failed wait for their retry instead.
+# Raw look-ups take several spellings a number, so they wait until a search body is full: those that
+# would fill only a part of another go on waiting. Those that failed wait for their retry instead.
 _HASTEN = text("""
     WITH waiting AS (
         SELECT id FROM hubspot_sync_logs
         WHERE user_id = :user_id AND workspace_id = :workspace_id AND claimed_by IS NULL
           AND next_attempt_at > now() AND next_attempt_at < now() + interval '10 seconds'
           AND raw_lookup AND looks = ANY(:looks) AND failing_since IS NULL
+        ORDER BY next_attempt_at, id
         FOR UPDATE SKIP LOCKED
+    ), filling AS (
+        SELECT id FROM waiting LIMIT (SELECT count(*) / :enough * :enough FROM waiting)
     )
     UPDATE hubspot_sync_logs l SET next_attempt_at = now()
-    FROM waiting
-    WHERE l.id = waiting.id AND (SELECT count(*) FROM waiting) >= :enough
+    FROM filling WHERE l.id = filling.id
 """)
 
 
 def hasten_raw_lookups(
     session: Session, *, user_id: str, workspace_id: str, looks: Collection[int], enough: int
 ) -> int:
-    """Make raw look-ups due at once when `enough` of those at these `looks` are collected.
+    """Make raw look-ups at these `looks` due at once, as many as are a multiple of `enough`.
 
-    Returns how many it were.
+    Those that have waited longest go first. Returns how many it were.
     """
     result = session.execute(
         _HASTEN,

@@ -1,11 +1,13 @@
 """Grants that are not a connection yet: encrypted, for a short while, taken once.
 
 HubSpot's code is spent with the first answer to it, so a grant is kept here before anything else is
-done: whatever fails then, housekeeping puts it on the revocation list when it expires.
+done: whatever fails then, housekeeping puts it on the revocation list when it expires. What was
+decided about it is known for as long again: a person may have clicked twice.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
@@ -85,17 +87,25 @@ class ConfirmedGrant:
     grant: Grant
 
 
+_DECIDED: Final = """
+    INSERT INTO hubspot_decided_grants (grant_hash, return_to, is_connected, expires_at)
+    SELECT grant_hash, return_to, {is_connected}, now() + make_interval(secs => :lifetime)
+    FROM {grants}
+    ON CONFLICT DO NOTHING
+"""
+
 # The access token has aged since it was stored.
-_TAKE = text("""
+_TAKE = text(f"""
     WITH taken AS (DELETE FROM hubspot_pending_grants
                    WHERE grant_hash = :grant_hash AND expires_at > now()
-                     AND hub_id IS NOT NULL RETURNING *)
+                     AND hub_id IS NOT NULL RETURNING *),
+    decided AS ({_DECIDED.format(is_connected="true", grants="taken")})
     SELECT id, user_id, workspace_id, return_to, access_token, refresh_token, hub_id, ui_domain,
            scopes,
            greatest(expires_in - :lifetime + extract(epoch FROM expires_at - now()), 1)::float8
                AS expires_in
     FROM taken
-""")
+""")  # noqa: S608 - constants of ours
 
 
 def take_pending_grant(session: Session, secret: str, cipher: TokenCipher) -> ConfirmedGrant | None:
@@ -120,12 +130,36 @@ def take_pending_grant(session: Session, secret: str, cipher: TokenCipher) -> Co
     return ConfirmedGrant(row.user_id, row.workspace_id, row.return_to, grant)
 
 
-_GIVE_UP = text("""
-    UPDATE hubspot_pending_grants SET expires_at = now()
-    WHERE grant_hash = :grant_hash AND expires_at > now() RETURNING return_to
-""")
+_GIVE_UP = text(f"""
+    WITH given_up AS (
+        UPDATE hubspot_pending_grants SET expires_at = now()
+        WHERE grant_hash = :grant_hash AND expires_at > now() RETURNING grant_hash, return_to),
+    decided AS ({_DECIDED.format(is_connected="false", grants="given_up")})
+    SELECT return_to FROM given_up
+""")  # noqa: S608 - constants of ours
 
 
 def give_up_pending_grant(session: Session, secret: str) -> str | None:
     """Let a grant expire now; returns its `return_to`, None when it is unknown or expired."""
-    return session.execute(_GIVE_UP, {"grant_hash": hash_secret(secret)}).scalar_one_or_none()
+    grant = {"grant_hash": hash_secret(secret), "lifetime": LIFETIME_S}
+    return session.execute(_GIVE_UP, grant).scalar_one_or_none()
+
+
+@dataclass(frozen=True, slots=True)
+class DecidedGrant:
+    """A grant that was connected or given up, and where the browser went."""
+
+    is_connected: bool
+    return_to: str
+
+
+_FIND_DECIDED = text("""
+    SELECT is_connected, return_to FROM hubspot_decided_grants
+    WHERE grant_hash = :grant_hash AND expires_at > now()
+""")
+
+
+def find_decided_grant(session: Session, secret: str) -> DecidedGrant | None:
+    """What was decided about a grant within the last `LIFETIME_S` seconds; None if nothing."""
+    found = session.execute(_FIND_DECIDED, {"grant_hash": hash_secret(secret)}).one_or_none()
+    return None if found is None else DecidedGrant(found.is_connected, found.return_to)

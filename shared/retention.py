@@ -94,7 +94,8 @@ _IS_SETTLED: Final = """
 
 # Hops from tenant to tenant. A row ends a while after its hash was committed: a statement that
 # stores a copy of the call meanwhile has seen the hash, or finds the row. Were both changed in one
-# transaction, it could see neither.
+# transaction, it could see neither. A hash that names another row than its call has now (it was
+# stored anew all the same, or a backup was restored) comes to name that one first.
 _PRUNE_LOGS = text(f"""
     WITH RECURSIVE tenant AS (
         (SELECT user_id, workspace_id FROM hubspot_sync_logs
@@ -121,6 +122,10 @@ _PRUNE_LOGS = text(f"""
         INSERT INTO hubspot_pruned_calls (identity_hash, log_id)
         SELECT identity_hash, id FROM held
         ON CONFLICT DO NOTHING
+    ), renamed AS (
+        UPDATE hubspot_pruned_calls pruned SET log_id = held.id, remembered_at = now()
+        FROM held
+        WHERE pruned.identity_hash = held.identity_hash AND pruned.log_id <> held.id
     ), gone AS (
         DELETE FROM hubspot_sync_logs l
         USING held JOIN hubspot_pruned_calls pruned USING (identity_hash)
@@ -232,11 +237,13 @@ _PRUNE_ATTEMPTS = text("""
         SELECT a.id, row_number() OVER (PARTITION BY a.log_id ORDER BY a.id) AS place,
                count(*) OVER (PARTITION BY a.log_id) AS places
         FROM hubspot_sync_attempts a JOIN long ON long.id = a.log_id
-    ), gone AS (
-        DELETE FROM hubspot_sync_attempts a
+    ), held AS MATERIALIZED (
+        SELECT a.id FROM hubspot_sync_attempts a
         WHERE a.id IN (SELECT id FROM placed
                        WHERE place > :first AND place <= places - :last LIMIT :most)
-        RETURNING 1
+        FOR UPDATE SKIP LOCKED
+    ), gone AS (
+        DELETE FROM hubspot_sync_attempts a USING held WHERE a.id = held.id RETURNING 1
     )
     SELECT count(*) FROM gone
 """)
@@ -251,21 +258,27 @@ def prune_attempts(session: Session) -> int:
     return int(session.execute(_PRUNE_ATTEMPTS, batch).scalar_one())
 
 
-_DELETE_STATES = text("""
+_DELETE_EXPIRED: Final = """
     WITH old AS (
-        SELECT state_hash FROM hubspot_oauth_states WHERE expires_at < now()
+        SELECT {key} FROM {table} WHERE expires_at < now()
         LIMIT :most
         FOR UPDATE SKIP LOCKED
     ), gone AS (
-        DELETE FROM hubspot_oauth_states s USING old WHERE s.state_hash = old.state_hash RETURNING 1
+        DELETE FROM {table} t USING old WHERE t.{key} = old.{key} RETURNING 1
     )
     SELECT count(*) FROM gone
-""")
+"""
+_DELETE_STATES = text(_DELETE_EXPIRED.format(table="hubspot_oauth_states", key="state_hash"))
+_DELETE_DECIDED = text(_DELETE_EXPIRED.format(table="hubspot_decided_grants", key="grant_hash"))
 
 
 def delete_expired_states(session: Session) -> int:
-    """Delete authorizations that nobody finished, a batch at a time."""
-    return int(session.execute(_DELETE_STATES, {"most": MOST_AT_ONCE}).scalar_one())
+    """Delete authorizations that nobody finished, and what was decided long ago, in batches."""
+    batch = {"most": MOST_AT_ONCE}
+    return max(
+        int(session.execute(query, batch).scalar_one())
+        for query in (_DELETE_STATES, _DELETE_DECIDED)
+    )
 
 
 # HubSpot considers the app installed, though nobody confirmed it here.

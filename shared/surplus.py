@@ -23,6 +23,7 @@ class SurplusNoteDue:
 _ADD = text("""
     INSERT INTO hubspot_surplus_notes (hub_id, note_id, log_id)
     SELECT :hub_id, note_id, :log_id FROM unnest(CAST(:note_ids AS text[])) AS n (note_id)
+    ORDER BY note_id
     ON CONFLICT DO NOTHING
 """)
 
@@ -36,9 +37,7 @@ def add_surplus_notes(
 
 # A note may have been found surplus in the moment in which another worker recorded it.
 _TAKE = text("""
-    UPDATE hubspot_surplus_notes s
-    SET attempts = s.attempts + 1, next_attempt_at = now() + make_interval(secs => :retry)
-    FROM (
+    WITH found AS MATERIALIZED (
         SELECT d.hub_id, d.note_id, min(c.id) AS connection_id
         FROM hubspot_surplus_notes d
         JOIN hubspot_oauth_tokens c ON c.hub_id = d.hub_id AND c.state = 'connected'
@@ -47,7 +46,13 @@ _TAKE = text("""
                           WHERE l.hub_id = d.hub_id AND l.engagement_id = d.note_id)
         GROUP BY d.hub_id, d.note_id
         LIMIT :most
-    ) AS due
+    ), due AS MATERIALIZED (
+        SELECT found.* FROM hubspot_surplus_notes d JOIN found USING (hub_id, note_id)
+        FOR UPDATE OF d SKIP LOCKED
+    )
+    UPDATE hubspot_surplus_notes s
+    SET attempts = s.attempts + 1, next_attempt_at = now() + make_interval(secs => :retry)
+    FROM due
     WHERE s.hub_id = due.hub_id AND s.note_id = due.note_id
     RETURNING s.hub_id, s.note_id, s.log_id, due.connection_id
 """)

@@ -58,8 +58,11 @@ def _act_on(
                 outcomes.append(turn.written(call, note_id, contact_id))
                 _remember_surplus(turn, call, surplus)
             case Unknown(survivor_id):
+                if survivor_id is not None:
+                    _forget_match(turn, call)
                 outcomes.append(transitions.read_back_unknown(call, survivor_id))
             case ContactGone():
+                _forget_match(turn, call)
                 outcomes.append(transitions.contact_vanished(call))
             case _ if not transitions.may_write_again(call):
                 outcomes.append(transitions.read_back_missed(call))
@@ -71,6 +74,12 @@ def _act_on(
                 to_write.append(MatchedCall(settled, contact_id, None))
     turn.record(outcomes)
     return to_write
+
+
+def _forget_match(turn: Turn, call: ClaimedCall) -> None:
+    """Let other calls of the caller find whose number it is now; a mark has stored it in full."""
+    if call.phone_number is not None:
+        turn.cache.forget(call.phone_number)
 
 
 def _remember_surplus(turn: Turn, call: ClaimedCall, note_ids: tuple[str, ...]) -> None:

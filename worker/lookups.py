@@ -14,7 +14,7 @@ from shared.hubspot.errors import UnavailableError
 from shared.matching.finding import Findings, find_contacts
 from shared.matching.hits import Ambiguous, Match, NoMatch, Refused
 from shared.matching.scope import SearchScope, Stage
-from shared.matching.search_plan import pack_calculated
+from shared.matching.search_plan import pack_calculated, pack_raw
 from shared.outcomes import Outcome
 from shared.phone import PhoneError, PhoneNumber, parse_phone
 from shared.preferences import scope_of
@@ -117,6 +117,10 @@ def _look_up(
     if stage is Stage.CALCULATED:
         # One body a turn: what does not fit is cheaper in the next turn's full one.
         wanted = pack_calculated(wanted, scope).taken
+    if stage is Stage.RAW:
+        # Likewise, but for numbers that fill no body at all.
+        filling = len(pack_raw(wanted, scope).taken)
+        wanted = wanted[: len(wanted) // filling * filling or len(wanted)]
     if stage is Stage.THOROUGH:
         wanted = wanted[: len(wanted) // THOROUGH_FILLING * THOROUGH_FILLING or len(wanted)]
         wanted = wanted[:THOROUGH_NUMBERS]

@@ -207,7 +207,8 @@ def _refused(turn: Turn, matched: MatchedCall, error: RejectedError) -> Outcome:
     except (OutOfBudgetError, TokenBusyError, ConnectionEndedError, HubSpotError):
         contact = None  # not known: matching anew finds out
     if contact is None or contact.id != matched.contact_id:
-        if matched.phone_number is not None:
-            turn.cache.forget(matched.phone_number)
+        number = matched.phone_number or matched.call.phone_number
+        if number is not None:
+            turn.cache.forget(number)
         return transitions.contact_vanished(matched.call)
     return transitions.errored(matched.call, error, jitter=retry_jitter(), in_doubt=False)

@@ -4,7 +4,7 @@ from shared.models.audit import AuditEntry
 from shared.models.base import Base
 from shared.models.connections import Account, Connection, Handover, Quota
 from shared.models.doubts import LateWrite, SurplusNote
-from shared.models.grants import OAuthState, PendingGrant, Revocation
+from shared.models.grants import DecidedGrant, OAuthState, PendingGrant, Revocation
 from shared.models.pruning import PrunedCall, PruningKey
 from shared.models.sessions import SessionEnd
 from shared.models.sync_logs import Attempt, Call, SyncLog
@@ -19,6 +19,7 @@ __all__ = [
     "Connection",
     "DailyLatency",
     "DailyTally",
+    "DecidedGrant",
     "Handover",
     "LateWrite",
     "Latency",

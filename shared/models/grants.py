@@ -44,6 +44,17 @@ class PendingGrant(Base):
     expires_at: Mapped[datetime] = mapped_column(Moment, index=True)
 
 
+class DecidedGrant(Base):
+    """What became of a pending grant, for a browser that asks again; no token, no tenant."""
+
+    __tablename__ = "hubspot_decided_grants"
+
+    grant_hash: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
+    return_to: Mapped[str] = mapped_column(Text)
+    is_connected: Mapped[bool] = mapped_column()
+    expires_at: Mapped[datetime] = mapped_column(Moment, index=True)
+
+
 class Revocation(Base):
     """Tokens that HubSpot must be told to forget; erased when told, or after a day of trying."""
 

@@ -2,16 +2,23 @@
 
 import html
 import re
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
+from sqlalchemy import func, select, update
 from werkzeug.test import TestResponse
 
+from api import authorizations
 from local.hubspot.client import SandboxControl
+from shared.connections import connect
 from shared.db import Database
-from shared.models import PendingGrant
+from shared.models import DecidedGrant, PendingGrant
+from shared.retention import delete_expired_states
 from tests.api.asking import PUBLIC_URL, Asker, WakeRecorder, landing
 from tests.api.conftest import ClientFactory
+from tests.queue.waiting import wait_until_blocked
 
 SAME_ORIGIN = {"Sec-Fetch-Site": "same-origin"}
 
@@ -92,10 +99,53 @@ def test_token_that_waited_expires_when_it_really_does(
     assert expires_in == pytest.approx(100 + left, abs=5)
 
 
-def test_confirmation_works_once(question: TestResponse, asker: Asker) -> None:
+@pytest.mark.parametrize("first", ["connect", "cancel"])
+@pytest.mark.parametrize("second", ["connect", "cancel"])
+def test_second_click_lands_where_the_first_did_and_does_nothing(
+    question: TestResponse, asker: Asker, waker: WakeRecorder, first: str, second: str
+) -> None:
+    grant = grant_in(question)
+    landed = decide(asker, grant, first)
+    status, woken = asker.status(), len(waker.woken)
+
+    again = decide(asker, grant, second)
+
+    assert again.location == landed.location
+    assert landing(again)["hubspot"] == ("connected" if first == "connect" else "error")
+    assert (asker.status(), len(waker.woken)) == (status, woken)
+
+
+def test_second_click_waits_for_the_first(
+    question: TestResponse, asker: Asker, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    grant = grant_in(question)
+    with ThreadPoolExecutor(1) as pool:
+
+        def click_again(*args: Any, **grant_of: Any) -> str:
+            second = Asker(asker.client.application.test_client())
+            clicks.append(pool.submit(decide, second, grant))
+            wait_until_blocked(database)
+            return connect(*args, **grant_of)
+
+        clicks: list[Future[TestResponse]] = []
+        monkeypatch.setattr(authorizations, "connect", click_again)
+        landed = decide(asker, grant)
+        (click,) = clicks
+        assert click.result().location == landed.location
+    assert landing(landed)["hubspot"] == "connected"
+
+
+def test_what_was_decided_is_forgotten_in_time(
+    question: TestResponse, asker: Asker, database: Database
+) -> None:
     grant = grant_in(question)
     decide(asker, grant)
+    with database.begin() as session:
+        session.execute(update(DecidedGrant).values(expires_at=func.now()))
     assert landing(decide(asker, grant))["code"] == "invalid_state"
+    with database.begin() as session:
+        delete_expired_states(session)
+        assert session.scalars(select(DecidedGrant)).all() == []
 
 
 def test_cancelling_connects_nothing_and_gives_the_grant_up(
@@ -107,7 +157,6 @@ def test_cancelling_connects_nothing_and_gives_the_grant_up(
     with database.begin() as session:
         (given_up,) = session.query(PendingGrant).filter_by(**asker.tenant)
         assert given_up.expires_at <= datetime.now(UTC)
-    assert landing(decide(asker, grant_in(question)))["code"] == "invalid_state"
 
 
 @pytest.mark.parametrize(

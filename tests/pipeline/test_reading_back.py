@@ -3,7 +3,7 @@
 import pytest
 
 from tests.pipeline.conftest import Interrupted, MakeWorkspace
-from tests.pipeline.interruptions import READ_BACK
+from tests.pipeline.interruptions import CREATE, READ_BACK
 from tests.pipeline.workspaces import Workspace, assert_written_once, note_ids
 from worker.transitions import FIRST_READ_BACK_S, LATE_COMMIT_S
 
@@ -39,6 +39,47 @@ def test_contact_deleted_while_in_doubt_is_matched_anew_once_a_late_commit_is_ru
     workspace.finish()
 
     assert_written_once(workspace, log_id, contact_id)
+    # Nothing is written to the contact that is gone: the match is forgotten with it.
+    assert len(workspace.requests("notes.batch_create")) == 2
+
+
+def test_match_is_forgotten_when_the_contact_was_merged_away(workspace: Workspace) -> None:
+    merged_id = workspace.add_contact()
+    (survivor_id,) = workspace.sandbox.add_contacts(workspace.hub_id, [{"firstname": "Ann"}])
+    workspace.accept()
+    workspace.sandbox.add_fault("notes.batch_create", "reset_after", times=1)
+    workspace.work()
+    workspace.sandbox.merge_contacts(workspace.hub_id, primary_id=survivor_id, merged_id=merged_id)
+    workspace.work_after(FIRST_READ_BACK_S)
+    workspace.work_after(LATE_COMMIT_S)
+    searches = len(workspace.requests("contacts.search"))
+
+    workspace.accept()
+    workspace.work()
+
+    assert len(workspace.requests("contacts.search")) == searches + 1
+
+
+def test_match_is_forgotten_when_the_contact_is_gone_before_the_second_write(
+    workspace: Workspace, interrupted: Interrupted
+) -> None:
+    deleted_id = workspace.add_contact()
+    workspace.accept()
+    workspace.sandbox.add_fault("notes.batch_create", "reset_before", times=1)
+    workspace.work()
+    workspace.work_after(FIRST_READ_BACK_S)
+    workspace.advance(LATE_COMMIT_S)
+    workspace.work(
+        interrupted(CREATE, lambda: workspace.sandbox.archive_contact(workspace.hub_id, deleted_id))
+    )
+    creates = len(workspace.requests("notes.batch_create"))
+    contact_id = workspace.add_contact()
+
+    log_id = workspace.accept()
+    workspace.work()
+
+    assert workspace.log(log_id).contact_id == contact_id
+    assert len(workspace.requests("notes.batch_create")) == creates + 1
 
 
 @pytest.mark.parametrize(

@@ -95,6 +95,7 @@ def test_thorough_looks_that_fill_searches_are_not_kept_waiting(workspace: Works
 def test_one_turn_takes_so_many_thorough_looks_and_the_next_the_rest(workspace: Workspace) -> None:
     at_second_look(workspace, THOROUGH_NUMBERS + 5)
     workspace.turn()  # the calculated properties of all
+    workspace.advance(RAW_LOOKUP_WAIT_S)  # those that fill no search have waited for others
     before = count_searches(workspace)
 
     workspace.turn()

@@ -64,6 +64,23 @@ def test_unknown_caller_is_given_up_after_the_last_look(workspace: Workspace) ->
     )
 
 
+# 555 is an area of no place, and no exchange begins with 1.
+@pytest.mark.parametrize("unassigned", ["+15551234567", "+12021000123"])
+def test_number_that_no_plan_assigns_is_looked_up_like_any_other(
+    workspace: Workspace, unassigned: str
+) -> None:
+    """Plans grow faster than libraries, and somebody may well have such a number in HubSpot."""
+    contact_id = workspace.add_contact(unassigned)
+    log_id = workspace.accept(unassigned)
+    workspace.work()
+    assert workspace.log(log_id).contact_id == contact_id
+
+    workspace.sandbox.archive_contact(workspace.hub_id, contact_id)
+    log_id = workspace.accept(unassigned[:-1] + "0")
+    look_up_completely(workspace)
+    assert workspace.log(log_id).error_code == "contact_not_found"
+
+
 def test_contact_that_hubspot_has_not_indexed_yet_is_found_at_the_second_look(
     workspace: Workspace,
 ) -> None:
@@ -113,6 +130,22 @@ def test_few_raw_look_ups_wait_for_others(workspace: Workspace) -> None:
 
     assert workspace.outcomes() == [("pending", None)] * (RAW_BODY_NUMBERS - 1)
     assert len(workspace.requests("contacts.search")) == 1
+
+
+def test_one_turn_fills_raw_searches_and_leaves_the_rest_for_others(workspace: Workspace) -> None:
+    for number in range(2 * RAW_BODY_NUMBERS + 5):
+        workspace.accept(f"+1202555{number:04}")
+    workspace.turn()  # in the calculated properties; those that fill no search wait
+    workspace.advance(RAW_LOOKUP_WAIT_S)
+    before = len(workspace.requests("contacts.search"))
+
+    workspace.turn()
+
+    assert len(workspace.requests("contacts.search")) == before + 2
+    assert workspace.outcomes().count(("pending", None)) == 5
+    workspace.work()
+    assert workspace.outcomes() == [("pending", "contact_not_found")] * (2 * RAW_BODY_NUMBERS + 5)
+    assert len(workspace.requests("contacts.search")) == before + 3
 
 
 def test_account_without_calculated_properties_is_searched_by_raw_ones_from_then_on(

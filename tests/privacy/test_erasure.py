@@ -235,22 +235,39 @@ def test_erasing_again_finds_nothing(tenant: Tenant, erase: Erase) -> None:
     assert erase("--phone", NUMBER, "--yes").stdout.startswith("Calls of ***0123: 0.\n")
 
 
-def test_worker_that_holds_an_erased_call_may_not_write_it(tenant: Tenant, erase: Erase) -> None:
+# Nobody was found for it, so it is looked up again, and may be written then.
+LOOKED_UP_AGAIN: dict[str, Any] = {
+    "status": "skipped",
+    "error_code": "contact_not_found",
+    "error_message": "x",
+}
+
+
+@pytest.mark.parametrize(
+    ("row", "code"), [({}, "payload_expired"), (LOOKED_UP_AGAIN, "contact_not_found")]
+)
+def test_worker_that_holds_an_erased_call_may_not_write_it(
+    tenant: Tenant, erase: Erase, row: dict[str, Any], code: str
+) -> None:
     tenant.connect()
     log_id = store(tenant, "call_1", NUMBER)
+    tenant.change([log_id], **row)
     calls = tenant.claim()
     erase("--phone", NUMBER, "--yes")
     assert tenant.mark(calls) == frozenset()
     tenant.record(fail(log_id, calls[0].fence))
     assert not is_personal(dump(tenant))
-    assert tenant.log(log_id).error_code == "payload_expired"
+    log = tenant.log(log_id)
+    assert (log.error_code, log.next_attempt_at, log.last_write_at) == (code, None, None)
 
 
+@pytest.mark.parametrize("row", [{}, LOOKED_UP_AGAIN])
 def test_write_under_way_stays_marked_and_its_note_is_recorded(
-    tenant: Tenant, erase: Erase
+    tenant: Tenant, erase: Erase, row: dict[str, Any]
 ) -> None:
     tenant.connect()
     log_id = store(tenant, "call_1", NUMBER)
+    tenant.change([log_id], **row)
     (call,) = tenant.claim()
     tenant.mark([call])
 

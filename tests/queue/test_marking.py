@@ -166,10 +166,19 @@ def test_write_may_start_until_its_mark_is_settled_or_too_old(
     assert not is_writing(tenant)
 
 
-def test_erasure_does_not_hide_that_a_write_may_start(tenant: Tenant) -> None:
+# A call that nobody was found for is looked up again, and may be written then.
+LOOKED_UP_AGAIN: dict[str, Any] = {
+    "status": "skipped",
+    "error_code": "contact_not_found",
+    "error_message": "x",
+}
+
+
+@pytest.mark.parametrize("row", [{}, LOOKED_UP_AGAIN])
+def test_erasure_does_not_hide_that_a_write_may_start(tenant: Tenant, row: dict[str, Any]) -> None:
     tenant.connect()
-    ids = tenant.store()
-    tenant.mark(tenant.claim())
+    ids = tenant.store(**row)
+    assert tenant.mark(tenant.claim()) == {*ids}
     with tenant.database.begin() as session:
         erase_calls(session, ids)
     assert is_writing(tenant)
@@ -177,10 +186,11 @@ def test_erasure_does_not_hide_that_a_write_may_start(tenant: Tenant) -> None:
     assert not is_writing(tenant)
 
 
-def test_parting_does_not_hide_that_a_write_may_start(tenant: Tenant) -> None:
+@pytest.mark.parametrize("row", [{}, LOOKED_UP_AGAIN])
+def test_parting_does_not_hide_that_a_write_may_start(tenant: Tenant, row: dict[str, Any]) -> None:
     tenant.connect()
-    ids = tenant.store()
-    tenant.mark(tenant.claim())
+    ids = tenant.store(**row)
+    assert tenant.mark(tenant.claim()) == {*ids}
     tenant.connect(grant(HUB + 1))
     assert tenant.log(ids[0]).error_code == "unconfirmed"
     assert is_writing(tenant)

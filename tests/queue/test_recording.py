@@ -205,6 +205,17 @@ def test_collected_raw_lookups_are_due_once_they_fill_a_search(tenant: Tenant) -
     assert all(tenant.due_in(log_id) > 0 for log_id in untouched)
 
 
+def test_raw_look_ups_that_would_fill_a_part_of_a_search_go_on_waiting(tenant: Tenant) -> None:
+    (newest, *others) = tenant.store(12, raw_lookup=True, next_attempt_at=ago(-4))
+    tenant.change([newest], next_attempt_at=ago(-5))
+    with tenant.database.begin() as session:
+        hastened = hasten_raw_lookups(session, **tenant.identity, looks={0}, enough=5)
+    assert hastened == 10
+    due = {call.id for call in tenant.claim()}
+    assert len(due) == 10
+    assert due < {*others}
+
+
 @pytest.mark.parametrize("next_in", [None, 30.0])
 def test_call_that_nobody_was_found_for_names_no_contact(
     tenant: Tenant, next_in: float | None

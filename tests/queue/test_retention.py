@@ -248,6 +248,25 @@ def test_pruned_call_that_is_delivered_again_is_a_duplicate_of_its_entry(tenant:
     assert len(key) == 32
 
 
+def test_entry_whose_hash_names_another_entry_is_deleted_all_the_same(tenant: Tenant) -> None:
+    """A call came back in the moment in which its entry ended, or both are from two backups."""
+    earlier = deliver(tenant, "call_1")
+    tenant.change([earlier.log_id], created_at=OLD, **ENDED)
+    prune(tenant)
+    with tenant.database.begin() as session:
+        session.execute(update(PrunedCall).values(log_id="hs_another"))
+    settle_hashes(tenant)
+    prune(tenant)
+    # It is what the next delivery is told, so it is known by its hash before it ends.
+    assert ids_of(tenant, PrunedCall) == {earlier.log_id}
+    assert ids_of(tenant) == {earlier.log_id}
+    settle_hashes(tenant)
+    assert prune(tenant) == 1
+    assert deliver(tenant, "call_1") == StoredCall(
+        earlier.log_id, is_duplicate=True, connection_id=None
+    )
+
+
 @pytest.mark.parametrize("other", ["call_2", "call_1\x1f", "all_1"])
 def test_other_calls_are_new(tenant: Tenant, other: str) -> None:
     stored = deliver(tenant, "call_1")

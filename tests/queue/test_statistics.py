@@ -1,5 +1,6 @@
 """Figures over time are what reading the log itself would give."""
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -9,12 +10,12 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import ColumnElement, bindparam, func, insert, select, text, update
+from sqlalchemy import ColumnElement, bindparam, delete, func, insert, select, text, update
 
 from shared.erasure import erase_calls
-from shared.models import Base, DailyTally, SyncLog, Tally
+from shared.models import Base, DailyTally, Latency, SyncLog, Tally
 from shared.periods import HOUR, Step, cut_period, find_zone
-from shared.statistics import MOST_PENDING, Point, read_statistics
+from shared.statistics import BINS_PER_DOUBLING, MOST_PENDING, Point, read_statistics
 from shared.tallies import ROLL_UP_AFTER_DAYS, roll_up_tallies
 from tests.queue.conftest import MakeTenant
 from tests.queue.tenants import Tenant, ago, skipped, written
@@ -166,6 +167,25 @@ def label_of(moment: datetime, zone: ZoneInfo, step: Step) -> object:
     """What a clock of the place shows of a moment's day or hour."""
     shown = moment.astimezone(zone)
     return shown.date() if step == Step.DAY else (shown.date(), shown.hour, shown.utcoffset())
+
+
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(st.lists(st.floats(100, 7 * 86_400_000), min_size=1, max_size=50))
+def test_percentiles_are_at_most_ten_percent_off(tenant: Tenant, latencies: list[float]) -> None:
+    bins = Counter(math.floor(BINS_PER_DOUBLING * math.log2(each)) for each in latencies)
+    with tenant.database.begin() as session:
+        session.execute(delete(Latency))
+        session.add_all(
+            Latency(**tenant.identity, quarter=THIS_HOUR, bin=number, calls=calls)
+            for number, calls in bins.items()
+        )
+    _, _, point = read(tenant)
+    ordered = sorted(latencies)
+    for share, told in ((0.5, point.latency_p50_ms), (0.95, point.latency_p95_ms)):
+        true = ordered[math.ceil(share * len(ordered)) - 1]
+        assert told == pytest.approx(true, rel=0.1)
 
 
 @settings(
