@@ -22,6 +22,7 @@ from api import (
     trials,
 )
 from api.bodies import MAX_BODY_BYTES
+from api.body_limits import limit_bodies
 from api.errors import handle_errors
 from api.headers import add_headers
 from api.refusals import log_refusals
@@ -65,6 +66,7 @@ def create_app(
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES + 1
     app.extensions[EXTENSION] = build_services(settings, database=database, waker=waker)
     handle_errors(app)
+    limit_bodies(app)
     add_headers(app, settings)
     log_refusals(app)
     for noun in NOUNS:

@@ -18,6 +18,7 @@ from pydantic import (
 )
 from werkzeug.exceptions import RequestEntityTooLarge
 
+from api.body_limits import body_limit, refuse_body
 from api.errors import InvalidRequestError, UnsupportedEncodingError, name_fields
 
 MAX_BODY_BYTES: Final = 1024 * 1024
@@ -59,8 +60,16 @@ def _read_announced(length: int) -> bytes:
 
 
 def read_model(model: type[ModelT]) -> ModelT:
-    """The request's body as a model; raises InvalidRequestError naming every wrong field."""
-    return parse_model(model, parse_object(read_body()))
+    """The request's body as a model; raises InvalidRequestError naming every wrong field.
+
+    One that is larger than the view takes is answered with 413.
+    """
+    limit = body_limit()
+    try:
+        body = read_body(limit)
+    except RequestEntityTooLarge as error:
+        raise refuse_body(limit) from error
+    return parse_model(model, parse_object(body))
 
 
 def parse_model(model: type[ModelT], value: dict[str, Any]) -> ModelT:

@@ -36,6 +36,11 @@ _ALL_REFUSED: Final = Problem(
 class CheckedArray(list["NewCall | RefusedResult | IgnoredResult"]):
     """What is to be done with each element of an array."""
 
+    @property
+    def calls(self) -> list[NewCall]:
+        """Those that are to be stored."""
+        return [each for each in self if isinstance(each, NewCall)]
+
 
 def check_array(body: bytes, signers: Signers) -> CheckedArray:
     """Check the elements of a signed array, each for itself.
@@ -51,7 +56,7 @@ def store_array(checked: CheckedArray) -> Response:
     refused = [each for each in checked if isinstance(each, RefusedResult)]
     if len(refused) == len(checked):
         return _refuse_all(refused)
-    calls = [each for each in checked if isinstance(each, NewCall)]
+    calls = checked.calls
     stored = iter(accept_calls(calls))
     results = [_tell(each, stored) for each in checked]
     return answer(CallsReceived(results=results, accepted=len(calls), refused=len(refused)), 202)

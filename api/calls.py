@@ -9,11 +9,13 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from api.answers.base import answer
 from api.answers.sync_log import CallAccepted, WebhookIgnored, describe_warnings
 from api.bodies import MAX_BODY_BYTES, read_body
+from api.body_limits import takes_body
 from api.call_arrays import MAX_ARRAY_BYTES, CheckedArray, check_array, store_array
 from api.call_ended import parse_call
 from api.errors import TooLargeError
 from api.intake import accept_call
 from api.json_arrays import is_array
+from api.rationing import admit_calls, admit_signer
 from api.services import services
 from api.signatures import SIGNATURE_HEADERS
 from api.webhook_json import parse_event
@@ -32,6 +34,7 @@ def count_answer(response: Response) -> Response:
 
 # A slash behind it is a slip of whoever typed it: a POST that is redirected is lost.
 @blueprint.post("/call-ended", strict_slashes=False)
+@takes_body(None)
 def receive_call() -> Response:
     traceparent = request.headers.get(TRACEPARENT)
     with (
@@ -85,9 +88,13 @@ def _check(read: Callable[[], bytes]) -> NewCall | CheckedArray | None:
     sent = {name: value for name in SIGNATURE_HEADERS if (value := given.get(name)) is not None}
     with services().room.parsing(len(body)):
         signers = services().verifier.verify(body, sent)
+        admit_signer(signers, len(body))
         if is_array(body):
-            return check_array(body, signers)
+            checked = check_array(body, signers)
+            admit_calls(signers, checked.calls, len(body))
+            return checked
         call = parse_call(parse_event(body), carried())
         if call is not None:
             signers.require(user_id=call.user_id, workspace_id=call.workspace_id)
+            admit_calls(signers, [call], len(body))
         return call

@@ -13,6 +13,7 @@ ApiError
 ├─ UnsupportedEncodingError 415
 ├─ TooOftenError            429: the tenant's quota is used up for the moment
 └─ TryLaterError            503: the same request may succeed in a moment
+   └─ OverQuotaError        503: the webhook's sender has used its quota up; a 4xx loses the call
 """
 
 import math
@@ -145,6 +146,10 @@ class TryLaterError(ApiError):
         self, message: str, *, code: str | None = None, retry_after_s: float = RETRY_AFTER_S
     ) -> None:
         super().__init__(message, code=code, headers=_retry_after(retry_after_s))
+
+
+class OverQuotaError(TryLaterError):
+    code = "over_quota"
 
 
 def _retry_after(seconds: float) -> dict[str, str]:

@@ -1,19 +1,24 @@
 """The sync log as a file: read page by page while it is sent."""
 
+import time
 from collections.abc import Iterator
 from dataclasses import asdict
-from typing import Final
+from typing import Final, Self
 
 import structlog
 from flask import Blueprint, Response, request
 from sqlalchemy.exc import SQLAlchemyError
 
 from api.auditing import audit
+from api.auth import Tenant
 from api.log_queries import LogSelection
 from api.queries import read_query
+from api.quotas import EXPORTING
+from api.rationing import Turn, ration, take_break, take_turn
 from api.services import Services, services
 from api.slots import Slot
 from api.spreadsheets import write_header, write_rows
+from api.stalled_readers import give_up_stalled_readers
 from api.sync_logs import select_logs
 from api.tenants import current_tenant, guard
 from shared.audit import Action
@@ -25,32 +30,59 @@ blueprint = Blueprint("exports", __name__, url_prefix="/api/hubspot/sync-logs")
 guard(blueprint)
 
 MOST_ROWS: Final = 100_000
-PAGE: Final = 1000
+PAGE: Final = 500
+# An export uses the quota once, and as often again as it has so many.
+ROWS_A_USE: Final = 10_000
 BROKEN_OFF: Final = "The export broke off here: the database did not answer. Ask again.\r\n"
 FILE_NAME: Final = "sync-log.csv"
 
 
+class _Place:
+    """What an export holds: its tenant's only one, and one of the process's few."""
+
+    def __init__(self, mine: Turn, slot: Slot) -> None:
+        self._mine = mine
+        self._slot = slot
+
+    @classmethod
+    def take(cls, work: Services, tenant: Tenant) -> Self:
+        """Take a place; raises TooOftenError or TryLaterError when there is none."""
+        mine = take_turn("export", tenant)
+        try:
+            return cls(mine, work.export_slots.take())
+        except BaseException:
+            mine.give_back()
+            raise
+
+    def give_back(self) -> None:
+        """Free the place; whoever comes second does nothing."""
+        self._slot.give_back()
+        self._mine.give_back()
+
+
 @blueprint.get("/export")
 def export_logs() -> Response:
-    work, query = services(), read_query(LogSelection, request.args)
-    with work.database.begin() as session:
-        wanted = select_logs(session, query)
-        is_truncated = count_logs(session, wanted, most=MOST_ROWS) > MOST_ROWS
-    slot = work.export_slots.take()
+    work, query, tenant = services(), read_query(LogSelection, request.args), current_tenant()
+    place = _Place.take(work, tenant)
     try:
-        # Before a line of it is read: one that breaks off has told what it told.
+        ration(EXPORTING, tenant)
         with work.database.begin() as session:
-            tenant = asdict(current_tenant())
-            audit(session, Action.EXPORTED, **tenant, filter=_describe_filter(query))
+            wanted = select_logs(session, query)
+            rows = count_logs(session, wanted, most=MOST_ROWS)
+            # Before a line of it is read: one that breaks off has told what it told.
+            audit(session, Action.EXPORTED, **asdict(tenant), filter=_describe_filter(query))
+        work.buckets.owe(EXPORTING, tenant, rows / ROWS_A_USE)
+        give_up_stalled_readers()
     except BaseException:
-        slot.give_back()
+        place.give_back()
         raise
-    response = Response(_write(work, wanted, slot), mimetype="text/csv")
+    response = Response(_write(work, wanted, place), mimetype="text/csv")
     # For readers that are gone before the first line.
-    response.call_on_close(slot.give_back)
+    response.call_on_close(place.give_back)
     response.headers["Content-Disposition"] = f'attachment; filename="{FILE_NAME}"'
+    is_truncated = rows > MOST_ROWS
     response.headers["X-Truncated"] = "true" if is_truncated else "false"
-    log.info("logs_exported", is_truncated=is_truncated, **asdict(current_tenant()))
+    log.info("logs_exported", is_truncated=is_truncated, **asdict(tenant))
     return response
 
 
@@ -66,7 +98,7 @@ def _describe_filter(query: LogSelection) -> dict[str, str]:
     }
 
 
-def _write(work: Services, wanted: LogFilter, slot: Slot) -> Iterator[str]:
+def _write(work: Services, wanted: LogFilter, place: _Place) -> Iterator[str]:
     try:
         yield write_header()
         yield from _write_pages(work, wanted)
@@ -76,16 +108,20 @@ def _write(work: Services, wanted: LogFilter, slot: Slot) -> Iterator[str]:
         yield BROKEN_OFF
         raise
     finally:
-        slot.give_back()
+        place.give_back()
 
 
 def _write_pages(work: Services, wanted: LogFilter) -> Iterator[str]:
     """The newest entries, up to `MOST_ROWS`; no transaction is open while a page is sent."""
     position: Position | None = None
     for _ in range(MOST_ROWS // PAGE):
+        began = time.monotonic()
         with work.database.begin() as session:
             found = find_logs(session, wanted, limit=PAGE, after=position)
-        yield write_rows(found.logs)
-        position = found.next_position
+        page, position = write_rows(found.logs), found.next_position
+        del found  # a reader may take a minute for the page
+        took = time.monotonic() - began
+        yield page
         if position is None:
             return
+        take_break(took)

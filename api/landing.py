@@ -25,6 +25,7 @@ class Failure(StrEnum):
     EXPIRED_CODE = "expired_code"
     BROWSER_MISMATCH = "browser_mismatch"
     CANCELLED = "cancelled"
+    TOO_OFTEN = "too_many_requests"
     HUBSPOT_UNAVAILABLE = "hubspot_unavailable"
     CONFIGURATION_ERROR = "configuration_error"
     MISSING_SCOPES = "missing_scopes"
@@ -43,6 +44,9 @@ MESSAGES: Final = {
         "Connecting was started in another browser. Start it again in this one."
     ),
     Failure.CANCELLED: "Connecting was cancelled. Nothing was connected.",
+    Failure.TOO_OFTEN: (
+        "Too many attempts to connect came from your network. Wait a minute and try again."
+    ),
     Failure.HUBSPOT_UNAVAILABLE: "HubSpot did not answer as it should. Try again in a moment.",
     Failure.CONFIGURATION_ERROR: (
         "This service is not set up correctly for HubSpot. Please tell its operators."

@@ -8,6 +8,7 @@ from typing import Final
 
 import structlog
 from flask import Blueprint, make_response, redirect, render_template, request
+from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.wrappers import Response
 
 from api.addresses import client_address
@@ -20,8 +21,10 @@ from api.authorizations import (
     finish_connecting,
     receive_grant,
 )
+from api.errors import TooLargeError
 from api.landing import Failure, landing_url
 from api.oauth import browser_cookie
+from api.rationing import may_return
 from api.services import services
 from shared.oauth_states import Authorization, hash_secret, take_state
 from shared.pending_grants import give_up_pending_grant
@@ -43,6 +46,8 @@ def receive_consent() -> Response:
     state = request.args.get("state", "")
     if not state.strip():
         return _land(_explain_missing_state())
+    if not may_return():
+        return _turn_away()
     with work.database.begin() as session:
         authorization = take_state(session, state)
     if authorization is None:
@@ -60,6 +65,8 @@ def confirm_connection() -> Response:
     work = services()
     if not _is_same_origin():
         return _land(Failure.BROWSER_MISMATCH)
+    if not may_return():
+        return _turn_away()
     secret = request.form.get("grant", "")
     if request.form.get("decision") != "connect":
         with work.database.begin() as session:
@@ -71,6 +78,8 @@ def confirm_connection() -> Response:
 @blueprint.errorhandler(Exception)
 def land_after_error(error: Exception) -> Response:
     """A person is looking: whatever happened, the browser goes back to where it came from."""
+    if isinstance(error, TooLargeError | RequestEntityTooLarge):  # that was no page of ours
+        return _land(Failure.INVALID_STATE)
     log.error("oauth_broke_off", exc_info=error)
     return _land(Failure.INTERNAL_ERROR)
 
@@ -151,6 +160,11 @@ def _land_again(secret: str, return_to: str | None = None) -> Response:
         return _land(Failure.INVALID_STATE, return_to)
     landed_at, failure = earlier
     return _land(failure, landed_at)
+
+
+def _turn_away() -> Response:
+    """Nothing was used up, and the log has no line: who does this does it many times."""
+    return redirect(landing_url(services().settings.dashboard_url, Failure.TOO_OFTEN), 302)
 
 
 def _land(failure: Failure | None, return_to: str | None = None) -> Response:

@@ -23,7 +23,8 @@ Times in answers are epoch milliseconds or null; in queries RFC 3339 does too. I
 Routes under `/api/hubspot` take `Authorization: Bearer <JWT>` and show what belongs to its user
 and workspace only. Every error has the same envelope (`Failure`) with a stable `code`; beside
 those that are listed, an unknown address gives 404 `not_found`, a wrong method 405
-`method_not_allowed`, and a fault of the service 500 `internal_error`."""
+`method_not_allowed`, more than 4 KiB for an operation without a body 413 `payload_too_large`, and a
+fault of the service 500 `internal_error`."""
 SECURITY_SCHEMES: Final[Json] = {
     "bearer": {
         "type": "http",

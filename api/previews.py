@@ -9,14 +9,16 @@ from pydantic import BaseModel, Field
 from api.answers.base import answer
 from api.answers.trials import Preview, PreviewedContact
 from api.bodies import StorableText, read_model
+from api.body_limits import KIB, takes_body
 from api.call_ended import STRICT, CallFields
 from api.contact_pages import contact_url
 from api.errors import ConflictError, TryLaterError
 from api.hubspot_failures import NOT_CONNECTED, RECONNECT_REQUIRED, told_to_person
 from api.phone_properties import warn_of_refused
+from api.quotas import PREVIEWING
 from api.rationing import ration
 from api.services import services
-from api.tenants import find_own_connection, guard
+from api.tenants import current_tenant, find_own_connection, guard
 from shared import connections
 from shared.accounts import AccountState, load_account, remember_refused_properties
 from shared.hubspot.models import Contact
@@ -28,7 +30,6 @@ from shared.notes.rendering import render_note
 from shared.phone import MAX_TEXT, PhoneError, PhoneNumber, WithheldNumberError, parse_phone
 from shared.preferences import phone_properties_of, region_of, scope_of
 from shared.previews import MatchPreview, PreviewSearcher, preview_match
-from shared.quotas import Action
 from shared.reasons import NOT_FOUND_MESSAGE, Reason, Status, describe_ambiguity
 
 blueprint = Blueprint("previews", __name__, url_prefix="/api/hubspot")
@@ -51,12 +52,13 @@ class PreviewOrder(BaseModel):
 
 
 @blueprint.post("/preview")
+@takes_body(256 * KIB)  # as much as a note holds, with every letter escaped
 def preview_call() -> Response:
     order = read_model(PreviewOrder)
     with services().database.begin() as session:
         connection, hub_id = _require_connected(find_own_connection(session))
         account = load_account(session, hub_id)
-    ration(Action.PREVIEW)
+    ration(PREVIEWING, current_tenant())
     region = region_of(connection, services().settings)
     preview = Preview(region=region, note_html=_render_note(order))
     try:

@@ -14,6 +14,7 @@ from api.auth import Authenticator
 from api.gauges import Gauges
 from api.group_commit import GroupCommit
 from api.probes import Probes
+from api.quotas import Buckets, ChosenQuotas, Ongoing
 from api.sessions import EndedSessions
 from api.signatures import WebhookVerifier
 from api.slots import Room, Slots
@@ -66,6 +67,10 @@ class Services:
     export_slots: Slots
     array_slots: Slots
     room: Room
+    quotas: ChosenQuotas
+    buckets: Buckets
+    address_buckets: Buckets
+    ongoing: Ongoing
 
     def encrypt(self, plaintext: str, row_id: str, field: str) -> str:
         """Encrypt a token for one field of one row."""
@@ -106,6 +111,13 @@ def build_services(
         export_slots=Slots(EXPORTS_AT_ONCE),
         array_slots=Slots(LARGE_ARRAYS_AT_ONCE),
         room=Room(LARGE_BODIES_BYTES),
+        quotas=ChosenQuotas.of(
+            requests_per_minute=settings.dashboard_requests_per_minute,
+            calls_per_minute=settings.webhook_calls_per_minute,
+        ),
+        buckets=Buckets(),
+        address_buckets=Buckets(),
+        ongoing=Ongoing(),
     )
 
 

@@ -28,6 +28,18 @@ class Signers:
     def __init__(self, secrets: Iterable[WebhookSecret]) -> None:
         self._secrets = tuple(secrets)
 
+    @property
+    def bound_to(self) -> tuple[str, str | None] | None:
+        """The only workspace, and the only user of it if there is one, that they may name.
+
+        None when the platform's is among them.
+        """
+        bound = [(each.workspace_id, each.user_id) for each in self._secrets]
+        if any(workspace_id is None for workspace_id, _ in bound):
+            return None
+        # Of a user's own secret and the workspace's, the latter says whose it is.
+        return min(bound, key=lambda each: each[1] is not None)  # type: ignore[return-value]
+
     def require(self, *, user_id: str, workspace_id: str) -> None:
         """Raise WrongWorkspaceError unless they may speak for the user and workspace."""
         if any(each.may_name(user_id, workspace_id) for each in self._secrets):

@@ -1,5 +1,6 @@
 """The sync log as the dashboard sees it, and retries by hand."""
 
+import time
 from dataclasses import asdict
 from typing import Final
 
@@ -20,10 +21,13 @@ from api.answers.sync_log import (
 from api.auditing import audit
 from api.auth import Tenant
 from api.bodies import read_model
+from api.body_limits import KIB, takes_body
 from api.contact_pages import contact_url
 from api.errors import MissingEntryError
 from api.log_queries import LogQuery, LogSelection, RetryOrder, write_cursor
 from api.queries import read_query
+from api.quotas import RETRYING_MANY
+from api.rationing import ration, take_break, take_turn
 from api.services import services
 from api.tenants import current_tenant, find_own_connection, guard, open_to_viewers
 from shared.audit import Action
@@ -104,23 +108,38 @@ def retry_log(log_id: str) -> Response:
 
 
 @blueprint.post("/retry")
+@takes_body(64 * KIB)  # a thousand ids
 def retry_logs() -> Response:
     tenant, order = current_tenant(), read_model(RetryOrder)
-    if order.ids is not None:
-        ids = list(dict.fromkeys(order.ids))
-        return _answer_replay(_replay_ids(ids, tenant), asked=len(ids))
+    turn = take_turn("retry", tenant)
+    try:
+        ration(RETRYING_MANY, tenant)
+        if order.ids is not None:
+            ids = list(dict.fromkeys(order.ids))
+            return _answer_replay(_replay_ids(ids, tenant), asked=len(ids))
+        requeued, met = _replay_matching(order, tenant)
+    finally:
+        turn.give_back()
+    return _answer_replay(requeued, asked=met)
+
+
+def _replay_matching(order: RetryOrder, tenant: Tenant) -> tuple[int, int]:
+    """Retry the newest calls of a filter; how many, and of how many that were looked at."""
     met = requeued = 0
     position: Position | None = None
     while met < MOST_REPLAYED:
+        began = time.monotonic()
         # A transaction for each batch: ten thousand rows would be locked for seconds.
         with services().database.begin() as session:
             batch = requeue_batch(session, order.filter(tenant), size=BATCH, after=position)
             _audit_retry(session, batch.requeued)
         met, requeued = met + batch.met, requeued + batch.requeued
         position = batch.next_position
+        services().buckets.owe(RETRYING_MANY, tenant, batch.met / BATCH)
         if position is None:
             break
-    return _answer_replay(requeued, asked=met)
+        take_break(time.monotonic() - began)
+    return requeued, met
 
 
 def select_logs(session: Session, query: LogSelection) -> LogFilter:

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from api.auth import Bearer, Tenant
 from api.errors import ReadOnlyError
+from api.rationing import ration_view
 from api.services import services
 from shared.connections import find_connection
 from shared.models import Connection
@@ -32,12 +33,17 @@ def guard(blueprint: Blueprint) -> None:
             return
         bearer = services().authenticator.authenticate(request.headers.get("Authorization"))
         only_shows = _current_view() in _OPEN_TO_VIEWERS
-        services().ended_sessions.require_open(bearer, may_be_late=only_shows)
+        sessions = services().ended_sessions
+        # Whose session was ended, or may only look, uses up nothing of who may change something.
+        sessions.require_open(bearer, may_be_late=True)
         if not (bearer.may_change or only_shows):
             raise ReadOnlyError(
                 "This token may only look (its claim role is viewer). Sign in with one that may"
                 " change something."
             )
+        ration_view(bearer.tenant, only_shows=only_shows)
+        if not only_shows:  # asked again, as of now: whom the quota refuses costs no statement
+            sessions.require_open(bearer, may_be_late=False)
         g.bearer = bearer
 
 

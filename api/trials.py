@@ -14,12 +14,12 @@ from api.auditing import audit
 from api.bodies import StorableText, read_model
 from api.call_ended import STRICT, parse_data
 from api.intake import accept_call
+from api.quotas import TEST_CALLING
 from api.rationing import ration
 from api.services import services
 from api.tenants import current_tenant, guard
-from shared import audit as trail
+from shared.audit import Action
 from shared.phone import MAX_TEXT
-from shared.quotas import Action
 from shared.tracing import carried
 
 blueprint = Blueprint("trials", __name__, url_prefix="/api/hubspot")
@@ -42,7 +42,7 @@ class OrderedTestCall(BaseModel):
 @blueprint.post("/test-call")
 def send_test_call() -> Response:
     tenant, order = current_tenant(), read_model(OrderedTestCall)
-    ration(Action.TEST_CALL)
+    ration(TEST_CALLING, tenant)
     ended_at = datetime.now(UTC)
     call = parse_data(
         {
@@ -61,6 +61,6 @@ def send_test_call() -> Response:
     )
     # The call is stored together with others', in a transaction that is nobody's own.
     with services().database.begin() as session:
-        audit(session, trail.Action.TEST_CALL_SENT, **asdict(tenant), call_id=call.call_id)
+        audit(session, Action.TEST_CALL_SENT, **asdict(tenant), call_id=call.call_id)
     stored = accept_call(call)
     return answer(SentTestCall(id=stored.log_id, call_id=call.call_id), 202)

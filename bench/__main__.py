@@ -20,6 +20,7 @@ BENCHMARKS: Final[dict[str, Callable[[int], Iterator[Result]]]] = {
     "costs": costs.measure,
     "latency": intake.measure_latency,
     "neighbour": neighbours.measure,
+    "storms": neighbours.measure_storms,
     "log": big_log.measure,
     "memory": memory.measure,
     "peaks": peaks.measure,

@@ -9,6 +9,8 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 LIFETIME_S: Final = 600
+# Of one tenant at a time. A person has as many as tabs.
+MOST_OPEN: Final = 20
 
 
 def new_secret() -> str:
@@ -46,8 +48,27 @@ _STORE_STATE = text("""
 """)
 
 
+# Side by side, two would not see each other's.
+_LOCK_TENANT = text("""
+    SELECT pg_advisory_xact_lock(
+        hashtextextended('states:' || :user_id || ' ' || :workspace_id, 0))
+""")
+_END_OLDEST = text("""
+    DELETE FROM hubspot_oauth_states WHERE state_hash IN (
+        SELECT state_hash FROM hubspot_oauth_states
+        WHERE user_id = :user_id AND workspace_id = :workspace_id
+        ORDER BY expires_at DESC OFFSET :kept)
+""")
+
+
 def store_state(session: Session, state: str, authorization: Authorization) -> None:
-    """Remember an authorization under its state for `LIFETIME_S` seconds."""
+    """Remember an authorization under its state for `LIFETIME_S` seconds.
+
+    Of each tenant the newest `MOST_OPEN` are kept.
+    """
+    tenant = {"user_id": authorization.user_id, "workspace_id": authorization.workspace_id}
+    session.execute(_LOCK_TENANT, tenant)
+    session.execute(_END_OLDEST, {**tenant, "kept": MOST_OPEN - 1})
     session.execute(
         _STORE_STATE,
         {

@@ -16,7 +16,7 @@ from shared.connections import Encrypt, Grant
 from shared.crypto import TokenCipher
 from shared.hubspot.models import TokenGrant
 from shared.ids import new_connection_id
-from shared.oauth_states import LIFETIME_S, Authorization, hash_secret, new_secret
+from shared.oauth_states import LIFETIME_S, MOST_OPEN, Authorization, hash_secret, new_secret
 
 _STORE = text("""
     INSERT INTO hubspot_pending_grants (grant_hash, id, user_id, workspace_id, access_token,
@@ -24,6 +24,14 @@ _STORE = text("""
     VALUES (:grant_hash, :id, :user_id, :workspace_id, :access_token, :refresh_token,
         :expires_in, :hub_id, NULL, :scopes, :return_to,
         now() + make_interval(secs => :lifetime))
+""")
+
+# Housekeeping gives back what has expired.
+_EXPIRE_OLDEST = text("""
+    UPDATE hubspot_pending_grants SET expires_at = now() WHERE grant_hash IN (
+        SELECT grant_hash FROM hubspot_pending_grants
+        WHERE user_id = :user_id AND workspace_id = :workspace_id AND expires_at > now()
+        ORDER BY expires_at DESC OFFSET :kept)
 """)
 
 
@@ -34,7 +42,18 @@ def store_pending_grant(
     refresh_token: str,
     encrypt: Encrypt,
 ) -> str:
-    """Keep a grant for `LIFETIME_S` seconds; returns the secret that takes it."""
+    """Keep a grant for `LIFETIME_S` seconds; returns the secret that takes it.
+
+    Of each tenant the newest `MOST_OPEN` are kept.
+    """
+    session.execute(
+        _EXPIRE_OLDEST,
+        {
+            "user_id": authorization.user_id,
+            "workspace_id": authorization.workspace_id,
+            "kept": MOST_OPEN - 1,
+        },
+    )
     secret, row_id = new_secret(), new_connection_id().replace("hc_", "hg_")
     session.execute(
         _STORE,

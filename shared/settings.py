@@ -361,6 +361,22 @@ class ApiSettings(ServiceSettings):
             default="0",
         ),
     ]
+    dashboard_requests_per_minute: Annotated[
+        int,
+        Setting(
+            values.whole_number(60, 1_000_000),
+            "give how often a user of a workspace may read the dashboard's data in a minute",
+            default="1200",
+        ),
+    ]
+    webhook_calls_per_minute: Annotated[
+        int,
+        Setting(
+            values.whole_number(60, 10_000_000),
+            "give how many calls a tenant may send in a minute, on the average",
+            default="3000",
+        ),
+    ]
 
     @property
     def trusted_origins(self) -> tuple[str, ...]:

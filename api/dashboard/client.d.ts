@@ -540,20 +540,20 @@ export interface GetAuditTrailQuery {
 
 /** What each method may be rejected with. */
 export interface ClientErrors {
-  initiateHubSpotOAuth: BadRequestError | UnauthorizedError | ForbiddenError | UnavailableError | ApiError | NetworkError;
-  getHubSpotStatus: UnauthorizedError | UnavailableError | ApiError | NetworkError;
-  getSettings: UnauthorizedError | UnavailableError | ApiError | NetworkError;
-  updateSettings: BadRequestError | UnauthorizedError | ForbiddenError | TooLargeError | UnavailableError | ApiError | NetworkError;
-  disconnectHubSpot: UnauthorizedError | ForbiddenError | UnavailableError | ApiError | NetworkError;
-  getHubSpotSyncLogs: BadRequestError | UnauthorizedError | UnavailableError | ApiError | NetworkError;
-  getSyncLog: UnauthorizedError | NotFoundError | UnavailableError | ApiError | NetworkError;
-  exportSyncLogs: BadRequestError | UnauthorizedError | ForbiddenError | UnavailableError | ApiError | NetworkError;
-  getStatistics: BadRequestError | UnauthorizedError | UnavailableError | ApiError | NetworkError;
-  retrySyncLog: UnauthorizedError | ForbiddenError | NotFoundError | UnavailableError | ApiError | NetworkError;
-  retrySyncLogs: BadRequestError | UnauthorizedError | ForbiddenError | TooLargeError | UnavailableError | ApiError | NetworkError;
+  initiateHubSpotOAuth: BadRequestError | UnauthorizedError | ForbiddenError | RateLimitedError | UnavailableError | ApiError | NetworkError;
+  getHubSpotStatus: UnauthorizedError | RateLimitedError | UnavailableError | ApiError | NetworkError;
+  getSettings: UnauthorizedError | RateLimitedError | UnavailableError | ApiError | NetworkError;
+  updateSettings: BadRequestError | UnauthorizedError | ForbiddenError | TooLargeError | RateLimitedError | UnavailableError | ApiError | NetworkError;
+  disconnectHubSpot: UnauthorizedError | ForbiddenError | RateLimitedError | UnavailableError | ApiError | NetworkError;
+  getHubSpotSyncLogs: BadRequestError | UnauthorizedError | RateLimitedError | UnavailableError | ApiError | NetworkError;
+  getSyncLog: UnauthorizedError | NotFoundError | RateLimitedError | UnavailableError | ApiError | NetworkError;
+  exportSyncLogs: BadRequestError | UnauthorizedError | ForbiddenError | RateLimitedError | UnavailableError | ApiError | NetworkError;
+  getStatistics: BadRequestError | UnauthorizedError | RateLimitedError | UnavailableError | ApiError | NetworkError;
+  retrySyncLog: UnauthorizedError | ForbiddenError | NotFoundError | RateLimitedError | UnavailableError | ApiError | NetworkError;
+  retrySyncLogs: BadRequestError | UnauthorizedError | ForbiddenError | TooLargeError | RateLimitedError | UnavailableError | ApiError | NetworkError;
   sendTestCall: BadRequestError | UnauthorizedError | ForbiddenError | TooLargeError | RateLimitedError | UnavailableError | ApiError | NetworkError;
   preview: BadRequestError | UnauthorizedError | ForbiddenError | ConflictError | TooLargeError | RateLimitedError | UnavailableError | ApiError | NetworkError;
-  getAuditTrail: BadRequestError | UnauthorizedError | UnavailableError | ApiError | NetworkError;
+  getAuditTrail: BadRequestError | UnauthorizedError | RateLimitedError | UnavailableError | ApiError | NetworkError;
   getHealth: ApiError | NetworkError;
   getReadiness: UnavailableError | ApiError | NetworkError;
   getMetrics: ApiError | NetworkError;

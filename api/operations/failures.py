@@ -154,11 +154,11 @@ NO_CONNECTION: Final = Failing(
 TOO_LARGE: Final = Failing(
     "TooLarge",
     413,
-    "The body is larger than 1 MiB.",
+    "The body is larger than this address takes; the message names the limit.",
     (
         _problem(
             "payload_too_large",
-            "The body is larger than 1 MiB. Send less, a shorter transcript.",
+            "The body is larger than 4 KiB, the most for this address.",
         ),
     ),
 )
@@ -167,7 +167,12 @@ WEBHOOK_TOO_LARGE: Final = Failing(
     413,
     "The call is larger than 1 MiB, or the array than 16 MiB or 1,000 calls. A large array needs a"
     " Content-Length.",
-    TOO_LARGE.problems,
+    (
+        _problem(
+            "payload_too_large",
+            "The body is larger than 1 MiB. Send less, a shorter transcript.",
+        ),
+    ),
 )
 ENCODED: Final = Failing(
     "UnsupportedEncoding",
@@ -178,11 +183,12 @@ ENCODED: Final = Failing(
 TOO_OFTEN: Final = Failing(
     "TooOften",
     429,
-    "More than 10 in a minute; one comes free when Retry-After is over.",
+    "The user of a workspace has used up how often this may be asked; the message names it. It is"
+    " possible again when Retry-After is over.",
     (
         _problem(
             "too_many_requests",
-            "This is possible 10 times a minute. Try again in a moment.",
+            "This is possible 60 times a minute for one user of a workspace.",
         ),
     ),
     retries_after=True,
@@ -205,9 +211,18 @@ CROWDED: Final = Failing(
 WEBHOOK_UNAVAILABLE: Final = Failing(
     "WebhookUnavailable",
     503,
-    "The database is away, or another array of more than 1 MiB is being stored. Send it again: what"
-    " was stored is known.",
-    (BUSY, UNAVAILABLE_NOW),
+    "The database is away, another array of more than 1 MiB is being stored, or more calls come in"
+    " for the tenant than `WEBHOOK_CALLS_PER_MINUTE` allows. Send it again: what was stored is"
+    " known.",
+    (
+        BUSY,
+        _problem(
+            "over_quota",
+            "More calls come in for this tenant than WEBHOOK_CALLS_PER_MINUTE allows. Nothing of"
+            " this webhook is stored: send it again later.",
+        ),
+        UNAVAILABLE_NOW,
+    ),
     retries_after=True,
 )
 HUBSPOT_NOT_ASKED: Final = Failing(
@@ -253,6 +268,6 @@ NOT_READY: Final = Failing(
 
 # What every route behind a token may answer, every one that does more than show, and every one that
 # takes JSON.
-DASHBOARD: Final = (UNAUTHORIZED, UNAVAILABLE)
+DASHBOARD: Final = (UNAUTHORIZED, TOO_OFTEN, UNAVAILABLE)
 CHANGING: Final = (*DASHBOARD, READ_ONLY)
 JSON_BODY: Final = (INVALID, TOO_LARGE, ENCODED)

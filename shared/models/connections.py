@@ -125,7 +125,10 @@ class Account(Base):
 
 
 class Quota(Base):
-    """When a tenant had something done that is rationed: the last few times, oldest first."""
+    """When a tenant had something done, as the release before counts it while both run.
+
+    Counted in memory since (`api/quotas.py`); the table can go with the next release.
+    """
 
     __tablename__ = "hubspot_quotas"
 

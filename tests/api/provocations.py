@@ -9,6 +9,8 @@ from typing import Any, Final
 from sqlalchemy import text
 from werkzeug.test import TestResponse
 
+from api.auth import Tenant
+from api.quotas import CHANGING
 from api.services import EXTENSION, Services
 from local.hubspot.client import SandboxControl
 from shared.db import Database
@@ -123,6 +125,12 @@ def _two_large_arrays(world: World) -> TestResponse:
         return _large_webhook(world)
 
 
+def _webhook_over_quota(world: World) -> TestResponse:
+    tenant = ("ws_1", "user_1")
+    world.services.buckets.take_all(world.services.quotas.calling, {tenant: 1e6})
+    return post_webhook(world.asker.client, call_ended())
+
+
 def _webhook_without_database(world: World) -> TestResponse:
     return post_webhook(world.make_client(database=NO_POSTGRES), call_ended())
 
@@ -137,8 +145,8 @@ def _compressed(world: World) -> TestResponse:
 
 
 def _too_often(world: World) -> TestResponse:
-    for _ in range(10):
-        world.asker.ask("POST", "test-call", json=CALLER)
+    tenant = Tenant(**world.asker.tenant)
+    world.services.buckets.take_all(CHANGING, {tenant: 1e6})
     return world.asker.ask("POST", "test-call", json=CALLER)
 
 
@@ -242,6 +250,7 @@ PROVOCATIONS: Final[dict[tuple[str, str], Provocation]] = {
     ("Crowded", "busy"): _crowded_exports,
     ("Crowded", "unavailable"): _export_without_database,
     ("WebhookUnavailable", "busy"): _two_large_arrays,
+    ("WebhookUnavailable", "over_quota"): _webhook_over_quota,
     ("WebhookUnavailable", "unavailable"): _webhook_without_database,
     ("HubSpotNotAsked", "paused"): _paused,
     ("HubSpotNotAsked", "rate_limited"): _out_of_budget,

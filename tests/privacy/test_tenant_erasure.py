@@ -3,6 +3,7 @@
 import json
 import threading
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import click.testing
@@ -29,6 +30,7 @@ from shared.models import (
     LateWrite,
     OAuthState,
     PendingGrant,
+    Quota,
     Revocation,
     SessionEnd,
     SurplusNote,
@@ -36,8 +38,6 @@ from shared.models import (
     Tally,
 )
 from shared.outcomes import Outcome
-from shared.quotas import Action as Rationed
-from shared.quotas import use_quota
 from tests.emptying import empty
 from tests.local.waiting import wait_for
 from tests.queue.tenants import HUB, Tenant, ago, grant, written
@@ -77,7 +77,9 @@ def fill(tenant: Tenant) -> None:
                 hub_id=HUB, note_id=f"surplus of {tenant.user_id}", log_id=done
             )
         )
-        use_quota(session, Rationed.TEST_CALL, **tenant.identity)
+        session.execute(
+            insert(Quota).values(**tenant.identity, action="preview", used_at=[datetime.now(UTC)])
+        )
         session.execute(
             insert(OAuthState).values(
                 **tenant.identity,

@@ -16,6 +16,12 @@ const CONNECTING = {
     title: "Connecting was cancelled",
     text: "Nothing was connected. Start again whenever you like.",
   },
+  too_many_requests: {
+    title: "Too many attempts",
+    text:
+      "Too many attempts to connect came from your network within a minute. Wait a minute and " +
+      "start again.",
+  },
   invalid_state: {
     title: "This attempt has expired",
     text: "Connecting has to be finished within ten minutes, and works once. Start again.",
