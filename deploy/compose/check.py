@@ -34,6 +34,11 @@ CALL_ID: Final = re.compile(r"Call ID: (check-[0-9a-z-]+)")
 USER_ID, WORKSPACE_ID = "check-user", "check-workspace"
 TIMEOUT_S: Final = 300
 OUR_OWN: Final = ("proxy", "api", "worker", "beat", "flower", "sandbox")
+KEYLESS: Final = ("beat", "flower", "proxy")
+KEYS: Final = (
+    *("DATABASE_URL", "DATABASE_OWNER_URL", "HUBSPOT_CLIENT_SECRET", "TOKEN_ENCRYPTION_KEYS"),
+    *("WEBHOOK_SECRETS", "JWT_SECRET", "POSTGRES_PASSWORD"),
+)
 # What a process may do at most, as its kernel sees it: nothing, and never more.
 UNPRIVILEGED: Final = ("CapEff:\t0000000000000000", "CapBnd:\t0000000000000000", "NoNewPrivs:\t1")
 
@@ -48,6 +53,8 @@ def main() -> None:
     for service in OUR_OWN:
         check_confinement(service)
     check_flower(settings)
+    check_keys(settings)
+    check_rights()
     run = secrets.token_hex(4)
     with connected(settings) as (sandbox, hub_id):
         first = Load(settings, f"check-{run}-killed")
@@ -115,6 +122,23 @@ def check_flower(settings: dict[str, str]) -> None:
         if answer.status_code != expected:
             raise CheckFailedError(f"Flower answered {answer.status_code} instead of {expected}.")
     report("Flower asks for its password")
+
+
+def check_keys(settings: dict[str, str]) -> None:
+    """Processes that need no key were given none, whatever its name."""
+    for service in KEYLESS:
+        given = execute(service, "cat /proc/1/environ")
+        if held := [name for name in KEYS if settings[name] in given]:
+            raise CheckFailedError(f"{service} holds {', '.join(held)}.")
+    report(f"{', '.join(KEYLESS)}: no key")
+
+
+def check_rights() -> None:
+    """The service may change rows and no tables; an old release's database says otherwise."""
+    told = execute("api", "callsync doctor")
+    if "has rights on rows, and no others" not in told:
+        raise CheckFailedError(f"The service has other rights than those on rows:\n{told}")
+    report("API and workers: rights on rows only")
 
 
 @contextmanager

@@ -15,7 +15,8 @@ PAGE = read_prose(PROJECT / "CONTRIBUTING.md")
 RECIPES = split_sections(split_sections(PAGE, 2)["Recipes"], 3)
 TARGETS = set(re.findall(r"^([a-z]+):", (PROJECT / "Makefile").read_text(), re.MULTILINE))
 IN_SCRIPTS = r"(?:function\*?|class|const|let|static) {0}\b"
-# Elsewhere a name is a word of the text, such as an operation's or a fixture's.
+SUFFIX = re.compile(r"\.(conf|example|js|json|md|py|sql|toml|tpl|ya?ml)$")
+# Elsewhere a name is a word of the text.
 ANYWHERE = r"(?<![\w-]){0}(?![\w-])"
 
 
@@ -24,7 +25,7 @@ def list_paths(recipe: str) -> list[Path]:
 
 
 def is_path(span: str) -> bool:
-    return " " not in span and ("/" in span or re.search(r"\.\w+$", span) is not None)
+    return " " not in span and ("/" in span or SUFFIX.search(span) is not None)
 
 
 def list_commands(text: str) -> list[str]:

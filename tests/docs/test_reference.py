@@ -9,9 +9,9 @@ import pytest
 from api.call_ended import EndedCall, parse_call
 from api.operations import OPERATIONS
 from cli import main
-from shared.environment import Setting, list_settings
+from shared.environment import list_settings
 from shared.reasons import Reason
-from shared.settings import ApiSettings, WorkerSettings
+from shared.settings import ApiSettings, BrokerSettings, FlowerSettings, WorkerSettings
 from tests.docs.pages import (
     PAGES,
     PROJECT,
@@ -20,8 +20,14 @@ from tests.docs.pages import (
     read_prose,
     split_sections,
 )
+from worker.transitions import LOOK_AGAIN_S
 
-READERS = {"API": list_settings(ApiSettings), "worker": list_settings(WorkerSettings)}
+READERS = {
+    "API": list_settings(ApiSettings),
+    "worker": list_settings(WorkerSettings),
+    "beat": list_settings(BrokerSettings),
+    "Flower": list_settings(FlowerSettings),
+}
 DOCS = PROJECT / "docs"
 README = PROJECT / "README.md"
 COMMAND = re.compile(r"\bcallsync ([a-z][a-z-]*)(.*)")
@@ -32,35 +38,36 @@ def read_section(page: str, heading: str) -> str:
     return split_sections((DOCS / page).read_text(), 2)[heading]
 
 
-def list_documented_settings() -> dict[str, tuple[bool, list[str], str]]:
+def list_documented_settings() -> dict[str, tuple[bool, str, str]]:
     """Whether it is a secret, who reads it and its default, by its name."""
     return {
-        name.strip("`"): (bool(mark), readers.split(", "), default)
+        name.strip("`"): (bool(mark), readers, default)
         for cell, readers, default, _ in list_rows(read_section("configuration.md", "The settings"))
         for name, _, mark in [cell.partition(" ")]
     }
 
 
-def describe_default(setting: Setting, shown: str) -> str:
-    """What the table has to say of the default; one that is derived is described in words."""
-    if setting.is_required:
-        return "required"
-    return f"`{setting.default}`" if isinstance(setting.default, str) else shown
+def describe_setting(name: str, shown_default: str) -> tuple[bool, str, str]:
+    """What the table has to say of a setting; a default that is derived is described in words."""
+    readers = [process for process, settings in READERS.items() if name in settings]
+    setting = READERS[readers[0]][name]
+    default = shown_default
+    if isinstance(setting.default, str):
+        default = f"`{setting.default}`"
+    elif setting.is_required:
+        # Some processes may need it less.
+        default = shown_default if shown_default.startswith("required;") else "required"
+    return setting.is_secret, "all" if len(readers) == len(READERS) else ", ".join(readers), default
 
 
 def test_every_setting_is_listed_with_its_readers_and_default() -> None:
     shown = list_documented_settings()
-    real = {
-        name.upper(): (
-            setting.is_secret,
-            [process for process, settings in READERS.items() if name in settings],
-            describe_default(setting, shown.get(name.upper(), (False, [], ""))[2]),
-        )
-        for settings in READERS.values()
-        for name, setting in settings.items()
-    }
-    assert shown == real
-    assert all(default for _, _, default in shown.values())
+    names = {name for settings in READERS.values() for name in settings}
+
+    assert sorted(shown) == sorted(name.upper() for name in names)
+    for name in names:
+        assert shown[name.upper()] == describe_setting(name, shown[name.upper()][2])
+        assert shown[name.upper()][2]
 
 
 def test_every_command_is_listed() -> None:
@@ -128,6 +135,21 @@ def test_examples_of_a_webhook_are_read_without_a_warning() -> None:
 
     assert call is not None
     assert call.warnings == ()
+
+
+@pytest.mark.parametrize("page", ["how-it-works.md", "troubleshooting.md", "matching.md"])
+def test_times_of_later_looks_are_those_of_the_worker(page: str) -> None:
+    times = [describe_duration(seconds) for seconds in LOOK_AGAIN_S]
+    text = " ".join((DOCS / page).read_text().split())
+
+    assert f"{', '.join(times[:-1])} and {times[-1]}" in text
+
+
+def describe_duration(seconds: float) -> str:
+    for unit, length in (("h", 3600), ("min", 60)):
+        if seconds >= length:
+            return f"{seconds / length:g} {unit}"
+    return f"{seconds:g} s"
 
 
 def test_reasons_are_counted_rightly() -> None:

@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from datetime import timedelta
 from typing import Any
 
+import psutil
 import pytest
 import requests
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
@@ -16,6 +17,15 @@ from local.processes import free_port
 from local.producer import Producer
 from local.stack import Stack
 from local.visitor import Visitor, sign_in
+from shared.environment import list_settings
+from shared.settings import (
+    GROUPS,
+    ApiSettings,
+    BrokerSettings,
+    FlowerSettings,
+    Settings,
+    WorkerSettings,
+)
 from tests.local.waiting import wait_for
 from tests.metrics.collector import Collector, attributes_of, run_collector
 
@@ -190,6 +200,25 @@ def test_traces_hold_nothing_of_the_call(watched: Watched) -> None:
     sent = b"".join(request.SerializeToString() for request in watched.collector.requests)
     for secret in (PHONE[2:], SUMMARY, *watched.stack.env["WEBHOOK_SECRETS"].split(",")):
         assert secret.encode() not in sent
+
+
+@pytest.mark.parametrize(
+    ("name", "group"),
+    [
+        ("api", ApiSettings),
+        ("worker-1", WorkerSettings),
+        ("beat", BrokerSettings),
+        ("flower", FlowerSettings),
+        ("sandbox", Settings),
+    ],
+)
+def test_process_is_given_only_variables_of_its_own(
+    watched: Watched, name: str, group: type[Settings]
+) -> None:
+    given = psutil.Process(watched.stack.process(name).pid).environ()
+    known = {each.upper() for every in GROUPS for each in list_settings(every)}
+
+    assert given.keys() & known <= {each.upper() for each in list_settings(group)}
 
 
 @pytest.mark.parametrize("path", ["/", "/tasks", "/api/tasks", "/api/workers"])
