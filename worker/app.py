@@ -49,6 +49,7 @@ except SettingsError as error:
 
 app = make_celery(_settings.broker_url.get_secret_value(), _settings.redis_prefix)
 app.set_default()
+app.conf.worker_consumer = "worker.consumer:GuardedConsumer"
 # Workers keep house by themselves. A beat that runs beside them asks for what is done anyway.
 app.conf.beat_schedule = {
     "housekeeping": {
