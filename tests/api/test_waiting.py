@@ -40,7 +40,9 @@ def silent() -> Iterator[Silent]:
 
 def run_all(act: Callable[[], Any], number: int) -> tuple[list[threading.Thread], list[Any]]:
     answers: list[Any] = []
-    threads = [threading.Thread(target=lambda: answers.append(act())) for _ in range(number)]
+    threads = [
+        threading.Thread(target=lambda: answers.append(act()), daemon=True) for _ in range(number)
+    ]
     for thread in threads:
         thread.start()
     return threads, answers
