@@ -6,8 +6,8 @@ import secrets
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final, Self
 
@@ -127,6 +127,19 @@ class Cluster:
         self.api.kill()
         self.api = self._start_api()
         self.open_to_api()
+
+    @contextmanager
+    def run_api_beside(self, changes: Mapping[str, str]) -> Iterator[str]:
+        """Run one more API inside the block, with other variables; yields its address."""
+        url = f"http://127.0.0.1:{free_port()}"
+        api = self._run(
+            services.api(url), self._base | self._addresses(self.api_doors) | dict(changes)
+        )
+        try:
+            api.wait_until_ready()
+            yield url
+        finally:
+            api.kill()
 
     def open_to_api(self) -> None:
         """Wait for the API and let the world in; raises StartError."""

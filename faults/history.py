@@ -1,9 +1,10 @@
 """What was sent and what was answered: every webhook of one run, kept by the producer."""
 
+import math
 import threading
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, Self
 
 SYNCED: Final = frozenset({("success", None)})
 # What a person reads in the sync log: a status and an error code.
@@ -90,3 +91,29 @@ class History:
             if each.is_acknowledged and each.log_id:
                 found.setdefault(each.call.identity, set()).add(each.log_id)
         return found
+
+
+@dataclass(frozen=True)
+class WebhookTimes:
+    """The 99th percentile of webhooks' seconds, in the calm and during a fault."""
+
+    calm_s: float
+    during_s: float
+
+    @classmethod
+    def of(cls, calm: Sequence[Delivery], during: Sequence[Delivery]) -> Self:
+        return cls(p99(calm), p99(during))
+
+    @property
+    def ratio(self) -> float:
+        return self.during_s / self.calm_s
+
+    def cells(self) -> tuple[str, str, str]:
+        calm, during = (f"{seconds * 1000:.0f} ms" for seconds in (self.calm_s, self.during_s))
+        return calm, during, f"{self.ratio:.2f}"
+
+
+def p99(deliveries: Sequence[Delivery]) -> float:
+    """The seconds in which all but the slowest hundredth were answered."""
+    seconds = sorted(each.seconds for each in deliveries)
+    return seconds[math.ceil(len(seconds) * 0.99) - 1]

@@ -100,6 +100,11 @@ class Proxy:
     ) -> None:
         self.close()
 
+    @property
+    def connections(self) -> int:
+        """How many are open."""
+        return len(self._links)
+
     def heal(self) -> None:
         """Carry everything again. What was half-open stays dead, as it would in a network."""
         self._mode = Mode.CARRY

@@ -1,7 +1,7 @@
 """The results as a table: for the terminal, and for the page in the documentation."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Self
@@ -19,10 +19,17 @@ _FIGURES: Final = re.compile(
     r"\| ([\d,]+) \| ([\d,]+) \| ([\d,]+) \| ([\d,]+)(?: \(([\d,]+) for a while\))?"
     r" \| (?:–|(?P<slowest>[\d.]+) s at most.*) \|$"
 )
+_TIMES_ROW: Final = re.compile(r"\| webhooks, `(?P<name>[a-z0-9_.]+)` \|.*")
+_TIMES_HEAD: Final = (
+    "How long webhooks took in the run in which the fault told most, of each scenario's last runs:",
+    "",
+    "| | p99 in the calm | p99 during the fault | ÷ |",
+    "| --- | ---: | ---: | ---: |",
+)
 _ROW: Final = re.compile(r"\| `(?P<name>[a-z0-9_.]+)` \|.*")
 
 
-def print_table(console: Console, results: Iterable[Result]) -> None:
+def print_table(console: Console, results: Sequence[Result]) -> None:
     """Show the results, problems in red."""
     table = Table(Column(COLUMNS[0], overflow="fold"), *COLUMNS[1:], "seconds a run")
     for result in results:
@@ -35,6 +42,10 @@ def print_table(console: Console, results: Iterable[Result]) -> None:
             style=style,
         )
     console.print(table)
+    for result in results:
+        if result.webhooks is not None:
+            line = f"{result.scenario.name}: webhook p99 {' | '.join(result.webhooks.cells())}"
+            console.print(line, highlight=False, soft_wrap=True)
 
 
 def write_page(results: Iterable[Result], page: Path = PAGE, *, adds: bool = False) -> None:
@@ -44,7 +55,11 @@ def write_page(results: Iterable[Result], page: Path = PAGE, *, adds: bool = Fal
     """
     text = page.read_text() if page.exists() else ""
     rows = {match["name"]: match[0] for match in _ROW.finditer(text)}
+    times = {match["name"]: match[0] for match in _TIMES_ROW.finditer(text)}
     for result in results:
+        if result.webhooks is not None:
+            cells = " | ".join(result.webhooks.cells())
+            times[result.scenario.name] = f"| webhooks, `{result.scenario.name}` | {cells} |"
         name, figures = result.scenario.name, Figures.of(result)
         if adds and name in rows:
             figures += Figures.read(rows[name])
@@ -56,6 +71,9 @@ def write_page(results: Iterable[Result], page: Path = PAGE, *, adds: bool = Fal
         "| --- | --- | ---: | ---: | ---: | ---: | ---: |",
         *(rows[each.name] for each in ALL if each.name in rows),
         "",
+        *(_TIMES_HEAD if times else ()),
+        *(times[each.name] for each in ALL if each.name in times),
+        *([""] if times else ()),
     ]
     page.parent.mkdir(exist_ok=True)
     page.write_text("\n".join(lines))

@@ -10,6 +10,7 @@ import requests
 
 from faults.checker import Verdict
 from faults.cluster import Cluster
+from faults.history import WebhookTimes
 from faults.scenario import Scenario
 from faults.world import World
 from local.processes import StartError
@@ -34,6 +35,7 @@ class Run:
     verdict: Verdict
     seconds: float
     recovered_in_s: float | None = None
+    webhooks: WebhookTimes | None = None
 
 
 @dataclass
@@ -59,6 +61,12 @@ class Result:
     def slowest_recovery_s(self) -> float | None:
         measured = [each.recovered_in_s for each in self.runs if each.recovered_in_s is not None]
         return max(measured, default=None)
+
+    @property
+    def webhooks(self) -> WebhookTimes | None:
+        """Of the run in which the fault told most; None if that was not measured."""
+        measured = [each.webhooks for each in self.runs if each.webhooks is not None]
+        return max(measured, key=lambda each: each.ratio, default=None)
 
     @property
     def withdrawn(self) -> int:
@@ -89,14 +97,15 @@ def play(scenario: Scenario, cluster: Cluster, seed: int, *, is_timed: bool = Tr
     """
     started = time.monotonic()
     draws = random.Random(f"{scenario.name}:{seed}")
-    verdict, recovered_in_s = Verdict(0, 0, 0, ()), None
+    verdict, recovered_in_s, webhooks = Verdict(0, 0, 0, ()), None, None
     try:
         with World(cluster, draws, is_timed=is_timed) as world:
             verdict, recovered_in_s = _play(scenario, world)
+            webhooks = world.webhooks
     except FAILURES as error:  # it could not even be begun, or cleared away
         verdict = replace(verdict, problems=(*verdict.problems, _describe(error)))
     measured = recovered_in_s if is_timed else None
-    return Run(seed, verdict, time.monotonic() - started, measured)
+    return Run(seed, verdict, time.monotonic() - started, measured, webhooks)
 
 
 def _play(scenario: Scenario, world: World) -> tuple[Verdict, float | None]:

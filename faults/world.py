@@ -14,7 +14,7 @@ from redis import Redis
 from faults.checker import Verdict, judge
 from faults.cluster import Cluster
 from faults.evidence import Identity, Row, by_identity, gather
-from faults.history import Delivery, History, SentCall
+from faults.history import Delivery, History, SentCall, WebhookTimes
 from faults.producer import RecordingProducer
 from faults.tenants import Tenant
 from faults.traps import GUARD_S, AnswerTrap, CommitTrap, RequestTrap, StepTrap
@@ -92,6 +92,7 @@ class World:
         self._traps: list[StepTrap] = []
         self._complaints: list[str] = []
         self._is_haste_excused = False
+        self.webhooks: WebhookTimes | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -155,6 +156,10 @@ class World:
     def complain(self, problem: str) -> None:
         """Say that something went wrong that the checker cannot know of."""
         self._complaints.append(problem)
+
+    def note_webhooks(self, calm: Sequence[Delivery], during: Sequence[Delivery]) -> None:
+        """Note how long webhooks took in the calm and during the fault."""
+        self.webhooks = WebhookTimes.of(calm, during)
 
     def excuse_haste(self) -> None:
         """Say that requests beyond HubSpot's limits are no wonder: its budgets were destroyed."""

@@ -11,6 +11,7 @@ from queue import Empty
 from typing import Any, Final, TypeVar
 
 import structlog
+from kombu import compression
 from kombu.transport import TRANSPORT_ALIASES
 from kombu.transport.redis import Channel, Transport
 from redis import Redis, ResponseError
@@ -30,7 +31,8 @@ RELIED_ON: Final = (
 )
 
 
-def _drop(queue: str) -> None:
+def drop_message(queue: str) -> None:
+    """Count what was no message of ours."""
     MESSAGES_DROPPED.inc()
     log.warning("message_dropped", queue=queue)
 
@@ -55,7 +57,7 @@ class _Client(WaryRedis):
             return answer  # a reply to a command, read by whoever gave it
         message = read_message(held, self._task_queue)
         if message is None:
-            _drop(self._task_queue)
+            drop_message(self._task_queue)
             return None
         return key, message
 
@@ -93,13 +95,13 @@ class GuardedChannel(Channel):
             try:
                 return receive(c)  # type: ignore[no-untyped-call]
             except RecursionError:
-                _drop("broadcast")
+                drop_message("broadcast")
 
         return read_sensibly(receive_message)
 
     def _deliver_fanout_message(self, message: Any, exchange: str) -> Any:
         if not is_broadcast(message):
-            _drop("broadcast")
+            drop_message("broadcast")
             return False
         return super()._deliver_fanout_message(message, exchange)  # type: ignore[no-untyped-call]
 
@@ -163,6 +165,11 @@ class GuardedTransport(Transport):
     """Kombu's transport with our channels."""
 
     Channel = GuardedChannel
+
+
+def refuse_compression() -> None:
+    """Have Kombu unpack nothing: ours are small, and a small one may become gigabytes."""
+    compression._decoders.clear()  # noqa: SLF001 - there is no other way to take one out
 
 
 def guard_redis() -> None:

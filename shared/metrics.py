@@ -56,7 +56,7 @@ WAKE_UPS: Final = _counter(
     ("published", "coalesced", "lost"),
 )
 MESSAGES_DROPPED: Final = Counter(
-    "callsync_messages_dropped", "Entries of the queue in Redis that were no messages of ours."
+    "callsync_messages_dropped", "Messages of the broker's that were none of ours."
 )
 
 # Turns

@@ -17,7 +17,7 @@ from kombu.connection import Connection
 from kombu.exceptions import OperationalError as BrokerError
 from redis import RedisError
 
-from shared.broker import guard_redis
+from shared.broker import guard_redis, refuse_compression
 from shared.deployment import DeploymentRedis
 from shared.messages import SYNC_TASK
 from shared.metrics import WAKE_UPS
@@ -34,6 +34,7 @@ SOCKET_TIMEOUT_S: Final = 2.0
 
 
 guard_redis()
+refuse_compression()
 
 
 def make_celery(broker_url: str, prefix: str = DEFAULT_PREFIX) -> Celery:

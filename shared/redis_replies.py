@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, NoReturn, TypeVar
 
 from redis import ConnectionError as BrokenConnectionError
-from redis import InvalidResponse, Redis
+from redis import InvalidResponse, Redis, ResponseError
 from redis._parsers import _RESP3Parser
 from redis._parsers.socket import SocketBuffer
 from redis.client import Pipeline
@@ -66,13 +66,18 @@ class BoundedParser(_RESP3Parser):
 
     def on_connect(self, connection: Any) -> None:
         super().on_connect(connection)  # type: ignore[no-untyped-call]
+        self._is_greeted = str(connection.protocol) != "3"
         sock: Any = self._sock
         self._buffer = _BoundedBuffer(sock, self.socket_read_size, connection.socket_timeout)
 
     def read_response(self, *args: Any, **kwargs: Any) -> Any:
         if self._buffer is not None:
             self._buffer.began = self._buffer.get_pos()
-        return read_sensibly(lambda: super(BoundedParser, self).read_response(*args, **kwargs))
+        answer = read_sensibly(lambda: super(BoundedParser, self).read_response(*args, **kwargs))
+        if not self._is_greeted and not isinstance(answer, dict | ResponseError):
+            refuse_answer()  # the library takes any answer to HELLO for the server's properties
+        self._is_greeted = True
+        return answer
 
 
 class _WaryPipeline(Pipeline):

@@ -69,6 +69,7 @@ _settings = _load(_GROUPS.get(_context.invoked_subcommand if _context else None,
 
 app = make_celery(_settings.broker_url.get_secret_value(), _settings.redis_prefix)
 app.set_default()
+app.conf.worker_consumer = "worker.consumer:GuardedConsumer"
 # Workers keep house by themselves. A beat that runs beside them asks for what is done anyway.
 app.conf.beat_schedule = {
     "housekeeping": {

@@ -15,6 +15,7 @@ from faults.scenarios import (
     postgres,
     redis,
     retention,
+    silence,
     tokens,
     webhooks,
     workers,
@@ -34,5 +35,6 @@ ALL: Final[tuple[Scenario, ...]] = (
     *lifecycle.SCENARIOS,
     *handovers.SCENARIOS,
     *retention.SCENARIOS,
+    *silence.SCENARIOS,
     *neighbours.SCENARIOS,
 )

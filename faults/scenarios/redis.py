@@ -1,6 +1,5 @@
 """Redis that forgets, dies, freezes, flaps, lies or falls silent: the queue is only a wake-up."""
 
-import math
 import random
 import threading
 import time
@@ -11,7 +10,7 @@ from typing import Final
 from redis import Redis, ResponseError
 
 from faults import garbage
-from faults.history import Delivery, SentCall
+from faults.history import Delivery, SentCall, p99
 from faults.scenario import Scenario, scenario
 from faults.world import World
 from shared.messages import SYNC_TASK
@@ -201,12 +200,8 @@ def _post_and_compare(world: World, calls: list[SentCall], before: list[Delivery
         world.complain(
             f"{len(refused)} webhooks were answered with {sorted(set(refused), key=str)}"
         )
-    world.complain_if_slow("webhooks", _p99(deliveries), limit=_p99(before) + P99_GRACE_S)
-
-
-def _p99(deliveries: list[Delivery]) -> float:
-    seconds = sorted(each.seconds for each in deliveries)
-    return seconds[math.ceil(len(seconds) * 0.99) - 1] if seconds else P99_GRACE_S
+    usual_s = p99(before) if before else P99_GRACE_S
+    world.complain_if_slow("webhooks", p99(deliveries), limit=usual_s + P99_GRACE_S)
 
 
 SCENARIOS: Final[tuple[Scenario, ...]] = (

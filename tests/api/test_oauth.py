@@ -5,9 +5,10 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from flask.testing import FlaskClient
+from sqlalchemy import text
 
 from local.hubspot.client import SandboxControl
-from shared.crypto import TokenCipher
+from shared.crypto import TokenCipher, UndecryptableError
 from shared.db import Database
 from shared.models import OAuthState, PendingGrant
 from tests.api.asking import (
@@ -38,6 +39,7 @@ def test_consent_connects_the_account(
     assert landing(answer) == {"tab": "hubspot", "hubspot": "connected"}
     assert answer.headers["Location"].startswith("https://app.example.com/calls?")
     assert answer.headers["Referrer-Policy"] == "no-referrer"
+    assert "camera=()" in answer.headers["Permissions-Policy"]
     assert answer.headers["Cache-Control"] == "no-store"
     status = asker.status()
     assert (status["connected"], status["state"]) == (True, "connected")
@@ -68,12 +70,32 @@ def test_authorize_url_asks_for_a_code_with_pkce(asker: Asker) -> None:
     assert len(query["code_challenge"][0]) == 43
 
 
-def test_state_is_stored_as_a_hash_only(asker: Asker, database: Database) -> None:
+def test_state_is_stored_as_a_hash_and_its_verifier_encrypted(
+    asker: Asker, database: Database
+) -> None:
     state = parse_qs(urlsplit(asker.initiate()).query)["state"][0]
     assert len(state) == 43
     with database.begin() as session:
         stored = session.query(OAuthState).all()
-    assert all(state.encode() not in (row.state_hash, row.code_verifier) for row in stored)
+    assert all(state.encode() != row.state_hash for row in stored)
+    assert stored
+    cipher = TokenCipher([ENCRYPTION_KEY])
+    for row in stored:
+        row_id = row.state_hash.hex()
+        verifier = cipher.decrypt(row.code_verifier, row_id=row_id, field="code_verifier")
+        assert len(verifier) == 64
+        assert verifier not in row.code_verifier
+        with pytest.raises(UndecryptableError):
+            cipher.decrypt(row.code_verifier, row_id="another", field="code_verifier")
+
+
+def test_state_whose_verifier_was_stored_plainly_has_expired(
+    asker: Asker, sandbox: SandboxControl, hub_id: int, database: Database
+) -> None:
+    url = sandbox.approve(asker.initiate(), hub_id)
+    with database.begin() as session:
+        session.execute(text("UPDATE hubspot_oauth_states SET code_verifier = 'plain'"))
+    assert landing(asker.visit(url))["code"] == "invalid_state"
 
 
 def test_browser_returns_to_the_page_that_asked(

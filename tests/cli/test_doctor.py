@@ -273,3 +273,17 @@ def test_certificate_that_nobody_vouches_for_is_told_in_the_same_words_by_both(
         assert f"→ add ?ssl_ca_certs=FILE to {name}" in told
     assert "✓ Redis answers." in vouched_for
     assert faults(vouched_for) == [NO_WORKER, "✗ Faults found: 1."]
+
+
+def test_public_hosts_without_tls_are_warned_of(invoke: Invoke) -> None:
+    plain = {
+        "DATABASE_URL": "postgresql://user:secret@db.example.com/calls",
+        "REDIS_URL": "redis://:secret@redis.example.com:6379/0",
+    }
+    result = invoke("doctor", "--offline", **plain)
+
+    assert result.exit_code == 0
+    told = " ".join(result.stdout.split())
+    assert "! DATABASE_URL leads to db.example.com, a public host, without TLS" in told
+    assert "! REDIS_URL leads to redis.example.com, a public host, without TLS" in told
+    assert "secret@" not in told
