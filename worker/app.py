@@ -38,7 +38,7 @@ from worker.tasks import add_tasks
 
 log = structlog.get_logger(__name__)
 
-# Of Celery's commands: the health check's, Flower's, and what tells a person how a worker is.
+# Of Celery's commands: the doctor's, Flower's, and what tells a person how a worker is.
 ANSWERED: Final = frozenset(
     {
         *("ping", "stats", "active", "reserved", "scheduled", "registered", "revoked"),

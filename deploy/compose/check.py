@@ -128,7 +128,8 @@ def check_keys(settings: dict[str, str]) -> None:
     """Processes that need no key were given none, whatever its name."""
     for service in KEYLESS:
         given = execute(service, "cat /proc/1/environ")
-        if held := [name for name in KEYS if settings[name] in given]:
+        held = [name for name in KEYS if (key := settings.get(name)) and key in given]
+        if held:
             raise CheckFailedError(f"{service} holds {', '.join(held)}.")
     report(f"{', '.join(KEYLESS)}: no key")
 

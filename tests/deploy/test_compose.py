@@ -178,6 +178,12 @@ def test_service_waits_for_the_migration_and_the_migration_for_postgres() -> Non
         assert waits_for["migrate"] == {"condition": "service_completed_successfully"}
 
 
+def test_worker_is_asked_where_it_answers() -> None:
+    [port] = re.findall(r"127\.0\.0\.1:(\d+)/metrics", str(SERVICES["worker"]["healthcheck"]))
+
+    assert SERVICES["worker"]["environment"]["METRICS_PORT"] == port
+
+
 def test_a_turn_may_end_before_its_worker_is_killed() -> None:
 
     grace = SERVICES["worker"]["stop_grace_period"]
@@ -209,6 +215,10 @@ def test_images_run_as_a_user_by_number() -> None:
     users = {stage.split()[0]: re.findall(r"^USER (.+)$", stage, re.MULTILINE) for stage in stages}
 
     assert users == {"build": [], "proxy": ["10001:10001"], "service": ["10001:10001"]}
+
+
+def test_proxy_is_stopped_by_the_signal_on_which_it_finishes_requests() -> None:
+    assert "STOPSIGNAL SIGQUIT" in DOCKERFILE.partition("AS proxy")[2].partition("\nFROM")[0]
 
 
 def test_image_holds_the_tested_versions_and_nothing_of_development() -> None:

@@ -1,7 +1,9 @@
 """The proxy in front of the API holds what is slow, large or too much: the API never sees it."""
 
+import errno
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import threading
@@ -149,6 +151,34 @@ def test_sender_that_dawdles_is_ended(start_proxy: StartProxy, upstream: Upstrea
             assert sender.recv(1) == b""
 
     assert upstream.connected == 0
+
+
+def test_request_under_way_is_finished_when_the_proxy_is_stopped(
+    start_proxy: StartProxy, upstream: Upstream, tmp_path: Path
+) -> None:
+    port = start_proxy()
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as sender:
+        sender.sendall(
+            b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\nExpect: 100-continue\r\n\r\n"
+        )
+        assert b" 100 " in sender.recv(1000)
+        os.kill(int((tmp_path / "nginx.pid").read_text()), signal.SIGQUIT)
+        _wait_until_closed(port)
+
+        sender.sendall(b"123456789")
+
+        assert b" 200 " in sender.recv(1000)
+    assert upstream.bodies == [9]
+
+
+@tenacity.retry(
+    stop=tenacity.stop_after_delay(60),
+    wait=tenacity.wait_fixed(0.05),
+    retry=tenacity.retry_if_result(lambda is_closed: not is_closed),
+)
+def _wait_until_closed(port: int) -> bool:
+    with socket.socket() as client:
+        return client.connect_ex(("127.0.0.1", port)) == errno.ECONNREFUSED
 
 
 def test_only_arrays_of_calls_may_be_large(start_proxy: StartProxy, upstream: Upstream) -> None:

@@ -78,3 +78,18 @@ def test_installed_service_is_tried_and_not_the_checkout(site: Path) -> None:
     found = run(site, "-c", "import api.app, worker.sync; print(api.app.__file__)")
 
     assert found.stdout.strip() == str(site / "api" / "app.py")
+
+
+def test_installed_celery_commands_need_the_broker_alone(site: Path) -> None:
+    broker = "redis://:hunter2@127.0.0.1:1/0"
+
+    found = run(site, "-m", "celery", "-A", "worker.app", "report", BROKER_URL=broker)
+
+    assert found.returncode == 0, found.stderr
+    assert (
+        "callsync.sync_connection"
+        in run(
+            site, "-c", "import worker.app; print(list(worker.app.app.tasks))", BROKER_URL=broker
+        ).stdout
+    )
+    assert "hunter2" not in found.stdout
