@@ -224,7 +224,7 @@ def parse_data(
 
 def _read_fields(data: Mapping[str, Any]) -> tuple[dict[str, Any], list[FieldWarning]]:
     """The fields as the model wants them, the ids as they are."""
-    fields = {name: data[name] for name in IDENTITY if name in data}
+    fields = {name: _only_value(data[name]) for name in IDENTITY if name in data}
     warnings = []
     for name, reader in READERS.items():
         try:
@@ -236,6 +236,12 @@ def _read_fields(data: Mapping[str, Any]) -> tuple[dict[str, Any], list[FieldWar
         if reading.message:
             warnings.append(FieldWarning(name, reading.message))
     return fields, warnings
+
+
+def _only_value(value: Any) -> Any:
+    """The value of an id that was given more than once, always the same."""
+    is_same = isinstance(value, Repeated) and all(each == value[0] for each in value)
+    return value[0] if is_same else value
 
 
 def _read_field(value: Any, reader: Reader, *, is_number: bool) -> Reading:

@@ -148,6 +148,14 @@ def test_id_that_is_given_twice_is_refused_in_so_many_words(client: FlaskClient,
     assert "more than once" in fields[0]["message"]
 
 
+@pytest.mark.parametrize("name", ["call_id", "user_id", "workspace_id"])
+def test_id_that_is_given_twice_alike_is_that_id(client: FlaskClient, name: str) -> None:
+    event = call_ended()
+    again = json.dumps({name: event["data"][name]})[1:-1]
+    body = json.dumps(event).replace('{"call_id"', f'{{{again}, "call_id"')
+    assert read(post_webhook(client, body.encode()))["duplicate"] is False
+
+
 @pytest.mark.parametrize("path", ["/api/webhooks/call-ended/", "/api/webhooks/call-ended/?a=b"])
 def test_slash_behind_the_address_loses_no_call(client: FlaskClient, path: str) -> None:
     body = json.dumps(call_ended()).encode()

@@ -1,5 +1,7 @@
 """Connecting HubSpot through the sandbox's consent page, and disconnecting."""
 
+from datetime import UTC, datetime
+
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -236,3 +238,14 @@ def test_service_that_refuses_to_start_connecting_is_reported(
         page.get_by_role("button", name="Connect HubSpot", exact=True).first.click()
     expect(page.get_by_text("HubSpot cannot be connected right now")).to_be_visible()
     wait_until_closed(opened.value)
+
+
+def test_call_that_ends_while_hubspots_window_is_open_is_counted_and_shown(
+    page: Page, workspace: Workspace
+) -> None:
+    # The log is asked for when it is old, too: here it never grows old.
+    page.clock.set_fixed_time(datetime.now(UTC))
+    open_dashboard(page, workspace)
+    open_consent(page)
+    workspace.end_call("+12025550123", call_id="call_meanwhile")
+    expect(page.get_by_role("row").filter(has_text="call_meanwhile")).to_be_visible()

@@ -365,3 +365,15 @@ def test_texts_of_strangers_are_never_markup(page: Page, connected: Workspace) -
 
 def _refuse_dialog(dialog: Dialog) -> None:
     raise AssertionError(dialog.message)
+
+
+def test_long_id_of_a_call_takes_two_lines_of_the_log(page: Page, connected: Workspace) -> None:
+    long = "call_" + "x" * 250
+    connected.end_call(KNOWN, call_id=long)
+    connected.wait_until_settled()
+    open_dashboard(page, connected)
+    shown = row_of(page, long).get_by_text(long)
+    height = shown.evaluate("each => each.getBoundingClientRect().height")
+    line = shown.evaluate("each => parseFloat(getComputedStyle(each).lineHeight)")
+    assert height <= 2.5 * line
+    expect(shown).to_have_attribute("title", long)

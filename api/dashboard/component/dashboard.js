@@ -180,7 +180,7 @@ export class Dashboard {
 
   async #refreshStatus() {
     try {
-      await this.#askStatus();
+      if (await this.#askStatus()) this.#logAskedAt = 0; // or the poll would see no change
     } catch (error) {
       if (!this.work.signal.aborted) this.#lose(error);
     }

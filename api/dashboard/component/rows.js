@@ -59,6 +59,7 @@ export class Row {
     setText(this.caller, name);
     this.caller.setAttribute("aria-label", `${name}, call ${log.call_id}: details`);
     setText(this.callId, log.call_id);
+    this.callId.title = log.call_id; // two lines of it are shown
     setChildren(this.pill, log.status, () => statusPill(log.status));
     setChildren(this.words, tellOutcomeText(log, now), () => tellOutcome(log, now));
     this.retry.hidden = !canRetry;

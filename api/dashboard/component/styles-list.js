@@ -48,7 +48,10 @@ export const list = `
   .log .do { width: 124px; padding-inline-end: 20px; text-align: end; }
   td.when { color: var(--muted); font-variant-numeric: tabular-nums; white-space: nowrap; }
   .caller { display: block; font-variant-numeric: tabular-nums; }
-  .call-id { display: block; color: var(--muted); }
+  .call-id {
+    display: -webkit-box; -webkit-box-orient: vertical; -webkit-line-clamp: 2;
+    overflow: hidden; color: var(--muted);
+  }
   .outcome {
     display: grid; grid-template-columns: 96px minmax(0, 1fr); gap: 4px 12px; min-height: 42px;
   }
