@@ -52,7 +52,7 @@ def read_body(most: int = MAX_BODY_BYTES) -> bytes:
 
 def refuse_compressed() -> None:
     """Raise UnsupportedEncodingError if the body is announced to be compressed."""
-    if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+    if request.headers.get("Content-Encoding", "").strip().lower() not in {"", "identity"}:
         raise UnsupportedEncodingError("Send the body uncompressed, without Content-Encoding.")
 
 
