@@ -100,7 +100,9 @@ def has_other_digits(text: str | None) -> bool:
 
     "Order 2025550123" and "Tax ID 2025550123", not "Unit 9" or "Customer 2025550123".
     """
-    return any(len(digits) >= LEAST_DIGITS for digits in labelled_digits(tidy(text or "")))
+    if text is None or len(text) > MAX_TEXT:
+        return False
+    return any(len(digits) >= LEAST_DIGITS for digits in labelled_digits(tidy(text)))
 
 
 def _parse_e164(raw: str) -> PhoneNumber | None:
