@@ -13,7 +13,7 @@ from tests.docs.pages import PROJECT, list_spans, read_prose, split_sections
 
 PAGE = read_prose(PROJECT / "CONTRIBUTING.md")
 RECIPES = split_sections(split_sections(PAGE, 2)["Recipes"], 3)
-TARGETS = set(re.findall(r"^([a-z]+):", (PROJECT / "Makefile").read_text(), re.MULTILINE))
+TARGETS = set(re.findall(r"^([a-z-]+):", (PROJECT / "Makefile").read_text(), re.MULTILINE))
 IN_SCRIPTS = r"(?:function\*?|class|const|let|static) {0}\b"
 SUFFIX = re.compile(r"\.(conf|example|js|json|md|py|sql|toml|tpl|ya?ml)$")
 # Elsewhere a name is a word of the text.
