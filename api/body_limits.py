@@ -37,6 +37,8 @@ def limit_bodies(app: Flask) -> None:
 
     @app.before_request
     def limit_body() -> None:
+        if request.routing_exception is not None:
+            return  # nobody reads it
         view = current_app.view_functions.get(request.endpoint or "")
         limit = _LIMITS.get(view, USUAL_BYTES) if view is not None else USUAL_BYTES
         if limit is None:
