@@ -155,7 +155,8 @@ def load_contents(session: Session, calls: Collection[ClaimedCall]) -> dict[str,
     return read_contents(session, [call.id for call in calls])
 
 
-# In the order of the ids, as everywhere: the turn itself may be recording the same calls.
+# In the order of the ids, as everywhere: the turn itself may be recording the same calls. The
+# conditions stand once, where rows are locked: repeated, they cost a nested loop over all claims.
 _RENEW = text("""
     WITH held AS MATERIALIZED (
         SELECT id FROM hubspot_sync_logs
@@ -164,7 +165,7 @@ _RENEW = text("""
         FOR NO KEY UPDATE
     )
     UPDATE hubspot_sync_logs l SET claimed_until = now() + make_interval(secs => :lease)
-    FROM held WHERE l.id = held.id AND l.claimed_by = ANY(:claim_ids) AND l.claimed_until > now()
+    FROM held WHERE l.id = held.id
 """)
 
 

@@ -16,7 +16,17 @@ log = structlog.get_logger(__name__)
 _ENCRYPTED = {"rediss": "redis", "amqps": "amqp"}
 # Names that lead to no public host (RFC 6761, RFC 8375, and Kubernetes's and Docker's own).
 _INNER_DOMAINS = (
-    *("localhost", "local", "internal", "lan", "home.arpa", "test", "invalid", "cluster.local"),
+    *(
+        "localhost",
+        "local",
+        "internal",
+        "lan",
+        "home.arpa",
+        "test",
+        "invalid",
+        "cluster.local",
+        "svc",
+    ),
 )
 
 

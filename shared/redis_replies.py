@@ -62,11 +62,11 @@ class _BoundedBuffer(SocketBuffer):
 
 
 class BoundedParser(_RESP3Parser):
-    """The client library's parser; it reads RESP2 as well."""
+    """The client library's parser of RESP3."""
 
     def on_connect(self, connection: Any) -> None:
         super().on_connect(connection)  # type: ignore[no-untyped-call]
-        self._is_greeted = str(connection.protocol) != "3"
+        self._is_greeted = False
         sock: Any = self._sock
         self._buffer = _BoundedBuffer(sock, self.socket_read_size, connection.socket_timeout)
 

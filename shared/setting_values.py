@@ -179,6 +179,8 @@ def redis_url(text: str) -> SecretStr:
         raise InvalidValueError("does not start with redis://, rediss:// or unix://")
     if not (parts.path if parts.scheme == "unix" else parts.hostname):
         raise InvalidValueError("names no server")
+    if dict(parse_qsl(parts.query)).get("protocol", "3") != "3":
+        raise InvalidValueError("asks for another protocol than RESP3: leave out protocol=")
     return SecretStr(explicit_tls(text))
 
 

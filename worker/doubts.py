@@ -1,7 +1,10 @@
 """Settling writes in doubt: each found note is adopted, each certain miss may be written again."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
+
+from redis import RedisError
 
 from shared.claims import ClaimedCall
 from shared.hubspot.errors import (
@@ -79,7 +82,8 @@ def _act_on(
 def _forget_match(turn: Turn, call: ClaimedCall) -> None:
     """Let other calls of the caller find whose number it is now; a mark has stored it in full."""
     if call.phone_number is not None:
-        turn.cache.forget(call.phone_number)
+        with suppress(RedisError):  # matches expire by themselves, and outcomes wait to be recorded
+            turn.cache.forget(call.phone_number)
 
 
 def _remember_surplus(turn: Turn, call: ClaimedCall, note_ids: tuple[str, ...]) -> None:

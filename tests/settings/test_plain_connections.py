@@ -10,6 +10,7 @@ PUBLIC = ("db.example.com", "8.8.8.8", "[2001:4860:4860::8888]", "db.example.com
 INNER = (
     *("postgres", "localhost", "127.0.0.1", "10.1.2.3", "192.168.7.8", "172.16.0.9", "[::1]"),
     *("[fd00::1]", "redis.svc.cluster.local", "db.internal", "169.254.1.1"),
+    "redis.callsync.svc",
 )
 
 

@@ -18,6 +18,7 @@ from tests.settings.environment import KEY, SIGNING_KEY, make_environ
         ("REDIS_URL", "http://cache.example"),
         ("REDIS_URL", "redis://"),
         ("REDIS_URL", "redis://cache.example:port"),
+        ("REDIS_URL", "redis://cache.example/0?protocol=2"),
         ("REDIS_URL", "unix://"),
         ("REDIS_URL", "rediss://cache.example?ssl_cert_reqs=perhaps"),
         ("BROKER_URL", "amqps://rabbit.example?ssl_cert_reqs=perhaps"),
