@@ -41,6 +41,16 @@ class CheckedArray(list["NewCall | RefusedResult | IgnoredResult"]):
         """Those that are to be stored."""
         return [each for each in self if isinstance(each, NewCall)]
 
+    @property
+    def refused(self) -> list[RefusedResult]:
+        """Those that are not, each with the reason."""
+        return [each for each in self if isinstance(each, RefusedResult)]
+
+    @property
+    def ignored(self) -> list[IgnoredResult]:
+        """Those that are of no interest."""
+        return [each for each in self if isinstance(each, IgnoredResult)]
+
 
 def check_array(body: bytes, signers: Signers) -> CheckedArray:
     """Check the elements of a signed array, each for itself.
@@ -51,9 +61,14 @@ def check_array(body: bytes, signers: Signers) -> CheckedArray:
     return CheckedArray(_check(element, signers) for element in split_array(body, most=MAX_CALLS))
 
 
+def count_elements(body: bytes) -> int:
+    """How many elements an array that is refused whole may have been checked for, at most."""
+    return min(body.count(b",") + 1, MAX_CALLS)
+
+
 def store_array(checked: CheckedArray) -> Response:
     """Store the calls of an array as backfill, and answer what became of each element."""
-    refused = [each for each in checked if isinstance(each, RefusedResult)]
+    refused = checked.refused
     if len(refused) == len(checked):
         return _refuse_all(refused)
     calls = checked.calls

@@ -1,6 +1,7 @@
 """Receives webhooks: checks who signed and what is said, and hands the calls to intake."""
 
 from contextlib import ExitStack
+from http import HTTPStatus
 
 from flask import Blueprint, Response, request
 from opentelemetry.trace import SpanKind
@@ -10,14 +11,20 @@ from api.answers.base import answer
 from api.answers.sync_log import CallAccepted, WebhookIgnored, describe_warnings
 from api.bodies import MAX_BODY_BYTES, read_body, refuse_compressed
 from api.body_limits import takes_body
-from api.call_arrays import MAX_ARRAY_BYTES, CheckedArray, check_array, store_array
+from api.call_arrays import (
+    MAX_ARRAY_BYTES,
+    CheckedArray,
+    check_array,
+    count_elements,
+    store_array,
+)
 from api.call_ended import parse_call
-from api.errors import TooLargeError
+from api.errors import ApiError, TooLargeError
 from api.intake import accept_call
 from api.json_arrays import is_array
-from api.rationing import admit_calls, admit_signer
+from api.rationing import admit_calls, admit_signer, give_back
 from api.services import services
-from api.signatures import Signature
+from api.signatures import Signature, Signers
 from api.webhook_json import parse_event
 from shared.calls import NewCall
 from shared.metrics import WEBHOOK_SECONDS, WEBHOOKS
@@ -29,6 +36,8 @@ blueprint = Blueprint("calls", __name__, url_prefix="/api/webhooks")
 @blueprint.after_request
 def count_answer(response: Response) -> Response:
     WEBHOOKS.labels(response.status_code).inc()
+    if response.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        give_back()
     return response
 
 
@@ -48,11 +57,18 @@ def _receive() -> Response:
     announced = request.content_length
     size = MAX_BODY_BYTES if announced is None else announced
     if size > MAX_ARRAY_BYTES:
-        raise TooLargeError("The array is larger than 16 MiB. Send it in several.")
+        raise TooLargeError(
+            "The body is larger than 16 MiB. Send an array of calls in several, or a shorter"
+            " transcript: one call has at most 1 MiB."
+        )
     refuse_compressed()
     # Before a byte of the body is read, or waits for room.
     signature = services().verifier.read(request.headers)
-    with services().room.taken(size), ExitStack() as held:
+    with ExitStack() as held:
+        if size > MAX_BODY_BYTES:
+            services().array_slots.require_free()
+            held.enter_context(services().array_room.taken(size))
+        held.enter_context(services().room.taken(size))
         return _record(_check(signature, size, held))
 
 
@@ -80,21 +96,39 @@ def _check(signature: Signature, size: int, held: ExitStack) -> NewCall | Checke
     """
     body = _read(size)
     signers = services().verifier.verify(body, signature)
-    admit_signer(signers, len(body))
+    if is_array(body):
+        if len(body) > MAX_BODY_BYTES:
+            held.enter_context(services().array_slots.held())
+        admit_signer(services().quotas.importing, signers, len(body))
+        with services().room.parsing(len(body)):
+            return _check_array(body, signers)
+    admit_signer(services().quotas.calling, signers, len(body))
     if len(body) > MAX_BODY_BYTES:
-        if not is_array(body):
-            raise RequestEntityTooLarge
-        held.enter_context(services().array_slots.held())
+        raise RequestEntityTooLarge
     with services().room.parsing(len(body)):
-        if is_array(body):
-            checked = check_array(body, signers)
-            admit_calls(signers, checked.calls, len(body))
-            return checked
         call = parse_call(parse_event(body), carried())
-        if call is not None:
-            signers.require(user_id=call.user_id, workspace_id=call.workspace_id)
-            admit_calls(signers, [call], len(body))
-        return call
+    if call is not None:
+        signers.require(user_id=call.user_id, workspace_id=call.workspace_id)
+        admit_calls(services().quotas.calling, signers, [call], len(body))
+    return call
+
+
+def _check_array(body: bytes, signers: Signers) -> CheckedArray:
+    quota = services().quotas.importing
+    try:
+        checked = check_array(body, signers)
+    except ApiError:
+        admit_calls(quota, signers, [], len(body), refused=count_elements(body))
+        raise
+    admit_calls(
+        quota,
+        signers,
+        checked.calls,
+        len(body),
+        refused=len(checked.refused),
+        ignored=len(checked.ignored),
+    )
+    return checked
 
 
 def _read(size: int) -> bytes:

@@ -5,6 +5,7 @@ the answer is sent at once, and then what still comes is read and forgotten: the
 the next request begins where it should.
 """
 
+import time
 from functools import partial
 from threading import BoundedSemaphore
 from typing import Any, Final
@@ -16,6 +17,8 @@ MOST_BYTES: Final = 32 * 1024 * 1024
 PART_BYTES: Final = 64 * 1024
 # Who sends slowly holds a thread. Of these there are so many, and the next one is hung up on.
 AT_ONCE: Final = 16
+# Whoever sends little at a time gives its place up then; whoever sends nothing keeps it.
+PATIENCE_S: Final = 20.0
 
 
 def discard_bodies(app: Flask) -> None:
@@ -43,8 +46,8 @@ def _discard(body: Any, free: BoundedSemaphore) -> None:
     if not free.acquire(blocking=False):
         return
     try:
-        left = MOST_BYTES
-        while left > 0 and (part := body.read(PART_BYTES)):
+        left, end = MOST_BYTES, time.monotonic() + PATIENCE_S
+        while left > 0 and time.monotonic() < end and (part := body.read(PART_BYTES)):
             left -= len(part)
     except OSError:
         pass  # the sender has hung up

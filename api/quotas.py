@@ -74,16 +74,19 @@ class ChosenQuotas:
         calling: Of webhooks, in calls; a large one counts as several. 3,000 a minute are 4 million
             a day, half of what HubSpot takes of one account; 24,000 at once, so that no dialler's
             burst and no history sent by arrays is held up.
+        importing: As much again of arrays, or a tenant's history would shut out its live calls.
     """
 
     looking: Quota
     calling: Quota
+    importing: Quota
 
     @classmethod
     def of(cls, *, requests_per_minute: int, calls_per_minute: int) -> Self:
         return cls(
             looking=Quota("looking", requests_per_minute, max(1, requests_per_minute // 10)),
             calling=Quota("calling", calls_per_minute, CALLS_KEPT_MINUTES * calls_per_minute),
+            importing=Quota("importing", calls_per_minute, CALLS_KEPT_MINUTES * calls_per_minute),
         )
 
 
@@ -107,11 +110,11 @@ class Buckets:
         return len(self._known)
 
     def take(self, quota: Quota, key: Hashable) -> float:
-        """Use a quota once; returns the same as `take_all`."""
-        return self.take_all(quota, {key: 1.0})
+        """Use a quota once; returns the same as `take_if_any`."""
+        return self.take_if_any(quota, {key: 1.0})
 
-    def take_all(self, quota: Quota, costs: Mapping[KeyT, float]) -> float:
-        """Use a quota of several, if each has it left for once.
+    def take_if_any(self, quota: Quota, costs: Mapping[KeyT, float]) -> float:
+        """Use a quota of several, if any of them has it left for once: the others owe.
 
         Args:
             quota: What is to be done.
@@ -124,8 +127,8 @@ class Buckets:
         with self._lock:
             now = self.clock()
             levels = {key: self._level(quota, key, now) for key in costs}
-            lowest = min(levels.values(), default=1.0)
-            wait = max(0.0, (1 - lowest) / quota.per_second)
+            highest = max(levels.values(), default=1.0)
+            wait = max(0.0, (1 - highest) / quota.per_second)
             for key, level in levels.items():
                 self._known[quota.name, key] = (level if wait else level - costs[key]), now
                 self._known.move_to_end((quota.name, key))
@@ -134,7 +137,7 @@ class Buckets:
             return wait
 
     def owe(self, quota: Quota, key: Hashable, cost: float) -> None:
-        """Count something that was let through by `take` and turned out to be larger."""
+        """Count something that was let through by `take` and turned out to cost more, or less."""
         with self._lock:
             now = self.clock()
             self._known[quota.name, key] = self._level(quota, key, now) - cost, now

@@ -2,12 +2,13 @@
 
 import time
 from collections import Counter
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from ipaddress import ip_network
 from threading import Lock
 from typing import Final
 
 import structlog
+from flask import g
 
 from api.addresses import client_address
 from api.auth import Tenant
@@ -19,6 +20,10 @@ from shared.calls import NewCall
 
 log = structlog.get_logger(__name__)
 
+# A workspace and a user, or the whole workspace; of what the platform sends and nobody can be told
+# to have sent, neither.
+Whose = tuple[str | None, str | None]
+PLATFORM: Final[Whose] = (None, None)
 # A call of an hour takes about four. Counted so, a quota of calls bounds bytes as well.
 BYTES_A_CALL: Final = 16 * 1024
 NETWORK_BITS: Final = 64
@@ -34,7 +39,8 @@ def ration(quota: Quota, tenant: Tenant) -> None:
     if wait:
         _log_refusal(quota, user_id=tenant.user_id, workspace_id=tenant.workspace_id)
         raise TooOftenError(
-            f"This is possible {quota} for one user of a workspace.",
+            f"This is possible {quota} for one user of a workspace. Wait as long as Retry-After"
+            " says.",
             retry_after_s=wait,
         )
 
@@ -99,38 +105,57 @@ def may_return() -> bool:
     return not services().address_buckets.take(RETURNING, _network(client_address()))
 
 
-def admit_signer(signers: Signers, size: int) -> None:
+def admit_signer(quota: Quota, signers: Signers, size: int) -> None:
     """Use the quota of whoever signed a webhook, before it is parsed; raises OverQuotaError.
 
-    A secret of the platform speaks for everybody: see `admit_calls`.
+    A secret of the platform speaks for everybody: see `admit_calls`. Only what was refused of the
+    arrays that it signed is its own.
     """
     if signers.bound_to is not None:
-        _admit({signers.bound_to: _weigh(1, size)})
+        _admit(quota, {signers.bound_to: _weigh(1, size)})
+    elif quota is services().quotas.importing:
+        _admit(quota, {PLATFORM: 0.0})
 
 
-def admit_calls(signers: Signers, calls: Iterable[NewCall], size: int) -> None:
+def admit_calls(
+    quota: Quota,
+    signers: Signers,
+    calls: Sequence[NewCall],
+    size: int,
+    *,
+    refused: int = 0,
+    ignored: int = 0,
+) -> None:
     """Use the quotas of the tenants whose calls a webhook brings; raises OverQuotaError.
 
-    If one of them has used its own up, none is used and nothing is to be stored: who sends it again
-    sends all of it.
+    If all of them have used their own up, none is used and nothing is to be stored. If only some
+    have, they owe: of an array that the platform signed, nobody's calls wait for another's.
 
     Args:
+        quota: Of live calls, or of arrays.
         signers: Who signed. What `admit_signer` counted is not counted again.
-        calls: One, or those of an array.
+        calls: One, or those of an array that are to be stored.
         size: Of the body, in bytes; each call has its share.
+        refused: Elements of an array that were checked and refused: that costs as much.
+        ignored: Elements that are of no interest, which only a tenant's own secret pays for.
     """
-    listed = list(calls)
     if signers.bound_to is not None:
-        counted = _weigh(1, size)
-        if len(listed) > counted:
-            services().buckets.owe(
-                services().quotas.calling, signers.bound_to, len(listed) - counted
-            )
+        more = len(calls) + refused + ignored - _weigh(1, size)
+        if more > 0:
+            _owe(quota, signers.bound_to, more)
         return
-    if listed:
-        weight = _weigh(len(listed), size) / len(listed)
-        counts = Counter((each.workspace_id, each.user_id) for each in listed)
-        _admit({tenant: count * weight for tenant, count in counts.items()})
+    if calls:
+        weight = _weigh(len(calls), size) / len(calls)
+        counts = Counter((each.workspace_id, each.user_id) for each in calls)
+        _admit(quota, {tenant: count * weight for tenant, count in counts.items()})
+    if refused:
+        _owe(quota, PLATFORM, refused)
+
+
+def give_back() -> None:
+    """Give back what a webhook used that is to be sent again, because nothing of it is stored."""
+    for quota, whose, cost in g.pop("used_quotas", ()):
+        services().buckets.owe(quota, whose, -cost)
 
 
 def _weigh(calls: int, size: int) -> float:
@@ -138,18 +163,38 @@ def _weigh(calls: int, size: int) -> float:
     return max(float(calls), size / BYTES_A_CALL)
 
 
-def _admit(costs: Mapping[tuple[str, str | None], float]) -> None:
-    quota, buckets = services().quotas.calling, services().buckets
-    wait = buckets.take_all(quota, costs)
-    if wait:
-        for workspace_id, user_id in costs:
-            if buckets.take_all(quota, {(workspace_id, user_id): 0}):
-                _log_refusal(quota, user_id=user_id, workspace_id=workspace_id)
-        raise OverQuotaError(
-            "More calls come in for this tenant than WEBHOOK_CALLS_PER_MINUTE allows. Nothing of"
-            " this webhook is stored: send it again later.",
-            retry_after_s=wait,
-        )
+def _admit(quota: Quota, costs: Mapping[Whose, float]) -> None:
+    buckets = services().buckets
+    wait = buckets.take_if_any(quota, costs)
+    if not wait:
+        _note_used((quota, whose, cost) for whose, cost in costs.items())
+        return
+    for workspace_id, user_id in costs:
+        _log_refusal(quota, user_id=user_id, workspace_id=workspace_id)
+    raise OverQuotaError(
+        f"More calls come in {_name(next(iter(costs)), len(costs))} than WEBHOOK_CALLS_PER_MINUTE"
+        " allows. Nothing of this webhook is stored: send it again when as many seconds have"
+        " passed as Retry-After says.",
+        retry_after_s=wait,
+    )
+
+
+def _owe(quota: Quota, whose: Whose, cost: float) -> None:
+    services().buckets.owe(quota, whose, cost)
+    _note_used([(quota, whose, cost)])
+
+
+def _note_used(used: Iterable[tuple[Quota, Whose, float]]) -> None:
+    g.setdefault("used_quotas", []).extend(used)
+
+
+def _name(whose: Whose, count: int) -> str:
+    workspace_id, user_id = whose
+    if workspace_id is None:
+        return "that are wrong, in arrays that the platform signs,"
+    others = f" and {count - 1} others" if count > 1 else ""
+    user = "" if user_id is None else f"user_id {user_id!r} of "
+    return f"for {user}workspace_id {workspace_id!r}{others}"
 
 
 def _log_refusal(quota: Quota, **whose: str | None) -> None:

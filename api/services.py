@@ -44,6 +44,8 @@ EXPORTS_AT_ONCE = 4
 LARGE_ARRAYS_AT_ONCE = 1
 # Three times as much in memory, with what the server and the parser keep of them.
 LARGE_BODIES_BYTES = 32 * 1024 * 1024
+# Of which arrays have half, or two of them that come slowly would shut out every large call.
+LARGE_ARRAYS_BYTES = LARGE_BODIES_BYTES // 2
 
 
 class Waker(Protocol):
@@ -71,6 +73,7 @@ class Services:
     disconnect_slots: Slots
     export_slots: Slots
     array_slots: Slots
+    array_room: Room
     room: Room
     quotas: ChosenQuotas
     buckets: Buckets
@@ -117,6 +120,7 @@ def build_services(
         disconnect_slots=Slots(DISCONNECTS_AT_ONCE),
         export_slots=Slots(EXPORTS_AT_ONCE),
         array_slots=Slots(LARGE_ARRAYS_AT_ONCE),
+        array_room=Room(LARGE_ARRAYS_BYTES),
         room=Room(LARGE_BODIES_BYTES),
         quotas=ChosenQuotas.of(
             requests_per_minute=settings.dashboard_requests_per_minute,

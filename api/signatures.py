@@ -16,6 +16,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import islice
 from math import floor, isfinite
+from operator import itemgetter
 from typing import Final, NamedTuple
 
 from werkzeug.datastructures import Headers
@@ -30,15 +31,19 @@ TOLERANCE_S: Final = 300
 ENCODED_LENGTH: Final = 44
 # So many secrets of the platform and of the workspaces that a body names are tried on each body.
 LIKELY_SECRETS: Final = 4
-# At 3 ms a MiB, as on slow machines: less than a second, and then a twentieth of a core.
+# At 3 ms a MiB, as on slow machines: less than a second (what is owed at most takes another), and
+# then a twentieth of a core.
 STRANGERS_BYTES: Final = 256 * 1024 * 1024
+# Of a larger body only so many secrets are tried as the allowance pays for.
+SEARCHED_BYTES: Final = 1024 * 1024
 STRANGERS_BYTES_PER_S: Final = 16 * 1024 * 1024
 # What a secret costs without any body, and a signature to compare with it, in bytes to hash.
 SECRET_BYTES: Final = 2048
 SIGNATURE_BYTES: Final = 256
-# Where ids are looked for. The first call of an array ends within it, and may hold others' ids.
-SEARCHED_BYTES: Final = 1024 * 1024
+# So many ids are looked at from the first one on, and as many from the last one back.
 MOST_IDS: Final = 32
+# From the first one on, many may be the same.
+MOST_MATCHES: Final = 1000
 
 # Of 255 characters, each written as two escapes.
 _ID: Final = rb'"\s*+:\s*+("(?:[^"\\]|\\.){0,3060}+")'
@@ -49,6 +54,10 @@ INVALID_SIGNATURE = (
     "The webhook's signature does not fit, or its timestamp is more than 5 minutes off. Sign"
     " webhook-id, webhook-timestamp and the raw body with a current secret, as Standard Webhooks"
     " says, and check the clock."
+)
+SIGN_LIKELY: Final = (
+    "Sign with a secret of the workspace that the call names, or one of the platform's first"
+    f" {LIKELY_SECRETS}."
 )
 
 
@@ -117,10 +126,10 @@ class WebhookVerifier:
         for each in secrets:
             owners[_read_key(each.secret.get_secret_value())].append(each)
         self._keys = tuple(_Key(key, tuple(whose)) for key, whose in owners.items())
-        self._by_workspace: dict[str | None, list[_Key]] = defaultdict(list)
+        self._by_owner: dict[tuple[str | None, str | None], list[_Key]] = defaultdict(list)
         for key in self._keys:
-            for workspace_id in dict.fromkeys(owner.workspace_id for owner in key.owners):
-                self._by_workspace[workspace_id].append(key)
+            for owner in key.owners:
+                self._by_owner[owner.workspace_id, owner.user_id].append(key)
         self._strangers = Allowance(STRANGERS_BYTES, per_second=STRANGERS_BYTES_PER_S)
 
     def read(self, headers: Mapping[str, str] | Headers) -> Signature:
@@ -129,6 +138,11 @@ class WebhookVerifier:
         Raises:
             InvalidSignatureError: A header is missing or malformed, or the timestamp is too old.
         """
+        if missing := [name for name in SIGNATURE_HEADERS if not headers.get(name)]:
+            raise InvalidSignatureError(
+                f"The webhook has no header {' and no header '.join(missing)}. Sign it as Standard"
+                " Webhooks says."
+            )
         try:
             return _read_signature(headers)
         except ValueError as error:
@@ -156,35 +170,76 @@ class WebhookVerifier:
         """The keys of those who may speak for whom a body names; all, if they are few."""
         if len(self._keys) <= 2 * LIKELY_SECRETS:
             return self._keys
-        user_ids = {*_find_ids("user_id", body), None}
-        own = dict.fromkeys(
+        user_ids = [None, *_find_ids("user_id", body)]
+        own = (
             key
             for workspace_id in _find_ids("workspace_id", body)
-            for key in self._by_workspace.get(workspace_id, ())
-            if any(owner.user_id in user_ids for owner in key.owners)
+            for user_id in user_ids
+            for key in self._by_owner.get((workspace_id, user_id), ())
         )
-        platform = self._by_workspace.get(None, ())
-        return [*islice(platform, LIKELY_SECRETS), *islice(own, LIKELY_SECRETS)]
+        chosen = dict.fromkeys(islice(self._platform, LIKELY_SECRETS))
+        most = len(chosen) + LIKELY_SECRETS
+        for key in own:
+            chosen[key] = None
+            if len(chosen) == most:
+                break
+        return tuple(chosen)
+
+    @property
+    def _platform(self) -> Sequence[_Key]:
+        return self._by_owner.get((None, None), ())
 
     def _try_others(self, tried: Sequence[_Key], signature: Signature, body: bytes) -> list[_Key]:
-        others = [key for key in self._keys if key not in tried]
+        known = dict.fromkeys([*self._platform, *self._keys])
+        others = [key for key in known if key not in tried]
         cost = len(body) + SECRET_BYTES + SIGNATURE_BYTES * len(signature.given)
-        if not self._strangers.take(cost * len(others)):
+        if len(body) > SEARCHED_BYTES:
+            others = others[: STRANGERS_BYTES // cost]
+        wait = self._strangers.take(cost * len(others))
+        if wait:
             raise TryLaterError(
-                "Too much is sent that no secret fits. Try again soon.", code="busy"
+                f"Too much is sent that no secret fits. {SIGN_LIKELY} Or try again later.",
+                code="busy",
+                retry_after_s=wait,
             )
         fitting = [key for key in others if key.fits(signature, body)]
         if fitting:
             self._strangers.give_back(cost * len(others))
+        elif len(tried) + len(others) < len(self._keys):
+            raise InvalidSignatureError(
+                "No secret that was tried fits, and of so large a body not all are tried."
+                f" {SIGN_LIKELY} Or send less at a time."
+            )
         return fitting
 
 
-def _find_ids(name: str, body: bytes) -> Iterator[str]:
-    """What a body seems to name: a hint, looked for without reading the JSON."""
-    matches = islice(_IDS[name].finditer(body, 0, SEARCHED_BYTES), MOST_IDS)
-    for written in dict.fromkeys(match[1] for match in matches):
+def _find_ids(name: str, body: bytes) -> list[str]:
+    """What a body seems to name: a hint, looked for without reading the JSON.
+
+    The first and the last come first: a call's own ids stand before what else it holds, or behind
+    it where keys are sorted.
+    """
+    matches = islice(_IDS[name].finditer(body, 0, SEARCHED_BYTES), MOST_MATCHES)
+    first = list(dict.fromkeys(map(itemgetter(1), matches)))[:MOST_IDS]
+    last = _find_last_ids(name, body)
+    return list(_decode_ids(dict.fromkeys([*first[:1], *last, *first])))
+
+
+def _find_last_ids(name: str, body: bytes) -> Iterator[bytes]:
+    """What stands last, from the end on, as it is written."""
+    key, end = name.encode() + b'"', SEARCHED_BYTES
+    for _ in range(MOST_IDS):
+        end = body.rfind(key, 0, end)
+        if end < 0:
+            return
+        if found := _IDS[name].match(body, end, SEARCHED_BYTES):
+            yield found[1]
+
+
+def _decode_ids(written: Iterable[bytes]) -> Iterator[str]:
+    for each in written:
         with suppress(ValueError):
-            yield json.loads(written)
+            yield json.loads(each)
 
 
 def _read_key(secret: str) -> bytes:
@@ -195,8 +250,8 @@ def _read_signature(headers: Mapping[str, str] | Headers) -> Signature:
     """What can be checked without the body; raises ValueError."""
     delivery, stamp, given = (headers.get(name, "") for name in SIGNATURE_HEADERS)
     seconds = float(stamp)
-    if not (delivery and given and isfinite(seconds)):
-        raise ValueError("a header is missing")
+    if not isfinite(seconds):
+        raise ValueError("no time")
     beginning = f"{delivery}.{floor(seconds)}.".encode()
     signature = Signature(seconds, beginning, tuple(_decode_each(given)))
     if not signature.is_fresh:

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from threading import BoundedSemaphore, Condition, Lock
+from threading import Condition, Lock
 from typing import Final
 
 from api.errors import TryLaterError
@@ -17,8 +17,8 @@ WAIT_FOR_ROOM_S: Final = 30.0
 class Slot:
     """One that is taken."""
 
-    def __init__(self, free: BoundedSemaphore) -> None:
-        self._free = free
+    def __init__(self, slots: "Slots") -> None:
+        self._slots = slots
         self._is_held = True
         self._changes = Lock()
 
@@ -27,20 +27,32 @@ class Slot:
         with self._changes:
             was_held, self._is_held = self._is_held, False
         if was_held:
-            self._free.release()
+            self._slots.free_one()
 
 
 class Slots:
     """So many requests of one kind run at once in this process; the next one is sent away."""
 
     def __init__(self, most: int) -> None:
-        self._free = BoundedSemaphore(most)
+        self._free = most
+        self._changes = Lock()
+
+    def require_free(self) -> None:
+        """Raise TryLaterError when no slot is free; nothing is taken."""
+        if self._free <= 0:
+            raise TryLaterError("Too many such requests at once. Try again soon.", code="busy")
 
     def take(self) -> Slot:
         """Take a slot, to be given back; raises TryLaterError when none is free."""
-        if not self._free.acquire(blocking=False):
-            raise TryLaterError("Too many such requests at once. Try again soon.", code="busy")
-        return Slot(self._free)
+        with self._changes:
+            self.require_free()
+            self._free -= 1
+        return Slot(self)
+
+    def free_one(self) -> None:
+        """Free a slot: for `Slot`, which does it once."""
+        with self._changes:
+            self._free += 1
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -103,16 +115,20 @@ class Allowance:
         self._at = time.monotonic()
         self._changes = Lock()
 
-    def take(self, amount: int) -> bool:
-        """Take as much as is asked for, if anything is left: what is too much is made up for."""
+    def take(self, amount: int) -> float:
+        """Take as much as is asked for, if anything is left: what is too much is made up for.
+
+        Returns:
+            0 if it was taken; else the seconds until something is left.
+        """
         with self._changes:
             now = time.monotonic()
             self._left = min(self._left + (now - self._at) * self._per_second, self._most)
             self._at = now
-            if self._left <= 0:
-                return False
-            self._left -= amount
-            return True
+            if self._left > 0:
+                self._left -= amount
+                return 0.0
+            return max(1.0, -self._left / self._per_second)
 
     def give_back(self, amount: int) -> None:
         """Whoever took it turned out to be no stranger."""

@@ -7,7 +7,7 @@ import pytest
 
 from api import slots
 from api.errors import TryLaterError
-from api.slots import SMALL_BYTES, Allowance, Room
+from api.slots import SMALL_BYTES, Allowance, Room, Slots
 from tests.local.waiting import GUARD_SECONDS
 
 LARGE = SMALL_BYTES + 1
@@ -63,24 +63,42 @@ def test_one_large_body_is_parsed_at_a_time() -> None:
     assert parsed.is_set()
 
 
-def test_allowance_is_overdrawn_once_and_made_up_for_with_time() -> None:
-    allowance = Allowance(10, per_second=0)
-    assert allowance.take(25)
-    assert not allowance.take(1)
+def test_allowance_is_overdrawn_once_and_given_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("api.slots.time.monotonic", lambda: 0.0)
+    allowance = Allowance(10, per_second=1)
+    assert allowance.take(25) == 0
+    assert allowance.take(1) == 15
     allowance.give_back(25)
-    assert allowance.take(10)
-    assert not allowance.take(1)
+    assert allowance.take(10) == 0
+    assert allowance.take(1) > 0
 
 
 def test_allowance_comes_back_with_time(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 0.0
     monkeypatch.setattr("api.slots.time.monotonic", lambda: now)
     allowance = Allowance(10, per_second=2)
-    assert allowance.take(14)
-    now = 2.0
-    assert not allowance.take(1)
+    assert allowance.take(14) == 0
+    assert allowance.take(1) == 2
     now = 2.5
-    assert allowance.take(11)
+    assert allowance.take(11) == 0
     now = 1000.0
-    assert allowance.take(10)
-    assert not allowance.take(1)
+    assert allowance.take(10) == 0
+    assert allowance.take(1) > 0
+
+
+def test_looking_whether_a_slot_is_free_takes_none() -> None:
+    slots = Slots(1)
+    for _ in range(2):
+        slots.require_free()
+    with slots.held(), pytest.raises(TryLaterError):
+        slots.require_free()
+    slots.require_free()
+
+
+def test_slot_given_back_twice_is_one_slot() -> None:
+    slots = Slots(1)
+    slot = slots.take()
+    slot.give_back()
+    slot.give_back()
+    with slots.held(), pytest.raises(TryLaterError):
+        slots.take()

@@ -120,6 +120,19 @@ def test_hostile_headers_are_refused(client: FlaskClient, headers: dict[str, str
     assert client.post(URL, data=body, headers=sent).status_code == 401
 
 
+@pytest.mark.parametrize("name", ["webhook-id", "webhook-timestamp", "webhook-signature"])
+@pytest.mark.parametrize("is_empty", [False, True])
+def test_header_that_is_missing_is_named(client: FlaskClient, name: str, *, is_empty: bool) -> None:
+    headers = signed_headers(b"{}") | {name: ""}
+    if not is_empty:
+        del headers[name]
+    answer = client.post(URL, data=b"{}", headers=headers)
+    assert answer.status_code == 401
+    message = read(answer)["error"]["message"]
+    assert f"no header {name}." in message
+    assert message.count("webhook-") == 1
+
+
 @pytest.mark.parametrize(
     "body",
     [

@@ -5,11 +5,12 @@ import os
 import secrets
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, Final
 from urllib.parse import urlencode, urlsplit
 
@@ -23,6 +24,7 @@ from api.body_limits import KIB, USUAL_BYTES
 from api.quotas import CHANGING, RETRYING_MANY, RETURNING
 from api.rationing import BYTES_A_CALL
 from api.services import EXPORTS_AT_ONCE
+from api.slots import Slots
 from local.databases import PROJECT
 from local.processes import Command, Process, free_port
 from local.services import serves
@@ -32,6 +34,7 @@ from shared.oauth_states import MOST_OPEN, Authorization
 from shared.pending_grants import give_up_pending_grant, store_pending_grant
 from tests.api.asking import (
     NO_POSTGRES,
+    PLATFORM_SECRET,
     PUBLIC_URL,
     USER_SECRET,
     WORKSPACE_SECRET,
@@ -42,6 +45,7 @@ from tests.api.asking import (
     make_token,
     post_webhook,
     read,
+    signed_headers,
 )
 from tests.api.conftest import ClientFactory
 from tests.api.quotas import hold_still, let_pass, services_of, use_up
@@ -55,6 +59,29 @@ CHUNKED: Final = {
     "HTTP_TRANSFER_ENCODING": "chunked",
     "wsgi.input_terminated": True,
 }
+
+
+def read_nothing(_: int) -> bytes:
+    raise AssertionError("the body was read")
+
+
+def announce_array(
+    client: FlaskClient, size: int, read: Callable[[int], bytes], secret: str
+) -> tuple[int, str]:
+    """Send headers of the right form, and a body that comes as `read` gives it."""
+    body = SimpleNamespace(read=read)
+    answer = client.application.test_client().post(
+        WEBHOOKS,
+        headers=signed_headers(b"", secret=secret),
+        environ_overrides={"wsgi.input": body, "CONTENT_LENGTH": str(size)},
+    )
+    return code_of(answer)
+
+
+def array_of(elements: list[str]) -> str:
+    return f"[{','.join(elements)}]"
+
+
 # Few, so that they are soon used up: the setting scales all that is tested here.
 BURST: Final = 480
 FEW: Final = {"DASHBOARD_REQUESTS_PER_MINUTE": "60", "WEBHOOK_CALLS_PER_MINUTE": "60"}
@@ -347,30 +374,142 @@ def test_flood_with_a_secret_of_ones_own_is_told_to_come_later(still: Asker, sec
     assert post_webhook(still.client, call_ended(**OWN), secret=secret).status_code == 202
 
 
-def test_other_users_are_no_way_round_a_workspaces_quota(still: Asker) -> None:
-    calls = [call_ended(user_id=f"user_{n}", workspace_id="ws_own")["data"] for n in range(BURST)]
-    assert post_webhook(still.client, calls, secret=WORKSPACE_SECRET).status_code == 202
+def calls_of(count: int, **owner: str) -> list[dict[str, Any]]:
+    return [call_ended(**owner)["data"] for _ in range(count)]
+
+
+@pytest.mark.parametrize("as_array", [False, True])
+def test_other_users_are_no_way_round_a_workspaces_quota(still: Asker, *, as_array: bool) -> None:
+    for number in range(BURST):
+        event = call_ended(user_id=f"user_{number}", workspace_id="ws_own")
+        sent = [event] if as_array else event
+        assert post_webhook(still.client, sent, secret=WORKSPACE_SECRET).status_code == 202
     event = call_ended(user_id="somebody_else", workspace_id="ws_own")
-    answer = post_webhook(still.client, event, secret=WORKSPACE_SECRET)
+    answer = post_webhook(still.client, [event] if as_array else event, secret=WORKSPACE_SECRET)
     assert code_of(answer) == (503, "over_quota")
+    assert "'ws_own'" in read(answer)["error"]["message"]
 
 
 def test_platforms_secret_has_a_quota_for_each_tenant(still: Asker) -> None:
-    calls = [call_ended(user_id="busy")["data"] for _ in range(BURST)]
-    assert post_webhook(still.client, calls).status_code == 202
-    answer = post_webhook(still.client, call_ended(user_id="busy"))
+    assert post_webhook(still.client, calls_of(BURST, user_id="busy")).status_code == 202
+    answer = post_webhook(still.client, calls_of(1, user_id="busy"))
     assert code_of(answer) == (503, "over_quota")
-    assert post_webhook(still.client, call_ended(user_id="quiet")).status_code == 202
+    assert "user_id 'busy' of workspace_id 'ws_1'" in read(answer)["error"]["message"]
+    assert post_webhook(still.client, calls_of(1, user_id="quiet")).status_code == 202
 
-    calls = [call_ended(user_id=name)["data"] for name in ("quiet", "busy")]
-    answer = post_webhook(still.client, calls)
+
+def test_nobodys_calls_in_an_array_wait_for_a_tenant_who_is_over_quota(still: Asker) -> None:
+    assert post_webhook(still.client, calls_of(BURST + 10, user_id="busy")).status_code == 202
+    others = [call_ended(user_id=f"quiet_{number}")["data"] for number in range(50)]
+    answer = post_webhook(still.client, [*others, *calls_of(1, user_id="busy")])
+    assert (answer.status_code, read(answer)["accepted"]) == (202, 51)
+    # What was stored is owed.
+    answer = post_webhook(still.client, calls_of(1, user_id="busy"))
     assert code_of(answer) == (503, "over_quota")
+    assert int(answer.headers["Retry-After"]) == 12
+    both = [*calls_of(BURST, user_id="quiet_1"), *calls_of(1, user_id="quiet_2")]
+    assert post_webhook(still.client, both).status_code == 202
+    over = [*calls_of(1, user_id="busy"), *calls_of(1, user_id="quiet_1")]
+    answer = post_webhook(still.client, over)
+    assert code_of(answer) == (503, "over_quota")
+    assert int(answer.headers["Retry-After"]) == 2
     # Nothing of it was stored or counted.
-    quiet = Asker(still.client, "quiet", "ws_1")
-    assert quiet.get("sync-logs", call_id=calls[0]["call_id"])["total"] == 0
-    calls = [call_ended(user_id="quiet")["data"] for _ in range(BURST - 1)]
-    assert post_webhook(still.client, calls).status_code == 202
-    assert post_webhook(still.client, call_ended(user_id="quiet")).status_code == 503
+    quiet = Asker(still.client, "quiet_1", "ws_1")
+    assert quiet.get("sync-logs", call_id=over[1]["call_id"])["total"] == 0
+    let_pass(still.client, seconds=2)
+    assert post_webhook(still.client, over).status_code == 202
+
+
+@pytest.mark.parametrize("secret", [PLATFORM_SECRET, WORKSPACE_SECRET, USER_SECRET])
+def test_history_of_a_tenant_does_not_shut_out_its_live_calls(still: Asker, secret: str) -> None:
+    for _ in range(3):
+        post_webhook(still.client, calls_of(BURST, **OWN), secret=secret)
+    refused = post_webhook(still.client, calls_of(1, **OWN), secret=secret)
+    assert code_of(refused) == (503, "over_quota")
+    assert post_webhook(still.client, call_ended(**OWN), secret=secret).status_code == 202
+
+
+@pytest.mark.parametrize("secret", [PLATFORM_SECRET, WORKSPACE_SECRET])
+@pytest.mark.parametrize(
+    "body",
+    [
+        array_of(["{}"] * 1000),
+        array_of(["1"] * 1001),
+        array_of(["{}"] * 1000).removesuffix("]"),
+        array_of(["{}"] * 1000) + "x",
+        array_of(['{"type":"call.ended","data":1}'] * 1000),
+    ],
+    ids=range(5),
+)
+def test_elements_that_are_refused_count_as_well(still: Asker, secret: str, body: str) -> None:
+    first = post_webhook(still.client, body.encode(), secret=secret)
+    assert first.status_code in {400, 413}
+    again = post_webhook(still.client, body.encode(), secret=secret)
+    assert code_of(again) == (503, "over_quota")
+    assert int(again.headers["Retry-After"]) == 1000 - BURST + 1
+    assert post_webhook(still.client, call_ended(**OWN), secret=secret).status_code == 202
+
+
+def test_elements_of_no_interest_count_for_who_signs_for_itself(still: Asker) -> None:
+    body = array_of(['{"type":"other"}'] * 1000).encode()
+    for secret, status in ((WORKSPACE_SECRET, 503), (PLATFORM_SECRET, 202)):
+        assert post_webhook(still.client, body, secret=secret).status_code == 202
+        assert post_webhook(still.client, body, secret=secret).status_code == status
+
+
+@pytest.mark.parametrize("secret", [PLATFORM_SECRET, WORKSPACE_SECRET])
+@pytest.mark.parametrize("count", [0, 400])
+def test_webhook_that_could_not_be_stored_uses_nothing(
+    make_client: ClientFactory, secret: str, count: int
+) -> None:
+    client = make_client(database=NO_POSTGRES, **FEW)
+    hold_still(client)
+    sent = calls_of(count, **OWN) if count else call_ended(**OWN, summary="x" * 900_000)
+    for _ in range(12):
+        assert code_of(post_webhook(client, sent, secret=secret)) == (503, "unavailable")
+
+
+def test_array_for_which_there_is_no_place_uses_nothing_and_is_not_read(still: Asker) -> None:
+    array = calls_of(2, **OWN, summary="x" * 900_000)
+    with services_of(still.client).array_slots.held():
+        for _ in range(10):
+            answered = announce_array(still.client, 2 * MEBIBYTE, read_nothing, WORKSPACE_SECRET)
+            assert answered == (503, "busy")
+    assert post_webhook(still.client, array, secret=WORKSPACE_SECRET).status_code == 202
+
+
+def test_array_whose_place_is_taken_while_it_comes_uses_nothing(
+    still: Asker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    array = calls_of(2, **OWN, summary="x" * 900_000)
+    slots = services_of(still.client).array_slots
+    monkeypatch.setattr(slots, "require_free", lambda: None)
+    with slots.held(), monkeypatch.context() as patch:
+        patch.setattr(slots, "held", Slots(0).held)
+        for _ in range(10):
+            answer = post_webhook(still.client, array, secret=WORKSPACE_SECRET)
+            assert code_of(answer) == (503, "busy")
+    assert post_webhook(still.client, array, secret=WORKSPACE_SECRET).status_code == 202
+
+
+def test_arrays_that_are_slow_to_come_leave_room_for_large_calls(
+    still: Asker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.slots.WAIT_FOR_ROOM_S", 0.01)
+    entered: list[int] = []
+
+    def read_slowly(size: int) -> bytes:
+        """While it comes, other requests are answered."""
+        if not entered:
+            entered.append(size)
+            assert announce(read_nothing) == (503, "busy")
+            event = call_ended(summary="x" * 900_000)
+            assert post_webhook(still.client, event).status_code == 202
+        return b""
+
+    announce = partial(announce_array, still.client, 16 * MEBIBYTE, secret=PLATFORM_SECRET)
+    assert announce(read_slowly) == (400, "invalid_request")
+    assert entered
 
 
 def test_large_calls_count_as_several(still: Asker) -> None:
@@ -382,17 +521,16 @@ def test_large_calls_count_as_several(still: Asker) -> None:
 
 def test_calls_of_an_array_are_counted_each(still: Asker) -> None:
     for _ in range(2):
-        calls = [call_ended(**OWN)["data"] for _ in range(BURST // 2)]
-        answer = post_webhook(still.client, calls, secret=WORKSPACE_SECRET)
+        answer = post_webhook(still.client, calls_of(BURST // 2, **OWN), secret=WORKSPACE_SECRET)
         assert answer.status_code == 202
-    answer = post_webhook(still.client, call_ended(**OWN), secret=WORKSPACE_SECRET)
+    answer = post_webhook(still.client, calls_of(1, **OWN), secret=WORKSPACE_SECRET)
     assert code_of(answer) == (503, "over_quota")
 
 
 def test_array_larger_than_any_burst_is_taken_and_owed(still: Asker) -> None:
-    calls = [call_ended(**OWN)["data"] for _ in range(1000)]
+    calls = calls_of(1000, **OWN)
     assert post_webhook(still.client, calls, secret=WORKSPACE_SECRET).status_code == 202
-    refused = post_webhook(still.client, call_ended(**OWN), secret=WORKSPACE_SECRET)
+    refused = post_webhook(still.client, calls_of(1, **OWN), secret=WORKSPACE_SECRET)
     assert code_of(refused) == (503, "over_quota")
     assert int(refused.headers["Retry-After"]) == 1000 - BURST + 1
 

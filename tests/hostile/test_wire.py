@@ -4,11 +4,14 @@ import json
 import re
 from contextlib import ExitStack
 from math import inf
+from types import SimpleNamespace
 
 import pytest
 import requests
+from flask import Flask
 
 from api.body_limits import USUAL_BYTES
+from api.discarding import AT_ONCE, PATIENCE_S, discard_bodies
 from tests.api.asking import (
     DASHBOARD_URL,
     PUBLIC_URL,
@@ -75,6 +78,17 @@ def test_chunks_that_are_none_end_the_connection(server_url: str, chunks: bytes)
     assert talk(server_url, raw + NEXT).statuses == [401]
 
 
+def test_two_forged_arrays_that_stall_leave_room_for_a_large_call(server_url: str) -> None:
+    stalled = request(
+        WEBHOOK, "Host: x", f"Content-Length: {16 * MIB}", signed=signed_headers(b""), body=b"["
+    )
+    large = json.dumps(call_ended(summary="x" * 100_000)).encode()
+    length = f"Content-Length: {len(large)}"
+    with open_and_stall(server_url, stalled, times=2):
+        raw = request(WEBHOOK, "Host: x", length, CLOSE, signed=signed_headers(large), body=large)
+        assert talk(server_url, raw).statuses == [202]
+
+
 def test_body_that_nobody_reads_is_not_taken_for_a_request(server_url: str) -> None:
     inner = request("GET /metrics HTTP/1.1", "Host: x")
     outer = request("POST /nowhere HTTP/1.1", "Host: x", f"Content-Length: {len(inner)}")
@@ -130,6 +144,42 @@ def test_unsigned_sender_who_stalls_is_refused_without_the_rest(
             sender.sendall(raw)
         assert [sender.recv(12) for sender in senders] == [b"HTTP/1.1 401"] * 40
         assert talk(server_url, post(LENGTH, CLOSE)).statuses == [202]
+
+
+@pytest.fixture
+def ended_at(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The time that the discarding of bodies goes by, in seconds; to be changed in place."""
+    now = [0.0]
+    monkeypatch.setattr("api.discarding.time", SimpleNamespace(monotonic=lambda: now[0]))
+    return now
+
+
+def test_body_that_dribbles_in_is_discarded_for_a_while_only(ended_at: list[float]) -> None:
+    app = Flask(__name__)
+    discard_bodies(app)
+    read: list[int] = []
+
+    def dribble(size: int) -> bytes:
+        read.append(size)
+        ended_at[0] += 1
+        return b"x"
+
+    def refuse() -> int:
+        read.clear()
+        answer = app.test_client().post(
+            "/",
+            environ_overrides={
+                "wsgi.input": SimpleNamespace(read=dribble),
+                "CONTENT_LENGTH": str(16 * MIB),
+                "wsgi.input_terminated": True,
+            },
+        )
+        assert answer.status_code == 404
+        answer.close()
+        return len(read)
+
+    # Each gives its place up, for whoever comes next.
+    assert [refuse() for _ in range(AT_ONCE + 1)] == [PATIENCE_S] * (AT_ONCE + 1)
 
 
 def test_requests_in_one_go_are_answered_in_order(server_url: str) -> None:
