@@ -173,8 +173,7 @@ def _admit(quota: Quota, costs: Mapping[Whose, float]) -> None:
         _log_refusal(quota, user_id=user_id, workspace_id=workspace_id)
     raise OverQuotaError(
         f"More calls come in {_name(next(iter(costs)), len(costs))} than WEBHOOK_CALLS_PER_MINUTE"
-        " allows. Nothing of this webhook is stored: send it again when as many seconds have"
-        " passed as Retry-After says.",
+        " allows. Nothing of this webhook is stored: send it again when Retry-After says.",
         retry_after_s=wait,
     )
 

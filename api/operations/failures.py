@@ -188,7 +188,8 @@ TOO_OFTEN: Final = Failing(
     (
         _problem(
             "too_many_requests",
-            "This is possible 60 times a minute for one user of a workspace.",
+            "This is possible 60 times a minute for one user of a workspace. Wait as long as"
+            " Retry-After says.",
         ),
     ),
     retries_after=True,
@@ -218,8 +219,9 @@ WEBHOOK_UNAVAILABLE: Final = Failing(
         BUSY,
         _problem(
             "over_quota",
-            "More calls come in for this tenant than WEBHOOK_CALLS_PER_MINUTE allows. Nothing of"
-            " this webhook is stored: send it again later.",
+            "More calls come in for user_id 'user_1' of workspace_id 'ws_1' than"
+            " WEBHOOK_CALLS_PER_MINUTE allows. Nothing of this webhook is stored: send it again"
+            " when Retry-After says.",
         ),
         UNAVAILABLE_NOW,
     ),

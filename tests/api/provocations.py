@@ -23,6 +23,7 @@ from tests.api.asking import (
     call_ended,
     make_token,
     post_webhook,
+    signed_headers,
 )
 from tests.api.conftest import ClientFactory
 from tests.api.rows import add_connection, pause
@@ -99,7 +100,8 @@ def _without_pages(world: World) -> TestResponse:
 
 
 def _unsigned(world: World) -> TestResponse:
-    return world.asker.client.post("/api/webhooks/call-ended", json=call_ended())
+    forged = signed_headers(b"")
+    return world.asker.client.post("/api/webhooks/call-ended", json=call_ended(), headers=forged)
 
 
 def _sent_by_another(world: World) -> TestResponse:
