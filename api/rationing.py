@@ -20,9 +20,9 @@ from shared.calls import NewCall
 
 log = structlog.get_logger(__name__)
 
-# A workspace and a user, or the whole workspace; of what the platform sends and nobody can be told
-# to have sent, neither.
+# A workspace and one of its users, or all of them.
 Whose = tuple[str | None, str | None]
+# Of what the platform signed for nobody in particular, because it is refused.
 PLATFORM: Final[Whose] = (None, None)
 # A call of an hour takes about four. Counted so, a quota of calls bounds bytes as well.
 BYTES_A_CALL: Final = 16 * 1024
