@@ -11,6 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from api.auditing import audit
 from api.auth import Tenant
+from api.errors import TryLaterError
 from api.log_queries import LogSelection
 from api.queries import read_query
 from api.quotas import EXPORTING
@@ -34,6 +35,8 @@ MOST_ROWS: Final = 100_000
 PAGE: Final = 250
 # An export uses the quota once, and as often again as it has so many.
 ROWS_A_USE: Final = 10_000
+# About as long as one of so many rows takes.
+RETRY_AFTER_S: Final = 30
 BROKEN_OFF: Final = "The export broke off here: the database did not answer. Ask again.\r\n"
 FILE_NAME: Final = "sync-log.csv"
 
@@ -51,6 +54,11 @@ class _Place:
         mine = take_turn("export", tenant)
         try:
             return cls(mine, work.export_slots.take())
+        except TryLaterError as error:
+            mine.give_back()
+            raise TryLaterError(
+                error.message, code=error.shown_code, retry_after_s=RETRY_AFTER_S
+            ) from error
         except BaseException:
             mine.give_back()
             raise

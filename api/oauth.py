@@ -2,7 +2,6 @@
 
 import base64
 import hashlib
-import re
 import secrets
 from dataclasses import asdict
 from typing import Final
@@ -19,6 +18,7 @@ from shared.oauth_states import (
     LIFETIME_S,
     Authorization,
     hash_secret,
+    may_be_secret,
     new_secret,
     store_state,
 )
@@ -31,7 +31,6 @@ blueprint = Blueprint("oauth", __name__, url_prefix="/api/hubspot/oauth")
 guard(blueprint)
 
 VERIFIER_BYTES: Final = 48
-_BROWSER_KEY: Final = re.compile(r"[\w-]{43}", re.ASCII)
 
 
 @blueprint.get("/initiate")
@@ -88,7 +87,7 @@ def browser_cookie(settings: ApiSettings) -> str:
 def _browser_key(settings: ApiSettings) -> str:
     """The browser's key, kept while it has one: two tabs may connect side by side."""
     known = request.cookies.get(browser_cookie(settings), "")
-    return known if _BROWSER_KEY.fullmatch(known) else new_secret()
+    return known if may_be_secret(known) else new_secret()
 
 
 def _set_browser_key(response: Response, settings: ApiSettings, key: str) -> None:

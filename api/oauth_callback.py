@@ -26,9 +26,9 @@ from api.authorizations import (
 from api.errors import TooLargeError, TryLaterError
 from api.landing import Failure, landing_url
 from api.oauth import browser_cookie
-from api.rationing import may_return
+from api.rationing import may_be_named, may_return
 from api.services import services
-from shared.oauth_states import Authorization, hash_secret, take_state
+from shared.oauth_states import Authorization, hash_secret, may_be_secret, take_state
 from shared.pending_grants import give_up_pending_grant
 from shared.setting_values import origin
 
@@ -46,8 +46,8 @@ OUR_ERRORS: Final = frozenset(
 def receive_consent() -> Response:
     work = services()
     state = request.args.get("state", "")
-    if not state.strip():
-        return _land(_explain_missing_state())
+    if not may_be_secret(state):
+        return _land_stranger(Failure.INVALID_STATE if state.strip() else _explain_missing_state())
     if not may_return():
         return _turn_away()
     with work.database.begin() as session:
@@ -84,10 +84,12 @@ def _may_wait_for_hubspot() -> Iterator[None]:
 def confirm_connection() -> Response:
     work = services()
     if not _is_same_origin():
-        return _land(Failure.BROWSER_MISMATCH)
+        return _land_stranger(Failure.BROWSER_MISMATCH)
+    secret = request.form.get("grant", "")
+    if not may_be_secret(secret):
+        return _land_stranger(Failure.INVALID_STATE)
     if not may_return():
         return _turn_away()
-    secret = request.form.get("grant", "")
     if request.form.get("decision") != "connect":
         with work.database.begin() as session:
             return_to = give_up_pending_grant(session, secret)
@@ -185,6 +187,17 @@ def _land_again(secret: str, return_to: str | None = None) -> Response:
 def _turn_away() -> Response:
     """Nothing was used up, and the log has no line: who does this does it many times."""
     return redirect(landing_url(services().settings.dashboard_url, Failure.TOO_OFTEN), 302)
+
+
+def _land_stranger(failure: Failure) -> Response:
+    """Land somebody who brings nothing that we gave out.
+
+    It costs too little to be counted: behind a proxy that nobody counted all share one quota, and
+    made-up states would use up that of those who return with a real one.
+    """
+    if may_be_named():
+        return _land(failure)
+    return redirect(landing_url(services().settings.dashboard_url, failure), 302)
 
 
 def _land(failure: Failure | None, return_to: str | None = None) -> Response:

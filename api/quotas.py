@@ -60,6 +60,8 @@ TEST_CALLING: Final = Quota("test calling", times=10, burst=10)
 LOGGING: Final = Quota("logging", times=1, burst=1)
 # For so long a tenant may keep what it does not use of its webhooks.
 CALLS_KEPT_MINUTES: Final = 8
+# Lines of the log that say which address sent what we never gave out.
+NAMING: Final = Quota("naming", times=20, burst=20)
 # By address, and an address may be that of a whole company, or of a proxy that nobody counted.
 RETURNING: Final = Quota("returning from HubSpot", times=300, burst=600)
 
@@ -70,7 +72,8 @@ class ChosenQuotas:
 
     Attributes:
         looking: Of what only shows. A dashboard asks for two things every 4 to 30 seconds, and for
-            five when it is opened: 1,200 a minute are forty of them, all busy.
+            five when it is opened: 1,200 a minute are forty of them, all busy. 300 at once, so that
+            a script may page through 60,000 entries without a pause.
         calling: Of webhooks, in calls; a large one counts as several. 3,000 a minute are 4 million
             a day, half of what HubSpot takes of one account; 24,000 at once, so that no dialler's
             burst and no history sent by arrays is held up.
@@ -84,7 +87,7 @@ class ChosenQuotas:
     @classmethod
     def of(cls, *, requests_per_minute: int, calls_per_minute: int) -> Self:
         return cls(
-            looking=Quota("looking", requests_per_minute, max(1, requests_per_minute // 10)),
+            looking=Quota("looking", requests_per_minute, max(1, requests_per_minute // 4)),
             calling=Quota("calling", calls_per_minute, CALLS_KEPT_MINUTES * calls_per_minute),
             importing=Quota("importing", calls_per_minute, CALLS_KEPT_MINUTES * calls_per_minute),
         )

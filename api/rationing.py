@@ -13,7 +13,7 @@ from flask import g
 from api.addresses import client_address
 from api.auth import Tenant
 from api.errors import OverQuotaError, TooOftenError
-from api.quotas import CHANGING, CHANGING_BY_DAY, LOGGING, RETURNING, Ongoing, Quota
+from api.quotas import CHANGING, CHANGING_BY_DAY, LOGGING, NAMING, RETURNING, Ongoing, Quota
 from api.services import services
 from api.signatures import Signers
 from shared.calls import NewCall
@@ -103,6 +103,11 @@ def may_return() -> bool:
     """
     # Apart from the tenants' buckets, or strangers with many addresses would push those out.
     return not services().address_buckets.take(RETURNING, _network(client_address()))
+
+
+def may_be_named() -> bool:
+    """Use the lines of the log that the address that asks has; false when there are none left."""
+    return not services().address_buckets.take(NAMING, _network(client_address()))
 
 
 def admit_signer(quota: Quota, signers: Signers, size: int) -> None:

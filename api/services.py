@@ -39,7 +39,8 @@ REDIS_TIMEOUT_S = 0.3
 PREVIEWS_AT_ONCE = 8
 CONSENTS_AT_ONCE = 16
 DISCONNECTS_AT_ONCE = 16
-EXPORTS_AT_ONCE = 4
+# They rest for most of the time.
+EXPORTS_AT_ONCE = 16
 # One takes the processor for two seconds, which live webhooks need.
 LARGE_ARRAYS_AT_ONCE = 1
 # Three times as much in memory, with what the server and the parser keep of them.

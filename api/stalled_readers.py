@@ -26,32 +26,28 @@ def give_up_stalled_readers() -> None:
     option = getattr(socket, "TCP_USER_TIMEOUT", None)
     if option is None or not _OPEN_FILES.exists():
         return
-    found = list(_list_sockets())
-    try:
-        ports = {each.getsockname()[1] for each in found if _listens(each)}
-        for each in found:
-            with suppress(OSError):  # closed meanwhile
-                if each.getsockname()[1] in ports:
-                    each.setsockopt(socket.IPPROTO_TCP, option, PATIENCE_S * 1000)
-    finally:
-        for each in found:
-            each.close()
+    # Twice, because to hold all of them open would take the files that other threads need.
+    ports = {each.getsockname()[1] for each in _list_sockets() if _listens(each)}
+    for each in _list_sockets():
+        with suppress(OSError):  # closed meanwhile
+            if each.getsockname()[1] in ports:
+                each.setsockopt(socket.IPPROTO_TCP, option, PATIENCE_S * 1000)
 
 
 def _list_sockets() -> Iterator[socket.socket]:
-    """This process's TCP sockets, each as a copy that is the caller's to close."""
-    for number in os.listdir(_OPEN_FILES):  # noqa: PTH208 -- numbers, not paths
-        with suppress(OSError):
-            copy = os.dup(int(number))
-            try:
-                found = socket.socket(fileno=copy)
-            except OSError:
-                os.close(copy)
-                continue
-            if found.family in _INTERNET and found.type == socket.SOCK_STREAM:
-                yield found
-            else:
-                found.close()
+    """This process's TCP sockets, each as a copy that is open until the next one is asked for."""
+    with suppress(OSError):  # no file may be opened any more
+        for number in os.listdir(_OPEN_FILES):  # noqa: PTH208 -- numbers, not paths
+            with suppress(OSError):
+                copy = os.dup(int(number))
+                try:
+                    found = socket.socket(fileno=copy)
+                except OSError:
+                    os.close(copy)
+                    continue
+                with found:
+                    if found.family in _INTERNET and found.type == socket.SOCK_STREAM:
+                        yield found
 
 
 def _listens(found: socket.socket) -> bool:

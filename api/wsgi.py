@@ -1,12 +1,15 @@
 """The WSGI application for any server: `granian --interface wsgi api.wsgi:app`, gunicorn …."""
 
 import gc
+import os
 import sys
+from functools import partial
 
 from flask import Flask
 
 from api.app import create_app
 from api.health_listener import serve_health
+from api.services import EXTENSION
 from shared.exposition import note_build
 from shared.logging import configure_logging
 from shared.plain_connections import warn_of_plain_connections
@@ -31,6 +34,9 @@ def make_app() -> Flask:
             serve_health(app, settings.health_port)
         except OSError as error:
             sys.exit(f"HEALTH_PORT {settings.health_port} cannot be listened on: {error.strerror}.")
+        # The server may fork after a probe, and no two processes may use one connection.
+        engine = app.extensions[EXTENSION].database.engine
+        os.register_at_fork(after_in_child=partial(engine.dispose, close=False))
     # What is loaded by now stays. To look for garbage in it would hold up every request, for a
     # tenth of a second.
     gc.freeze()

@@ -4,6 +4,7 @@ Who reads the database can finish none of them: the state is hashed, the verifie
 """
 
 import hashlib
+import re
 import secrets
 from dataclasses import dataclass, field
 from typing import Final
@@ -17,11 +18,17 @@ LIFETIME_S: Final = 600
 _FIELD: Final = "code_verifier"
 # Of one tenant at a time. A person has as many as tabs.
 MOST_OPEN: Final = 20
+_SECRET: Final = re.compile(r"[\w-]{43}", re.ASCII)
 
 
 def new_secret() -> str:
     """256 random bits as text that fits a URL, a cookie and a form."""
     return secrets.token_urlsafe(32)
+
+
+def may_be_secret(text: str) -> bool:
+    """Whether `new_secret` may have made it. What it has not is told apart without any work."""
+    return _SECRET.fullmatch(text) is not None
 
 
 def hash_secret(secret: str) -> bytes:

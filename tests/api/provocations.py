@@ -11,7 +11,7 @@ from werkzeug.test import TestResponse
 
 from api.auth import Tenant
 from api.quotas import CHANGING
-from api.services import EXTENSION, Services
+from api.services import EXPORTS_AT_ONCE, EXTENSION, Services
 from local.hubspot.client import SandboxControl
 from shared.db import Database
 from shared.schema import REQUIRED_REVISION
@@ -190,7 +190,7 @@ def _crowded_previews(world: World) -> TestResponse:
 
 
 def _crowded_exports(world: World) -> TestResponse:
-    for _ in range(4):
+    for _ in range(EXPORTS_AT_ONCE):
         world.services.export_slots.take()
     return world.asker.ask("GET", "sync-logs/export")
 

@@ -9,6 +9,7 @@ from sqlalchemy import text
 
 from api.landing import Failure
 from shared.db import Database
+from shared.oauth_states import new_secret
 from tests.api.asking import NO_POSTGRES, PUBLIC_URL, Asker, call_ended, landing, post_webhook, read
 from tests.api.conftest import ClientFactory
 
@@ -60,7 +61,7 @@ def test_browser_goes_back_even_when_postgres_is_away(
     client_without_postgres: FlaskClient,
 ) -> None:
     answer = client_without_postgres.get(
-        "/api/hubspot/oauth/callback?state=s&code=c", base_url=PUBLIC_URL
+        f"/api/hubspot/oauth/callback?state={new_secret()}&code=c", base_url=PUBLIC_URL
     )
     assert landing(answer)["code"] == "internal_error"
 

@@ -9,6 +9,7 @@ import subprocess
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, suppress
+from http.client import HTTPResponse
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import MappingProxyType
@@ -37,6 +38,7 @@ class Upstream(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.bodies: list[int] = []
         self.connected = 0
+        self.status = 200
 
     def process_request(self, request: Any, client_address: Any) -> None:
         self.connected += 1
@@ -54,7 +56,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer()
 
     def _answer(self) -> None:
-        self.send_response(200)
+        self.send_response(self.server.status)
         self.send_header("Content-Length", "2")
         self.end_headers()
         self.wfile.write(b"ok")
@@ -96,8 +98,9 @@ def start_proxy(tmp_path: Path, upstream: Upstream) -> Iterator[StartProxy]:
                 **changed,
             }
             text = CONFIGURATION
-            for before, after in given.items():
-                assert before in text
+            # What a test changes may stand within what all change.
+            for before, after in sorted(given.items(), key=lambda each: each[0] not in changed):
+                assert before in text or before == "http://api:8000"
                 text = text.replace(before, after)
             (tmp_path / "nginx.conf").write_text(text)
             process = subprocess.Popen(  # noqa: S603
@@ -115,6 +118,31 @@ def start_proxy(tmp_path: Path, upstream: Upstream) -> Iterator[StartProxy]:
 def _wait_for(port: int) -> None:
     with socket.create_connection(("127.0.0.1", port)):
         pass
+
+
+def assert_is_ours(answer: requests.Response, status: int, code: str, *, comes_again: bool) -> None:
+    """Assert that the proxy answered as the API answers."""
+    assert (answer.status_code, answer.headers["Content-Type"]) == (status, "application/json")
+    told = answer.json()
+    assert sorted(told) == ["error", "success"]
+    assert told["success"] is False
+    assert sorted(told["error"]) == ["code", "message"]
+    assert told["error"]["code"] == code
+    assert told["error"]["message"].endswith(".")
+    assert answer.headers.get("Retry-After") == ("2" if comes_again else None)
+
+
+def ask_raw(port: int, request: bytes) -> requests.Response:
+    """Send what no client would, and read the answer."""
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as sender:
+        sender.sendall(request)
+        read = HTTPResponse(sender)
+        read.begin()
+        answer = requests.Response()
+        answer.status_code = read.status
+        answer.headers.update(read.headers)
+        answer._content = read.read()
+    return answer
 
 
 def test_request_reaches_the_api(start_proxy: StartProxy, upstream: Upstream) -> None:
@@ -188,18 +216,108 @@ def test_only_arrays_of_calls_may_be_large(start_proxy: StartProxy, upstream: Up
     for path, status in ((CALLS, 200), ("/api/hubspot/settings", 413)):
         answer = requests.post(f"http://127.0.0.1:{port}{path}", data=large, timeout=60)
         assert answer.status_code == status
+    assert_is_ours(answer, 413, "payload_too_large", comes_again=False)
     too_large = requests.post(
         f"http://127.0.0.1:{port}{CALLS}", data=b" " * (16 * MIB + 1), timeout=60
     )
-    assert too_large.status_code == 413
+    assert_is_ours(too_large, 413, "payload_too_large", comes_again=False)
     assert upstream.bodies == [2 * MIB]
 
 
 def test_metrics_are_not_passed_on(start_proxy: StartProxy, upstream: Upstream) -> None:
     port = start_proxy()
 
-    assert requests.get(f"http://127.0.0.1:{port}/metrics", timeout=60).status_code == 404
+    answer = requests.get(f"http://127.0.0.1:{port}/metrics", timeout=60)
+    assert_is_ours(answer, 404, "not_found", comes_again=False)
     assert upstream.connected == 0
+
+
+LINE = b" / HTTP/1.1\r\nHost: a\r\n"
+
+
+@pytest.mark.parametrize(
+    ("request_", "status", "code"),
+    [
+        (b"nonsense\r\n\r\n", 400, "invalid_request"),
+        (b"\x16\x03\x01\x02\x00\x01\x00\r\n\r\n", 400, "invalid_request"),
+        (b"GET / HTTP/1.1\r\n\r\n", 400, "invalid_request"),
+        (b"GET" + LINE + b"Host: b\r\n\r\n", 400, "invalid_request"),
+        (b"GET" + LINE + b"a: " + b"a" * 40_000 + b"\r\n\r\n", 400, "invalid_request"),
+        (b"POST" + LINE + b"Content-Length: x\r\n\r\n", 400, "invalid_request"),
+        (
+            b"POST" + LINE + b"Transfer-Encoding: chunked\r\n\r\nxyz\r\n",
+            400,
+            "invalid_request",
+        ),
+        (b"GET /proxy-says HTTP/1.1\r\nHost: a\r\n\r\n", 404, "not_found"),
+        (b"GET /" + b"a" * 40_000 + b" HTTP/1.1\r\nHost: a\r\n\r\n", 414, "http_error"),
+        (b"TRACE" + LINE + b"\r\n", 405, "method_not_allowed"),
+        (b"POST" + LINE + b"Transfer-Encoding: gzip\r\n\r\n", 501, "http_error"),
+        (b"GET / HTTP/3.0\r\nHost: a\r\n\r\n", 505, "http_error"),
+    ],
+)
+def test_what_the_proxy_refuses_is_answered_as_the_api_answers(
+    start_proxy: StartProxy, upstream: Upstream, request_: bytes, status: int, code: str
+) -> None:
+    answer = ask_raw(start_proxy(), request_)
+
+    assert_is_ours(answer, status, code, comes_again=False)
+    assert upstream.connected == 0
+
+
+def test_who_asks_too_often_is_told_to_come_again(start_proxy: StartProxy) -> None:
+    port = start_proxy({"rate=500r/s": "rate=1r/m", "burst=1000": "burst=1"})
+    answers = [
+        requests.post(f"http://127.0.0.1:{port}{CALLS}", data=b"{}", timeout=60) for _ in range(9)
+    ]
+
+    assert answers[0].status_code == 200
+    assert_is_ours(answers[-1], 503, "busy", comes_again=True)
+
+
+def test_caller_comes_again_when_the_api_is_away(start_proxy: StartProxy) -> None:
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        port = start_proxy(
+            {"$api http://api:8000": f"$api http://127.0.0.1:{nobody.getsockname()[1]}"}
+        )
+        answer = requests.post(f"http://127.0.0.1:{port}{CALLS}", data=b"{}", timeout=60)
+
+    assert_is_ours(answer, 502, "unavailable", comes_again=True)
+
+
+def test_caller_comes_again_when_the_api_is_silent(start_proxy: StartProxy) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = start_proxy(
+            {
+                "$api http://api:8000": f"$api http://127.0.0.1:{silent.getsockname()[1]}",
+                "proxy_read_timeout 60s": "proxy_read_timeout 1s",
+            }
+        )
+        answer = requests.post(f"http://127.0.0.1:{port}{CALLS}", data=b"{}", timeout=60)
+
+    assert_is_ours(answer, 504, "unavailable", comes_again=True)
+
+
+def test_caller_comes_again_when_there_is_no_room_for_the_body(
+    start_proxy: StartProxy, upstream: Upstream
+) -> None:
+    port = start_proxy({"client_body_temp_path /tmp/bodies": "client_body_temp_path /dev/full"})
+    answer = requests.post(f"http://127.0.0.1:{port}{CALLS}", data=b" " * MIB, timeout=60)
+
+    assert_is_ours(answer, 503, "busy", comes_again=True)
+    assert upstream.bodies == []
+
+
+@pytest.mark.parametrize("status", [400, 404, 413, 429, 500, 502, 503, 504])
+def test_answers_of_the_api_are_passed_on_as_they_are(
+    start_proxy: StartProxy, upstream: Upstream, status: int
+) -> None:
+    upstream.status = status
+    answer = requests.post(f"http://127.0.0.1:{start_proxy()}{CALLS}", data=b"{}", timeout=60)
+
+    assert (answer.status_code, answer.text) == (status, "ok")
+    assert "Retry-After" not in answer.headers
 
 
 def test_one_address_cannot_hold_every_connection(start_proxy: StartProxy) -> None:
@@ -216,12 +334,13 @@ def test_one_address_cannot_hold_every_connection(start_proxy: StartProxy) -> No
         @tenacity.retry(
             stop=tenacity.stop_after_delay(60),
             wait=tenacity.wait_fixed(0.05),
-            retry=tenacity.retry_if_result(lambda status: status != 429),
+            retry=tenacity.retry_if_result(lambda answer: answer.status_code == 200),
         )
-        def ask_as_the_same() -> int:
+        def ask_as_the_same() -> requests.Response:
             same = {"X-Forwarded-For": "203.0.113.7"}
-            return requests.get(url, headers=same, timeout=60).status_code
+            return requests.get(url, headers=same, timeout=60)
 
-        assert ask_as_the_same() == 429
+        # A 4xx would lose the call.
+        assert_is_ours(ask_as_the_same(), 503, "busy", comes_again=True)
         other = requests.get(url, headers={"X-Forwarded-For": "203.0.113.8"}, timeout=60)
         assert other.status_code == 200

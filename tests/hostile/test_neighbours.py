@@ -18,10 +18,11 @@ import pytest
 import requests
 from flask.testing import FlaskClient
 from sqlalchemy import text
+from structlog.testing import capture_logs
 from werkzeug.test import TestResponse
 
 from api.body_limits import KIB, USUAL_BYTES
-from api.quotas import CHANGING, RETRYING_MANY, RETURNING
+from api.quotas import CHANGING, NAMING, RETRYING_MANY, RETURNING, Buckets, ChosenQuotas, Quota
 from api.rationing import BYTES_A_CALL
 from api.services import EXPORTS_AT_ONCE
 from api.slots import Slots
@@ -30,7 +31,7 @@ from local.processes import Command, Process, free_port
 from local.services import serves
 from shared.db import Database
 from shared.hubspot.models import TokenGrant
-from shared.oauth_states import MOST_OPEN, Authorization
+from shared.oauth_states import MOST_OPEN, Authorization, new_secret
 from shared.pending_grants import give_up_pending_grant, store_pending_grant
 from tests.api.asking import (
     NO_POSTGRES,
@@ -59,6 +60,9 @@ CHUNKED: Final = {
     "HTTP_TRANSFER_ENCODING": "chunked",
     "wsgi.input_terminated": True,
 }
+FORGED: Final = new_secret()
+# No state and no grant looks like that.
+NO_SECRETS: Final = ("x", "", "f" * 42, "f" * 44, "f" * 42 + "!", "é" * 43, "f" * 43 + "\n")
 
 
 def read_nothing(_: int) -> bytes:
@@ -252,7 +256,7 @@ def test_callbacks_of_one_address_are_few_and_the_browser_is_told(
     client = make_client(TRUSTED_PROXIES="1")
     hold_still(client)
 
-    def visit(address: str, state: str = "forged") -> dict[str, str]:
+    def visit(address: str, state: str = FORGED) -> dict[str, str]:
         query = urlencode({"state": state, "code": "c"})
         headers = {"X-Forwarded-For": f"198.51.100.9, {address}"}
         path = f"/api/hubspot/oauth/callback?{query}"
@@ -277,14 +281,41 @@ def test_confirmations_of_one_address_are_few(make_client: ClientFactory) -> Non
     for _ in range(RETURNING.burst):
         landed = client.post(
             "/api/hubspot/oauth/confirm",
-            data={"grant": "forged", "decision": "connect"},
+            data={"grant": FORGED, "decision": "connect"},
             headers={"Sec-Fetch-Site": "same-origin"},
         )
         assert landing(landed)["code"] == "invalid_state"
     landed = client.post(
-        "/api/hubspot/oauth/confirm", data={}, headers={"Sec-Fetch-Site": "same-origin"}
+        "/api/hubspot/oauth/confirm",
+        data={"grant": FORGED},
+        headers={"Sec-Fetch-Site": "same-origin"},
     )
     assert landing(landed)["code"] == "too_many_requests"
+
+
+@pytest.mark.parametrize("secret", NO_SECRETS)
+def test_what_is_no_secret_of_ours_uses_no_quota_and_few_lines(
+    make_client: ClientFactory, monkeypatch: pytest.MonkeyPatch, secret: str
+) -> None:
+    monkeypatch.setattr("api.rationing.RETURNING", Quota("returning", times=5, burst=5))
+    client = make_client()
+    hold_still(client)
+    same_origin = {"Sec-Fetch-Site": "same-origin"}
+    path = "/api/hubspot/oauth"
+    with capture_logs() as lines:
+        for number in range(NAMING.burst + 2):
+            if number % 2:
+                query = urlencode({"state": secret})
+                landed = client.get(f"{path}/callback?{query}", base_url=PUBLIC_URL)
+            else:
+                landed = client.post(f"{path}/confirm", data={"grant": secret}, headers=same_origin)
+            assert landing(landed)["code"] == "invalid_state"
+    assert len([each for each in lines if each["event"] == "oauth_failed"]) == NAMING.burst
+
+    state = Asker(client).initiate().partition("state=")[2].partition("&")[0]
+    query = urlencode({"state": state, "code": "c"})
+    landed = client.get(f"{path}/callback?{query}", base_url=PUBLIC_URL)
+    assert landing(landed)["code"] == "expired_code"
 
 
 # Bodies
@@ -585,6 +616,16 @@ def test_rows_of_an_export_are_counted(
     refused = asker.ask("GET", "sync-logs/export")
     assert code_of(refused) == (429, "too_many_requests")
     assert int(refused.headers["Retry-After"]) == 50
+
+
+def test_script_may_read_a_long_log_in_one_go() -> None:
+    """50,000 entries in pages of 200, each answered within 10 ms."""
+    now = 0.0
+    buckets = Buckets(clock=lambda: now)
+    looking = ChosenQuotas.of(requests_per_minute=1200, calls_per_minute=1).looking
+    for _ in range(50_000 // 200):
+        assert buckets.take(looking, "script") == 0
+        now += 0.01
 
 
 def test_bulk_retries_are_few(still: Asker) -> None:
