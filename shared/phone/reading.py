@@ -159,6 +159,7 @@ def _read_with_affixes(run: Run, region: str, *, may_guess: bool) -> tuple[Phone
     if starts_number(run, region) and not starts_number(whole, region):
         return found  # 4711 0151 ... has no area code 4711
     wholes = _read_with_extension(whole, behind, region, may_guess=False)
+    wholes = tuple(number for number in wholes if is_assigned(number))
     if not before.is_label:
         return _choose_assigned(found + wholes)
     digits = run.digits + (behind.digits if behind else "")
@@ -167,7 +168,7 @@ def _read_with_affixes(run: Run, region: str, *, may_guess: bool) -> tuple[Phone
     if before.digits.startswith("0") or any(map(is_assigned, found)):
         return _choose_assigned(found + wholes)
     # What a word counts is no phone number, however grouped, unless it is dialled like one.
-    return () if any(map(is_assigned, wholes)) else found
+    return () if wholes else found
 
 
 def _read_with_extension(

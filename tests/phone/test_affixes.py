@@ -107,6 +107,11 @@ def test_what_a_word_counts_is_nobodys_in_groups_too(raw: str, region: str) -> N
     assert has_other_digits(raw)
 
 
+@pytest.mark.parametrize(("raw", "region"), [("*66 21293407", "US"), ("#64 32374143", "US")])
+def test_a_code_is_no_part_of_a_number_that_nobody_has(raw: str, region: str) -> None:
+    assert find_numbers(raw, region) == ()
+
+
 @pytest.mark.parametrize("behind", [" / 42831235", "; 42831235"])
 def test_a_second_number_does_not_settle_the_first(behind: str) -> None:
     found = [number.e164 for number in find_numbers(f"Order 040 42831234{behind}", "DE")]
