@@ -278,6 +278,8 @@ def _split_runs(text: str) -> Iterator[Run]:
 
 def _goes_on(runs: list[Run], before: str, found: str) -> bool:
     """Whether digits belong to those before: behind a pause, or a country code put first."""
+    if not runs:
+        return False  # what stood there was an extension
     if before == "pause":
         return len(runs[-1].digits) <= _MOST_BEFORE_PAUSE
     return before == "run" and found[0] == "+" and bool(_CODE_ALONE.fullmatch(runs[-1].text))

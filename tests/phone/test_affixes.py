@@ -116,3 +116,8 @@ def test_a_code_is_no_part_of_a_number_that_nobody_has(raw: str, region: str) ->
 def test_a_second_number_does_not_settle_the_first(behind: str) -> None:
     found = [number.e164 for number in find_numbers(f"Order 040 42831234{behind}", "DE")]
     assert "+4942831234" not in found
+
+
+@pytest.mark.parametrize("raw", ["; ext 5, 202-555-0123", "(x12,202-555-0123", "#x12,,2025550123"])
+def test_an_extension_may_come_before_any_number(raw: str) -> None:
+    assert parse_phone(raw, "US").e164 == "+12025550123"
