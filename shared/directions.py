@@ -4,7 +4,6 @@ import re
 from collections.abc import Mapping
 from contextlib import suppress
 from enum import StrEnum
-from itertools import zip_longest
 from typing import Any, Final
 
 from shared.phone import NO_REGION, InvalidNumberError, PhoneError, WithheldNumberError, parse_phone
@@ -23,7 +22,7 @@ class Direction(StrEnum):
 # originate; the same in other languages.
 _BEGINNINGS: Final = {
     Direction.INBOUND: (
-        *("inbound", "incoming", "incall", "callin", "dialin", "receiv", "eingehend", "eingang"),
+        *("inbound", "incoming", "incall", "receiv", "eingehend", "eingang"),
         *(
             "ankommend",
             "entrant",
@@ -46,12 +45,16 @@ _BEGINNINGS: Final = {
         *("صادر", "発信", "呼出", "去电", "去電", "발신"),
     ),
 }
+# Whole words only: "calling" and "dialing" are done in both directions.
+_WHOLE: Final = {"callin": Direction.INBOUND, "dialin": Direction.INBOUND}
 _SHORT: Final = {"in": Direction.INBOUND, "out": Direction.OUTBOUND}
 # What may follow them; "in progress" is no direction.
 _AFTER_SHORT: Final = frozenset(
     {"bound", "call", "calls", "coming", "dial", "going", "phone", "in", "out", "and", "or"}
 )
+# Directly before the direction: "no answer" denies none.
 _NEGATIONS: Final = frozenset({"not", "non", "no", "never"})
+_ARTICLES: Final = frozenset({"a", "an", "the"})
 _WORD = re.compile(r"[^\W\d_]+")
 _HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
@@ -61,14 +64,13 @@ def read_direction(text: str | None) -> Direction | None:
     if text is None or len(text) > MAX_WORD:
         return None
     words = [word.casefold() for word in _WORD.findall(_HUMP.sub(" ", text))]
+    words = [word for word in words if word not in _ARTICLES]
     if any(word.startswith("trunk") for word in words):
         return None  # a trunk's operators call originating what others call terminating
-    if not _NEGATIONS.isdisjoint(words):
-        return None
     found = {
         direction
-        for word, after in zip_longest(words, words[1:])
-        if (direction := _read_word(word, after))
+        for before, word, after in zip(["", *words], words, [*words[1:], None], strict=False)
+        if before not in _NEGATIONS and (direction := _read_word(word, after))
     }
     return found.pop() if len(found) == 1 else None
 
@@ -76,6 +78,8 @@ def read_direction(text: str | None) -> Direction | None:
 def _read_word(word: str, after: str | None) -> Direction | None:
     if word in _SHORT:
         return _SHORT[word] if after is None or after in _AFTER_SHORT else None
+    if word in _WHOLE:
+        return _WHOLE[word]
     beginnings = _BEGINNINGS.items()
     return next((each for each, words in beginnings if word.startswith(words)), None)
 

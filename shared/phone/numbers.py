@@ -81,6 +81,11 @@ def as_assigned(number: phonenumbers.PhoneNumber) -> phonenumbers.PhoneNumber | 
     return renumbered if phonenumbers.is_valid_number(renumbered) else None
 
 
+def is_assigned(number: PhoneNumber) -> bool:
+    """Whether it may be somebody's today, not only one day."""
+    return as_assigned(phonenumbers.parse(number.e164, NO_REGION)) is not None
+
+
 def _earlier_forms(code: int, national: str) -> tuple[str, ...]:
     if code not in RENUMBERED_CODES:
         return ()

@@ -9,6 +9,7 @@ from typing import Final
 
 import phonenumbers
 
+from shared.phone.affixes import Affix
 from shared.phone.labels import labelled_digits
 from shared.phone.numbers import (
     NO_REGION,
@@ -16,9 +17,10 @@ from shared.phone.numbers import (
     PhoneError,
     PhoneNumber,
     as_assigned,
+    is_assigned,
     mask_phone,
 )
-from shared.phone.readings import read_run
+from shared.phone.readings import read_run, starts_number
 from shared.phone.texts import (
     LEAST_DIGITS,
     Content,
@@ -141,10 +143,53 @@ def _read_each(runs: Sequence[Run], region: str, *, may_guess: bool) -> _Found:
         is_fragment = len(runs) > 1 and len(run.digits) < LEAST_DIGITS
         if run.is_masked or is_fragment:
             continue
-        numbers = read_run(run, region, may_guess=may_guess) or _read_before_mark(run, region)
-        if numbers:
+        if numbers := _read_with_affixes(run, region, may_guess=may_guess):
             found.append((run, numbers))
     return found
+
+
+def _read_with_affixes(run: Run, region: str, *, may_guess: bool) -> tuple[PhoneNumber, ...]:
+    """Read a run without what stands directly beside it and with it: the one that is assigned."""
+    before = next((affix for affix in run.affixes if not affix.is_behind), None)
+    behind = next((affix for affix in run.affixes if affix.is_behind), None)
+    found = _read_with_extension(run, behind, region, may_guess=may_guess)
+    if before is None or run.has_plus:
+        return found
+    whole = Run(f"{before.digits} {run.text}")
+    if starts_number(run, region) and not starts_number(whole, region):
+        return found  # 4711 0151 ... has no area code 4711
+    wholes = _read_with_extension(whole, behind, region, may_guess=False)
+    wholes = tuple(number for number in wholes if is_assigned(number))
+    if not before.is_label:
+        return _choose_assigned(found + wholes)
+    digits = run.digits + (behind.digits if behind else "")
+    if len(digits) < LEAST_DIGITS:
+        found = ()
+    if before.digits.startswith("0") or any(map(is_assigned, found)):
+        return _choose_assigned(found + wholes)
+    # What a word counts is no phone number, however grouped, unless it is dialled like one.
+    return () if wholes else found
+
+
+def _read_with_extension(
+    run: Run, extension: Affix | None, region: str, *, may_guess: bool
+) -> tuple[PhoneNumber, ...]:
+    if extension is None:
+        return _read_one(run, region, may_guess=may_guess)
+    is_fragment = len(run.digits) < LEAST_DIGITS
+    found = () if is_fragment else _read_one(run, region, may_guess=may_guess)
+    whole = replace(run, text=f"{run.text} {extension.digits}")
+    return _choose_assigned(found + _read_one(whole, region, may_guess=may_guess))
+
+
+def _choose_assigned(numbers: tuple[PhoneNumber, ...]) -> tuple[PhoneNumber, ...]:
+    """Keep those that are assigned, or else all."""
+    chosen = [number for number in numbers if is_assigned(number)] or numbers
+    return tuple({number.e164: number for number in chosen}.values())
+
+
+def _read_one(run: Run, region: str, *, may_guess: bool) -> tuple[PhoneNumber, ...]:
+    return read_run(run, region, may_guess=may_guess) or _read_before_mark(run, region)
 
 
 def _read_before_mark(run: Run, region: str) -> tuple[PhoneNumber, ...]:
@@ -165,7 +210,11 @@ def _split(runs: Iterable[Run], region: str) -> Iterator[Run]:
 
 
 def _divide(run: Run, between: re.Pattern[str]) -> list[Run]:
-    return [Run(part) for part in between.split(run.text) if re.search(r"\d", part)]
+    parts = [Run(part) for part in between.split(run.text) if re.search(r"\d", part)]
+    for affix in run.affixes:
+        at = -1 if affix.is_behind else 0
+        parts[at] = replace(parts[at], affixes=(*parts[at].affixes, affix))
+    return parts
 
 
 def _are_numbers(parts: Sequence[Run], region: str) -> bool:

@@ -189,13 +189,13 @@ def _say_apart(run: Run, region: str) -> Iterator[Reading]:
 
     It competes with the whole: 8 321 2345 is a mobile number of Estonia, or 8 and a landline.
     """
-    if len(run.groups) == 1 or _starts_number(run, region):
+    if len(run.groups) == 1 or starts_number(run, region):
         return
     rest = _without_first_group(run)
     if run.follows_word:
         yield from _say(rest, region)
     elif len(run.groups[0]) == 1 or (
-        len(run.groups[0]) <= _LONGEST_OUTSIDE_LINE and _starts_number(rest, region)
+        len(run.groups[0]) <= _LONGEST_OUTSIDE_LINE and starts_number(rest, region)
     ):
         yield from _say_dialled(rest, region)
 
@@ -203,7 +203,7 @@ def _say_apart(run: Run, region: str) -> Iterator[Reading]:
 def _blanks_decide(run: Run, region: str) -> bool:
     """Whether the number begins with the second group: 9 0151 ... has no area code 90151."""
     may_be_area = len(run.groups[0]) > 1 and not run.follows_word
-    return not may_be_area and _starts_number(_without_first_group(run), region)
+    return not may_be_area and starts_number(_without_first_group(run), region)
 
 
 def _say_international(text: str) -> Iterator[Reading]:
@@ -223,9 +223,9 @@ def _spell_international(text: str) -> Iterator[str]:
     digits = re.sub(r"\D", "", text)
     prefix = next((each for each in _INTERNATIONAL_PREFIXES if digits.startswith(each)), "")
     digits = digits.removeprefix(prefix)
-    if code_twice := _CODE_TWICE.fullmatch(digits):
+    code_twice = _CODE_TWICE.fullmatch(digits)
+    if code_twice and int(code_twice[1]) in phonenumbers.COUNTRY_CODE_TO_REGION_CODE:
         yield f"+{code_twice[1]}{code_twice[2]}"
-        return
     yield f"+{digits}" if prefix else text
     if _OPTIONAL_ZERO.search(text):  # Italy's belongs to the number, Spain has none
         yield _OPTIONAL_ZERO.sub(" ", text, count=1)
@@ -285,10 +285,10 @@ def _drop_outside_line(run: Run, region: str) -> Iterator[Reading]:
     groups = run.groups
     if len(groups) > 1 and len(groups[0]) <= _LONGEST_OUTSIDE_LINE:
         rest = _without_first_group(run)
-        if len(groups[0]) == 1 or _starts_number(rest, region):  # 312 345 6789-227 begins with 312
+        if len(groups[0]) == 1 or starts_number(rest, region):  # 312 345 6789-227 begins with 312
             yield from _say_dialled(rest, region)
     rest = _without_first_digit(run)
-    if run.digits[0] in _OUTSIDE_LINE and (len(groups) == 1 or _starts_number(rest, region)):
+    if run.digits[0] in _OUTSIDE_LINE and (len(groups) == 1 or starts_number(rest, region)):
         yield from _say_dialled(rest, region)
 
 
@@ -301,7 +301,7 @@ def _drop_any_digit(run: Run, region: str) -> Iterator[Reading]:
 def _say_dialled(run: Run, region: str) -> Iterator[Reading]:
     """As `_say`, but with its trunk prefix, where one is dialled: without it nobody is called."""
     for reading in _say(run, region):
-        if _starts_number(run, region) or not _needs_trunk_prefix(reading.number, region):
+        if starts_number(run, region) or not _needs_trunk_prefix(reading.number, region):
             yield reading
 
 
@@ -323,7 +323,7 @@ def _without_first_digit(run: Run) -> Run:
     return Run(re.sub(r"\d", "", run.text, count=1).lstrip(" (-./"))
 
 
-def _starts_number(run: Run, region: str) -> bool:
+def starts_number(run: Run, region: str) -> bool:
     """Whether the first group begins as numbers begin in the region: with a prefix, a plus."""
     group, code, trunk = run.groups[0], _own_code(region), _trunk_prefix(region)
     if run.has_plus or group.startswith(_INTERNATIONAL_PREFIXES):

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 from urllib.parse import unquote
 
-from shared.phone.labels import drop_labelled
+from shared.phone.affixes import AFFIX, Affix, mark_affixes
 from shared.phone.numbers import InvalidNumberError, WithheldNumberError
 
 # Fewer digits are never a whole number beside others: an extension, a room, part of a date.
@@ -57,11 +57,10 @@ _GROUPED = re.compile(
     r"|(\d{1,3}(?:['’]\d{3})+)(?:[.,]0{1,2})?|(\d{1,3}(?:\s\d{3}){4,})"
 )
 _PAUSE = re.compile(r"(?<=\d)[pw]+(?=\d)", re.IGNORECASE)  # of a dial string
-# Codes that switch a service on for one call, such as *67 or #31#: dialled, never displayed.
-_SERVICE_CODE = re.compile(r"[*#]{1,2}\d{2,3}(?:[*#]\s*|[\s,-]+)(?=[+(\d])")
 
 _TOKEN = re.compile(
-    r"(?P<run>(?:\+[\s(]*)?\(?\d(?:[\d\s().\-‐‑‒–—―/\\~]*\d)?)"
+    rf"(?P<affix>{AFFIX})"
+    r"|(?P<run>(?:\+[\s(]*)?\(?\d(?:[\d\s().\-‐‑‒–—―/\\~]*\d)?)"
     r"|(?P<mask>[•●]|\*{2,}|[x]{2,}(?![^\W\d_])|\#{2,}|\.{3,}|\?{2,}|_{2,}|-{3,}|(?<=\d)x(?![\w.:=\s])"
     # Not around a word, which it makes bold: "+30 691 234 4615 *preferred*".
     r"|(?<![^\W\d_])\*(?![^\W\d_]|\s*\+)(?!\s*\d{1,6}(?![\d*])))"
@@ -72,7 +71,6 @@ _TOKEN = re.compile(
 _BULLET = re.compile(r"\s*[*•-]\s+")
 # Between two digits, where some people put a blank.
 _ODD_GAP = re.compile(r"(?<=\d)[_·'’](?=\d)")
-_BRACKETED_EXTENSION = re.compile(r"((?:\d[\s().-]{0,3}){7,})\(\d{1,5}\)(?=\s*(?:$|[,;/]))")
 # A country code, and behind it a number that has one already.
 _CODE_ALONE = re.compile(r"\+[\s(]*\d{1,3}")
 # Words between two numbers; any other word may own the digits behind it.
@@ -105,11 +103,13 @@ class Run:
     """Digits as they are written, perhaps with a plus in front.
 
     `follows_word`: the first group may belong to the word before it, as in "Unit 9 202 555 0123".
+    `affixes` stand directly before it or behind and may belong to it.
     """
 
     text: str
     follows_word: bool = False
     is_masked: bool = False
+    affixes: tuple[Affix, ...] = ()
 
     @property
     def digits(self) -> str:
@@ -230,9 +230,7 @@ def read_content(text: str) -> Content:
     text = _ODD_GAP.sub("-", _PAUSE.sub(",", text))
     if bullet := _BULLET.match(text):
         text = text[bullet.end() :]
-    text = _SERVICE_CODE.sub(" ", _ADDRESS.sub(keep_user, text))
-    text = _BRACKETED_EXTENSION.sub(r"\1;", text)
-    text = _drop_beside(drop_labelled(text))
+    text = _drop_beside(mark_affixes(_ADDRESS.sub(keep_user, text)))
     runs = tuple(_split_runs(text))
     kinds = {match.lastgroup for match in _TOKEN.finditer(text)}
     return Content(
@@ -255,22 +253,33 @@ def _split_runs(text: str) -> Iterator[Run]:
     """Yield the runs in order; a comma or pause behind a few digits does not end one."""
     runs: list[Run] = []
     before = ""  # what stood there last
+    affixes: tuple[Affix, ...] = ()  # of the run that comes
     for match in _TOKEN.finditer(text):
         kind = _kind_of(match, before)
-        if kind == "mask" and runs and before in {"run", "pause"}:
+        if kind == "affix":
+            affix = Affix.of(match[0])
+            if affix.is_behind and runs and before == "run":
+                runs[-1] = replace(runs[-1], affixes=(*runs[-1].affixes, affix))
+            elif not affix.is_behind:
+                affixes = (affix,)
+            kind = "mark"
+        elif kind == "mask" and runs and before in {"run", "pause"}:
             runs[-1] = replace(runs[-1], is_masked=True)
         elif kind == "run":
             if _goes_on(runs, before, match[0]):
                 runs[-1] = replace(runs[-1], text=f"{runs[-1].text} {match[0]}")
             elif before != "extension":
                 is_masked, follows_word = before == "mask", before == "word"
-                runs.append(Run(match[0], follows_word=follows_word, is_masked=is_masked))
+                runs.append(Run(match[0], follows_word, is_masked, affixes))
+            affixes = ()
         before = kind
     yield from runs
 
 
 def _goes_on(runs: list[Run], before: str, found: str) -> bool:
     """Whether digits belong to those before: behind a pause, or a country code put first."""
+    if not runs:
+        return False  # what stood there was an extension
     if before == "pause":
         return len(runs[-1].digits) <= _MOST_BEFORE_PAUSE
     return before == "run" and found[0] == "+" and bool(_CODE_ALONE.fullmatch(runs[-1].text))

@@ -16,7 +16,18 @@ INBOUND = [
     *("in", "IN", "inbound", "Inbound", "InBound", " inbound ", "incoming", "in-bound"),
     *("inboundPhoneCall", "inbound-dial", "inbound_call", "INBOUND_API", "Inbound Call", "call-in"),
     *("eingehend", "Eingehender Anruf", "entrante", "appel entrant", "Входящий", "ankommend"),
-    *("callin", "dialIn", "DIALIN", "calling in", "chamada recebida", "in entrata", "indgående"),
+    *("inbound-no-answer", "inbound_not_answered", "incoming (no answer)", "inbound (non-urgent)"),
+    *("inbound, never answered", "no answer, inbound", "inbound, not outbound"),
+    *(
+        "callin",
+        "dialIn",
+        "DIALIN",
+        "dialin-conference",
+        "calling in",
+        "chamada recebida",
+        "in entrata",
+        "indgående",
+    ),
     *(
         "inngående",
         "вхідний",
@@ -33,6 +44,8 @@ OUTBOUND = [
     *("outbound-dial", "outboundPhoneCall", "OUTGOING_CALL", "originate", "originated", "dial-out"),
     *("ausgehend", "saliente", "appel sortant", "Исходящий", "abgehend", "in uscita", "udgående"),
     *("callout", "dialout", "DIALOUT", "chamada efetuada", "llamada realizada", "вихідний", "去电"),
+    *("outgoing, no answer", "Outbound (not answered)", "outbound calling", "outbound-dialing"),
+    *("outboundDialing", "not inbound but outbound", "calling out"),
     *("발신", "صادرة", "giden arama", "odchozí", "wychodzące"),
 ]
 NEITHER = [
@@ -47,6 +60,8 @@ NEITHER = [
         "non-outbound",
         "notInbound",
     ),
+    *("dialing", "calling", "Calling", "predictive dialing", "Click-to-call dialing", "dialings"),
+    *("not an inbound call", "no inbound", "never outbound"),
     *("inbound outbound", "1", "trunking-originating", "trunking-terminating", "in" * 1000),
 ]
 
