@@ -15,7 +15,7 @@ from api.errors import TryLaterError
 from api.log_queries import LogSelection
 from api.queries import read_query
 from api.quotas import EXPORTING
-from api.rationing import Turn, ration, take_break, take_turn
+from api.rationing import ration, take_break, take_turn
 from api.services import Services, services
 from api.slots import Slot
 from api.spreadsheets import write_header, write_rows
@@ -44,7 +44,7 @@ FILE_NAME: Final = "sync-log.csv"
 class _Place:
     """What an export holds: its tenant's only one, and one of the process's few."""
 
-    def __init__(self, mine: Turn, slot: Slot) -> None:
+    def __init__(self, mine: Slot, slot: Slot) -> None:
         self._mine = mine
         self._slot = slot
 

@@ -2,9 +2,8 @@
 
 import time
 from collections import Counter
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from ipaddress import ip_network
-from threading import Lock
 from typing import Final
 
 import structlog
@@ -13,9 +12,10 @@ from flask import g
 from api.addresses import client_address
 from api.auth import Tenant
 from api.errors import OverQuotaError, TooOftenError
-from api.quotas import CHANGING, CHANGING_BY_DAY, LOGGING, NAMING, RETURNING, Ongoing, Quota
+from api.quotas import CHANGING, CHANGING_BY_DAY, LOGGING, NAMING, RETURNING, Quota
 from api.services import services
 from api.signatures import Signers
+from api.slots import Slot
 from shared.calls import NewCall
 
 log = structlog.get_logger(__name__)
@@ -45,24 +45,7 @@ def ration(quota: Quota, tenant: Tenant) -> None:
         )
 
 
-class Turn:
-    """Something that is done, of which its tenant may do one at a time."""
-
-    def __init__(self, ongoing: Ongoing, key: Hashable) -> None:
-        self._ongoing = ongoing
-        self._key = key
-        self._is_held = True
-        self._changes = Lock()
-
-    def give_back(self) -> None:
-        """Let the tenant do it again; whoever comes second does nothing."""
-        with self._changes:
-            was_held, self._is_held = self._is_held, False
-        if was_held:
-            self._ongoing.end(self._key)
-
-
-def take_turn(what: str, tenant: Tenant) -> Turn:
+def take_turn(what: str, tenant: Tenant) -> Slot:
     """Begin what a tenant may do one at a time; raises TooOftenError while one is going on.
 
     Args:
@@ -75,7 +58,7 @@ def take_turn(what: str, tenant: Tenant) -> Turn:
             f"Another {what} of yours is going on. Wait until it has ended.",
             retry_after_s=TURN_S,
         )
-    return Turn(ongoing, key)
+    return Slot(lambda: ongoing.end(key))
 
 
 def take_break(took: float) -> None:

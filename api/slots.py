@@ -1,7 +1,7 @@
 """What requests may take of a process: slots when slow, room when large, work when strangers."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Condition, Lock
 from typing import Final
@@ -15,10 +15,10 @@ WAIT_FOR_ROOM_S: Final = 30.0
 
 
 class Slot:
-    """One that is taken."""
+    """One that is taken; `free` is called once, when it is given back."""
 
-    def __init__(self, slots: "Slots") -> None:
-        self._slots = slots
+    def __init__(self, free: Callable[[], object]) -> None:
+        self._free = free
         self._is_held = True
         self._changes = Lock()
 
@@ -27,7 +27,7 @@ class Slot:
         with self._changes:
             was_held, self._is_held = self._is_held, False
         if was_held:
-            self._slots.free_one()
+            self._free()
 
 
 class Slots:
@@ -47,7 +47,7 @@ class Slots:
         with self._changes:
             self.require_free()
             self._free -= 1
-        return Slot(self)
+        return Slot(self.free_one)
 
     def free_one(self) -> None:
         """Free a slot: for `Slot`, which does it once."""
