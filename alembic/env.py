@@ -9,8 +9,8 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.pool import NullPool
 
 from alembic import context
+from shared.configuration.settings import DatabaseSettings
 from shared.models import Base
-from shared.settings import DatabaseSettings
 
 # Any constant: two deploys that migrate at once take turns.
 MIGRATION_LOCK = 4_825_301

@@ -6,30 +6,22 @@ from flask import Flask, Request
 from werkzeug.routing import MapAdapter
 from werkzeug.wsgi import get_path_info
 
-from api import (
-    auditing,
-    calls,
-    connection,
-    dashboard,
-    docs,
-    exports,
-    health,
-    oauth,
-    oauth_callback,
-    previews,
-    statistics,
-    sync_logs,
-    trials,
-)
-from api.bodies import MAX_BODY_BYTES
-from api.body_limits import limit_bodies
-from api.discarding import discard_bodies
-from api.errors import handle_errors
-from api.headers import add_headers
+from api import dashboard, health
+from api.connecting import callback as oauth_callback
+from api.connecting import connection, oauth
+from api.context.services import EXTENSION, Waker, build_services
+from api.description import docs
+from api.http.bodies import MAX_BODY_BYTES
+from api.http.body_limits import limit_bodies
+from api.http.discarding import discard_bodies
+from api.http.errors import handle_errors
+from api.http.headers import add_headers
+from api.log import auditing, exports, statistics, sync_logs
 from api.refusals import log_refusals
-from api.services import EXTENSION, Waker, build_services
-from shared.db import Database
-from shared.settings import ApiSettings
+from api.trying import previews, trials
+from api.webhooks import receiving as calls
+from shared.configuration.settings import ApiSettings
+from shared.database.engines import Database
 
 NOUNS: Final = (
     *(calls, oauth, oauth_callback, connection, sync_logs, exports, statistics, previews, trials),

@@ -3,12 +3,12 @@
 from flask import Blueprint, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 
-from api.answers.base import answer
-from api.answers.service import Alive, Ready
-from api.errors import TryLaterError
-from api.services import services
-from shared.exposition import render_metrics
-from shared.schema import MIGRATE, describe_age
+from api.context.services import services
+from api.http.errors import TryLaterError
+from api.responses.base import answer
+from api.responses.service import Alive, Ready
+from shared.database.schema import MIGRATE, describe_age
+from shared.telemetry.exposition import render_metrics
 
 blueprint = Blueprint("health", __name__)
 

@@ -15,9 +15,9 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 import structlog
 from flask import Flask
 
-from api.errors import handle_errors
+from api.context.services import EXTENSION
 from api.health import blueprint
-from api.services import EXTENSION
+from api.http.errors import handle_errors
 
 log = structlog.get_logger(__name__)
 

@@ -9,7 +9,7 @@ from typing import Final
 import structlog
 from flask import Flask, Response, request
 
-from api.addresses import client_address
+from api.context.addresses import client_address
 
 log = structlog.get_logger(__name__)
 

@@ -8,13 +8,13 @@ from functools import partial
 from flask import Flask
 
 from api.app import create_app
+from api.context.services import EXTENSION
 from api.health_listener import serve_health
-from api.services import EXTENSION
-from shared.exposition import note_build
-from shared.logging import configure_logging
-from shared.plain_connections import warn_of_plain_connections
-from shared.settings import ApiSettings, SettingsError
-from shared.tracing import start_tracing
+from shared.configuration.settings import ApiSettings, SettingsError
+from shared.database.plain_connections import warn_of_plain_connections
+from shared.telemetry.exposition import note_build
+from shared.telemetry.logging import configure_logging
+from shared.telemetry.tracing import start_tracing
 
 
 def make_app() -> Flask:

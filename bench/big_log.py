@@ -18,10 +18,10 @@ from local import services
 from local.databases import create_database, migrate
 from local.processes import free_port
 from local.visitor import sign_in
-from shared.claims import claim_due_calls, return_expired_claims
-from shared.db import Database
-from shared.settings import DatabaseSettings
-from shared.tenants import find_waiting_tenants
+from shared.configuration.settings import DatabaseSettings
+from shared.database.engines import Database
+from shared.queue.claims import claim_due_calls, return_expired_claims
+from shared.queue.waiting import find_waiting_tenants
 
 FEW: Final = 10_000
 MANY: Final = 10_000_000

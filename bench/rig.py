@@ -17,14 +17,14 @@ from standardwebhooks import Webhook
 
 from bench.load import make_request, send_in_turn
 from local import services
-from local.hubspot.client import SandboxControl
 from local.processes import Process
 from local.producer import WEBHOOK_PATH
 from local.stack import Stack
 from local.visitor import Visitor, sign_in
-from shared.calls import LIVE_LANE, NewCall, store_calls
-from shared.db import Database
-from shared.settings import DatabaseSettings
+from sandbox.client import SandboxControl
+from shared.calls.intake import LIVE_LANE, NewCall, store_calls
+from shared.configuration.settings import DatabaseSettings
+from shared.database.engines import Database
 
 # What HubSpot's answers take from a data centre, about: 150 to 250 ms.
 LATENCY_MS: Final = 150

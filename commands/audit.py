@@ -6,8 +6,8 @@ import click
 from rich.table import Table
 
 from commands.terminal import make_console, open_database
-from shared.audit import find_deeds
 from shared.models import AuditEntry
+from shared.privacy.audit import find_deeds
 
 MOST_SHOWN = 10_000
 

@@ -14,9 +14,9 @@ from commands.call_rows import BadRow, CallRow, CallRows, HeaderError
 from commands.rehearsal import MatchReport, Rehearsal
 from commands.row_notices import RowNotices
 from commands.terminal import make_console, open_database, readable_settings_errors
-from shared.calls import BACKFILL_LANE, NewCall, store_calls
-from shared.db import Database
-from shared.settings import ServiceSettings
+from shared.calls.intake import BACKFILL_LANE, NewCall, store_calls
+from shared.configuration.settings import ServiceSettings
+from shared.database.engines import Database
 
 ROWS_A_TRANSACTION: Final = 1000
 # Rows may be large, and Postgres takes no statement of a gigabyte.

@@ -11,10 +11,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, BinaryIO, Final
 
-from api.bodies import MAX_BODY_BYTES
-from api.call_ended import IDENTITY, EndedCall, parse_data
-from api.errors import InvalidRequestError
-from shared.calls import NewCall
+from api.http.bodies import MAX_BODY_BYTES
+from api.http.errors import InvalidRequestError
+from api.intake.call_ended import IDENTITY, EndedCall, parse_data
+from shared.calls.intake import NewCall
 
 FIELDS: Final = tuple(EndedCall.model_fields)
 AS_JSON: Final = ("transcript", "structured_data")

@@ -13,17 +13,17 @@ from rich.text import Text
 from commands import findings
 from commands.findings import Finding
 from commands.terminal import make_console
-from shared.environment import read_settings
-from shared.hubspot.oauth import HubSpotOAuth
-from shared.hubspot.transport import build_session
-from shared.plain_connections import find_plain_connections
-from shared.setting_values import (
+from shared.configuration.environment import read_settings
+from shared.configuration.setting_values import (
     BASIC_AUTH_PASSWORD_LENGTH,
     DEFAULT_PREFIX,
     JWT_SECRET_BYTES,
     sqlalchemy_url,
 )
-from shared.settings import ApiSettings, FlowerSettings, find_problems
+from shared.configuration.settings import ApiSettings, FlowerSettings, find_problems
+from shared.database.plain_connections import find_plain_connections
+from shared.hubspot.oauth import HubSpotOAuth
+from shared.hubspot.transport import build_session
 
 MARKS: Final = {
     "fine": ("✓", "green"),

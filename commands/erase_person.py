@@ -6,11 +6,11 @@ from typing import Final
 import click
 
 from commands.terminal import forget_matches, log_deed, open_database, readable_settings_errors
-from shared.db import Database
-from shared.erasure import Erasure, NoteLeft, erase_calls
-from shared.persons import Findings, Person, find_calls
+from shared.configuration.settings import WorkerSettings
+from shared.database.engines import Database
 from shared.phone import PhoneError, mask_phone, parse_phone
-from shared.settings import WorkerSettings
+from shared.privacy.erasure import Erasure, NoteLeft, erase_calls
+from shared.privacy.persons import Findings, Person, find_calls
 
 ROWS_A_TRANSACTION: Final = 200
 

@@ -7,11 +7,11 @@ from typing import Final
 import click
 
 from commands.terminal import forget_matches, log_deed, open_database, readable_settings_errors
-from shared import tenant_erasure
-from shared.db import Database
-from shared.marks import WRITE_WITHIN_S, may_write
-from shared.settings import WorkerSettings
-from shared.tenant_erasure import TenantRows
+from shared.configuration.settings import WorkerSettings
+from shared.database.engines import Database
+from shared.privacy import tenant_erasure
+from shared.privacy.tenant_erasure import TenantRows
+from shared.queue.marks import WRITE_WITHIN_S, may_write
 
 LOOK_EVERY_S: Final = 0.1
 # Longer than a mark is good for.

@@ -14,13 +14,13 @@ from sqlalchemy import URL, text
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from commands.terminal import first_line
-from shared.db import Database, find_limits
-from shared.deployment import DeploymentRedis, find_strangers, identify
+from shared.broker.celery_app import connect_redis, make_celery
+from shared.broker.deployment import DeploymentRedis, find_strangers, identify
+from shared.database.engines import Database, find_limits
+from shared.database.rights import Rights, find_rights
+from shared.database.schema import REQUIRED_REVISION, find_revision
 from shared.hubspot.errors import ConfigurationError, HubSpotError
 from shared.hubspot.oauth import HubSpotOAuth
-from shared.queue import connect_redis, make_celery
-from shared.rights import Rights, find_rights
-from shared.schema import REQUIRED_REVISION, find_revision
 
 MIGRATIONS: Final = Path(__file__).parents[1] / "alembic"
 # Webhooks and dashboard tokens are refused when clocks differ by minutes; this is well before.

@@ -8,9 +8,12 @@ from typing import Final
 from redis import RedisError
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
-from shared.access_tokens import ConnectionEndedError, TokenBusyError, TokenSource
+from shared.broker.celery_app import connect_redis
+from shared.configuration.settings import ServiceSettings
+from shared.connections.access_tokens import ConnectionEndedError, TokenBusyError, TokenSource
+from shared.connections.hubspot_app import open_oauth
 from shared.crypto import TokenCipher
-from shared.db import Database
+from shared.database.engines import Database
 from shared.hubspot.client import HubSpotClient
 from shared.hubspot.errors import (
     HubSpotError,
@@ -20,15 +23,12 @@ from shared.hubspot.errors import (
 )
 from shared.hubspot.models import ContactPage, ContactSearch
 from shared.hubspot.transport import build_session
-from shared.hubspot_app import open_oauth
-from shared.limits import Limits
 from shared.matching.finding import Findings, find_contacts
 from shared.matching.hits import Decision, NoMatch
+from shared.matching.previews import HubSpotAccess
 from shared.matching.scope import SearchScope, Stage
+from shared.pacing.limits import Limits
 from shared.phone import PhoneNumber
-from shared.previews import HubSpotAccess
-from shared.queue import connect_redis
-from shared.settings import ServiceSettings
 
 # So often the progress is told: what one search holds, or two.
 NUMBERS_A_LOOKUP: Final = {Stage.CALCULATED: 90, Stage.RAW: 16, Stage.THOROUGH: 5}

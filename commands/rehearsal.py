@@ -10,14 +10,14 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from commands.lookups import NOT_ASKED, LookUpPlan, look_up, open_access
-from shared.accounts import load_account
-from shared.calls import NewCall, find_stored
-from shared.connections import CONNECTED, find_connection
-from shared.db import Database
+from shared.calls.intake import NewCall, find_stored
+from shared.configuration.settings import ServiceSettings
+from shared.connections.accounts import load_account
+from shared.connections.lifecycle import CONNECTED, find_connection
+from shared.database.engines import Database
 from shared.matching.hits import Ambiguous, Decision, Match, Refused, Undecided
+from shared.matching.preferences import scope_of
 from shared.phone import PhoneError, PhoneNumber, parse_phone
-from shared.preferences import scope_of
-from shared.settings import ServiceSettings
 
 Tenant = tuple[str, str]
 CallsByNumber = Counter[str | None]

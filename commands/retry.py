@@ -9,14 +9,14 @@ from pydantic import TypeAdapter, ValidationError
 from sqlalchemy import select, tuple_
 from sqlalchemy.orm import Session
 
-from api.queries import Moment
+from api.http.queries import Moment
 from commands.terminal import open_database
-from shared.audit import Action, Actor, Deed, record_deed
-from shared.db import Database
+from shared.database.engines import Database
+from shared.log.replays import RETRYABLE, requeue_batch
+from shared.log.sync_logs import LogFilter, Position
 from shared.models import SyncLog
+from shared.privacy.audit import Action, Actor, Deed, record_deed
 from shared.reasons import Reason
-from shared.replays import RETRYABLE, requeue_batch
-from shared.sync_logs import LogFilter, Position
 
 ROWS_A_TRANSACTION: Final = 1000
 _MOMENTS: Final[TypeAdapter[datetime]] = TypeAdapter(Moment)

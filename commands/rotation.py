@@ -6,9 +6,9 @@ import click
 from rich.progress import Progress, SpinnerColumn, TextColumn
 
 from commands.terminal import make_console, open_database, readable_settings_errors
+from shared.configuration.settings import ServiceSettings
+from shared.connections.rotation import rotate_tokens
 from shared.crypto import TokenCipher
-from shared.rotation import rotate_tokens
-from shared.settings import ServiceSettings
 
 
 @click.command("rotate-keys")

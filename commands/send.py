@@ -7,7 +7,7 @@ import click
 import requests
 
 from local.producer import Producer, WebhookRefusedError
-from shared.setting_values import InvalidValueError, webhook_secrets
+from shared.configuration.setting_values import InvalidValueError, webhook_secrets
 
 CALL_LASTED = timedelta(minutes=3)
 

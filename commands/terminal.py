@@ -12,10 +12,10 @@ from rich.console import Console
 from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from shared.contact_cache import CACHE_S, forget_everybody
-from shared.db import Database
-from shared.queue import connect_redis
-from shared.settings import DatabaseSettings, ServiceSettings, SettingsError
+from shared.broker.celery_app import connect_redis
+from shared.configuration.settings import DatabaseSettings, ServiceSettings, SettingsError
+from shared.database.engines import Database
+from shared.matching.contact_cache import CACHE_S, forget_everybody
 
 # Where nobody looks at a terminal, in a CI log say, lines may be long.
 LOG_WIDTH = 100

@@ -9,11 +9,11 @@ import click
 
 from commands.terminal import open_database
 from local.visitor import sign_in
-from shared.audit import Action, Actor, Deed, record_deed
-from shared.environment import SettingsError, read_settings
-from shared.session_ends import ALL_WORKSPACES, end_sessions
-from shared.setting_values import show_duration
-from shared.settings import ApiSettings
+from shared.configuration.environment import SettingsError, read_settings
+from shared.configuration.setting_values import show_duration
+from shared.configuration.settings import ApiSettings
+from shared.connections.session_ends import ALL_WORKSPACES, end_sessions
+from shared.privacy.audit import Action, Actor, Deed, record_deed
 
 DEFAULT_HOURS: Final = 1.0
 LONGEST_HOURS: Final = 24 * 30

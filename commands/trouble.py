@@ -12,8 +12,8 @@ from rich.console import Console
 from rich.text import Text
 
 from commands.terminal import make_console, open_database
+from shared.log.trouble import FailedCalls, Pile, Trouble, read_trouble
 from shared.reasons import Reason
-from shared.trouble import FailedCalls, Pile, Trouble, read_trouble
 
 MOST_SHOWN: Final = 20
 # What has to be mended before these calls can be replayed at all.

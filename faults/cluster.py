@@ -12,17 +12,17 @@ from pathlib import Path
 from typing import Final, Self
 
 from faults.crew import Crew
-from faults.doors import Doors, open_doors
-from faults.proxy import Proxy
+from faults.proxies.doors import Doors, open_doors
+from faults.proxies.proxy import Proxy
 from local import services
 from local.databases import PROJECT, migrate
 from local.engines import Engine, start_postgres, start_valkey
 from local.environment import make_environment
 from local.processes import Command, Process, free_port
 from local.services import Service
-from shared.environment import list_settings
-from shared.setting_values import DEFAULT_PREFIX
-from shared.settings import GROUPS
+from shared.configuration.environment import list_settings
+from shared.configuration.setting_values import DEFAULT_PREFIX
+from shared.configuration.settings import GROUPS
 
 FIRST_HUB_ID: Final = 700_001
 # Retention is at work in every run; it concerns what a scenario makes older.

@@ -9,7 +9,7 @@ from typing import Final
 
 import psutil
 
-from faults.proxy import Link
+from faults.proxies.proxy import Link
 from local.processes import Process, StartError
 
 LOOK_EVERY_S: Final = 0.2

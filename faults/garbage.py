@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from redis import Redis
 
-from shared.messages import HOUSEKEEPING_TASK, SYNC_TASK
+from shared.broker.messages import HOUSEKEEPING_TASK, SYNC_TASK
 
 QUEUE: Final = "callsync"
 BROADCAST: Final = "celery.pidbox"

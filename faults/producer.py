@@ -12,8 +12,8 @@ import requests
 from requests import Response
 from standardwebhooks import Webhook
 
-from faults.history import Delivery, History, SentCall
-from faults.traps import GUARD_S
+from faults.judging.history import Delivery, History, SentCall
+from faults.proxies.traps import GUARD_S
 from local.producer import WEBHOOK_PATH
 
 TIMEOUT_S: Final = 15.0

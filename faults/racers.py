@@ -11,8 +11,8 @@ from typing import Final
 
 import structlog
 
-from shared.access_tokens import TokenBusyError
-from shared.settings import WorkerSettings
+from shared.configuration.settings import WorkerSettings
+from shared.connections.access_tokens import TokenBusyError
 from worker.resources import Resources, open_resources
 
 PUT_OFF_S: Final = 0.2

@@ -8,9 +8,9 @@ from typing import Final
 import psycopg
 import requests
 
-from faults.checker import Verdict
 from faults.cluster import Cluster
-from faults.history import WebhookTimes
+from faults.judging.checker import Verdict
+from faults.judging.history import WebhookTimes
 from faults.scenario import Scenario
 from faults.world import World
 from local.processes import StartError

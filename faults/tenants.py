@@ -9,9 +9,9 @@ from typing import Any, Final
 import requests
 
 from faults.cluster import Cluster
-from faults.history import SYNCED, Ending, SentCall
-from local.hubspot.client import SandboxControl
+from faults.judging.history import SYNCED, Ending, SentCall
 from local.visitor import Visitor, sign_in
+from sandbox.client import SandboxControl
 
 SIGNED_IN_FOR: Final = timedelta(hours=1)
 PAGE: Final = 200

@@ -11,17 +11,17 @@ from psycopg.errors import DeadlockDetected
 from psycopg.rows import dict_row
 from redis import Redis
 
-from faults.checker import Verdict, judge
 from faults.cluster import Cluster
-from faults.evidence import Identity, Row, by_identity, gather
-from faults.history import Delivery, History, SentCall, WebhookTimes
+from faults.judging.checker import Verdict, judge
+from faults.judging.evidence import Identity, Row, by_identity, gather
+from faults.judging.history import Delivery, History, SentCall, WebhookTimes
 from faults.producer import RecordingProducer
+from faults.proxies.traps import GUARD_S, AnswerTrap, CommitTrap, RequestTrap, StepTrap
 from faults.tenants import Tenant
-from faults.traps import GUARD_S, AnswerTrap, CommitTrap, RequestTrap, StepTrap
-from local.hubspot.client import SandboxControl
-from shared.claims import LEASE_S
-from shared.messages import HOUSEKEEPING_TASK
-from shared.queue import make_celery
+from sandbox.client import SandboxControl
+from shared.broker.celery_app import make_celery
+from shared.broker.messages import HOUSEKEEPING_TASK
+from shared.queue.claims import LEASE_S
 
 POLL_S: Final = 0.05
 # A live claim is renewed every 5 s to a full lease; one with less left has lost its worker.

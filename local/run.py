@@ -9,12 +9,12 @@ from pathlib import Path
 
 from rich.console import Console
 
-from local.hubspot.client import SandboxControl
-from local.hubspot.sample import SAMPLE_CONTACTS
 from local.interrupts import heed_interrupts, uninterrupted
 from local.processes import StartError
 from local.stack import Stack
 from local.visitor import sign_in
+from sandbox.client import SandboxControl
+from sandbox.sample import SAMPLE_CONTACTS
 
 USER_ID = "user_1"
 WORKSPACE_ID = "ws_1"

@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 import requests
 from kombu.exceptions import OperationalError
 
-from shared.queue import WORKER_THREADS, make_celery
-from shared.settings import (
+from shared.broker.celery_app import WORKER_THREADS, make_celery
+from shared.configuration.settings import (
     CALLBACK_PATH,
     ApiSettings,
     BrokerSettings,
@@ -44,7 +44,7 @@ class Service:
 
 def sandbox(url: str, env: Mapping[str, str], *, latency_ms: int) -> Service:
     arguments = [
-        "local.hubspot",
+        "sandbox",
         *("--port", port_of(url)),
         *("--client-id", env["HUBSPOT_CLIENT_ID"]),
         *("--client-secret", env["HUBSPOT_CLIENT_SECRET"]),

@@ -6,8 +6,8 @@ from typing import Any, Self
 import jwt
 import requests
 
-from local.hubspot.client import SandboxControl
 from local.producer import describe_refusal
+from sandbox.client import SandboxControl
 
 TIMEOUT_SECONDS = 10.0
 

@@ -10,8 +10,8 @@ import psycopg
 import pytest
 
 from local.databases import fresh_database, migrate, postgres_server, valkey_server
-from shared.db import Database
-from shared.setting_values import sqlalchemy_url
+from shared.configuration.setting_values import sqlalchemy_url
+from shared.database.engines import Database
 
 # Each has engines, and a browser, of its own.
 MOST_PROCESSES: Final = 4

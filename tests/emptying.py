@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from shared.db import Database
+from shared.database.engines import Database
 from shared.models import Base, Tally
 
 # Whoever refers to another table goes first; what triggers count goes last.

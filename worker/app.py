@@ -21,19 +21,24 @@ from celery.signals import (
 )
 from celery.worker.control import Panel
 
-from shared.db import Database
-from shared.exposition import note_build, serve_metrics
-from shared.logging import configure_logging
-from shared.messages import HOUSEKEEPING_TASK
-from shared.plain_connections import warn_of_plain_connections
-from shared.queue import make_celery
-from shared.schema import NotReadyError, wait_for_schema
-from shared.settings import BrokerSettings, FlowerSettings, SettingsError, WorkerSettings
-from shared.tracing import start_tracing
-from worker.housekeeping import EVERY_S, housekeeping
+from shared.broker.celery_app import make_celery
+from shared.broker.messages import HOUSEKEEPING_TASK
+from shared.configuration.settings import (
+    BrokerSettings,
+    FlowerSettings,
+    SettingsError,
+    WorkerSettings,
+)
+from shared.database.engines import Database
+from shared.database.plain_connections import warn_of_plain_connections
+from shared.database.schema import NotReadyError, wait_for_schema
+from shared.telemetry.exposition import note_build, serve_metrics
+from shared.telemetry.logging import configure_logging
+from shared.telemetry.tracing import start_tracing
+from worker.maintenance.housekeeping import EVERY_S, housekeeping
+from worker.maintenance.sweep import sweeping
 from worker.presence import Presence
 from worker.resources import process_resources
-from worker.sweep import sweeping
 from worker.tasks import add_tasks
 
 log = structlog.get_logger(__name__)

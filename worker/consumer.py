@@ -6,8 +6,8 @@ from typing import Any
 from celery.utils.log import get_logger
 from celery.worker.consumer import Consumer
 
-from shared.broker import drop_message
-from shared.messages import JSON_TYPE, read_task
+from shared.broker.messages import JSON_TYPE, read_task
+from shared.broker.transport import drop_message
 
 # Celery's own: what could not be acknowledged is its matter.
 _logger = get_logger(__name__)

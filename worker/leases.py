@@ -10,9 +10,9 @@ import structlog
 from redis import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
-from shared.claims import renew_claims
-from shared.db import Database
-from shared.limits import Limits
+from shared.database.engines import Database
+from shared.pacing.limits import Limits
+from shared.queue.claims import renew_claims
 
 log = structlog.get_logger(__name__)
 

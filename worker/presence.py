@@ -7,7 +7,7 @@ import structlog
 from redis import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
-from shared.deployment import find_strangers, identify, sign_in
+from shared.broker.deployment import find_strangers, identify, sign_in
 from worker.resources import Resources
 
 log = structlog.get_logger(__name__)

@@ -6,16 +6,16 @@ from functools import cache
 
 import requests
 
-from shared.access_tokens import TokenSource
+from shared.broker.celery_app import WORKER_THREADS, WakeUps, connect_redis
+from shared.broker.deployment import DeploymentRedis
+from shared.configuration.settings import WorkerSettings
+from shared.connections.access_tokens import TokenSource
+from shared.connections.hubspot_app import open_oauth
 from shared.crypto import TokenCipher
-from shared.db import Database
-from shared.deployment import DeploymentRedis
+from shared.database.engines import Database
 from shared.hubspot.oauth import HubSpotOAuth
 from shared.hubspot.transport import build_session
-from shared.hubspot_app import open_oauth
-from shared.limits import Limits
-from shared.queue import WORKER_THREADS, WakeUps, connect_redis
-from shared.settings import WorkerSettings
+from shared.pacing.limits import Limits
 from worker.leases import Leases
 
 # Above any sensible Celery concurrency of one process.

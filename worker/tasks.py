@@ -2,9 +2,10 @@
 
 from celery import Celery
 
-from shared.messages import HOUSEKEEPING_TASK, SYNC_TASK
-from worker import housekeeping, sync
+from shared.broker.messages import HOUSEKEEPING_TASK, SYNC_TASK
+from worker.maintenance import housekeeping
 from worker.resources import process_resources
+from worker.rounds import sync
 
 
 def add_tasks(app: Celery) -> None:

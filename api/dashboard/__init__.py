@@ -10,8 +10,8 @@ from typing import Final
 
 from flask import Blueprint, Response, render_template, request
 
-from api.errors import MissingEntryError
-from api.services import services
+from api.context.services import services
+from api.http.errors import MissingEntryError
 
 FOLDER: Final = Path(__file__).parent
 MODULES: Final = {

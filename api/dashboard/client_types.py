@@ -16,7 +16,7 @@ from api.dashboard.typescript import (
     write_declaration,
     write_type,
 )
-from api.openapi import build_document
+from api.description.openapi import build_document
 
 FILE: Final = Path(__file__).with_name("client.d.ts")
 ERRORS: Final = {

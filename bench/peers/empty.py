@@ -2,7 +2,7 @@
 
 import os
 
-from shared.queue import make_celery
+from shared.broker.celery_app import make_celery
 
 app = make_celery(os.environ["REDIS_URL"])
 app.conf.task_default_queue = "empty"

@@ -10,10 +10,10 @@ from sqlalchemy import select
 from bench.rig import Rig, Workspace
 from local import services
 from local.processes import free_port
+from shared.broker.celery_app import make_celery
+from shared.configuration.settings import WorkerSettings
 from shared.crypto import TokenCipher
 from shared.models import Connection
-from shared.queue import make_celery
-from shared.settings import WorkerSettings
 
 
 @contextmanager

@@ -20,9 +20,9 @@ from typing import Final
 
 import requests
 
-from local.hubspot.client import SandboxControl
 from local.producer import Producer, WebhookRefusedError
 from local.visitor import Visitor, sign_in
+from sandbox.client import SandboxControl
 
 WORKERS: Final = 4
 CALLS: Final = 1000

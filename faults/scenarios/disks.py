@@ -9,7 +9,7 @@ from typing import Final
 
 import psutil
 
-from faults.history import SentCall
+from faults.judging.history import SentCall
 from faults.scenario import Scenario, scenario
 from faults.tenants import Tenant
 from faults.world import World

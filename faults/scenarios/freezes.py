@@ -3,13 +3,13 @@
 from contextlib import suppress
 from typing import Final
 
+from faults.proxies.traps import StepTrap
 from faults.scenario import Scenario, scenario
 from faults.scenarios.workers import CREATE, MARK, SEARCH, catch
-from faults.traps import StepTrap
 from faults.world import World
-from local.hubspot.client import SandboxRecord
-from shared.claims import LEASE_S
-from shared.late_writes import LOOK_EVERY_S
+from sandbox.client import SandboxRecord
+from shared.queue.claims import LEASE_S
+from shared.queue.late_writes import LOOK_EVERY_S
 
 FIND_SURPLUS: Final = "SELECT note_id FROM hubspot_surplus_notes WHERE hub_id = ANY(%(hubs)s)"
 FIND_LATE_WRITES: Final = (

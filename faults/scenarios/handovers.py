@@ -5,13 +5,13 @@ from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
-from faults.history import SYNCED, Ending
+from faults.judging.history import SYNCED, Ending
+from faults.proxies.traps import CommitTrap
 from faults.scenario import Scenario, scenario
 from faults.scenarios.lifecycle import NOT_CONNECTED, disconnect_for_a_while
 from faults.tenants import Tenant
-from faults.traps import CommitTrap
 from faults.world import World
-from shared.handovers import PAGE
+from shared.queue.handovers import PAGE
 
 CALLERS: Final = 20
 # The connect moves a page itself; what is left after it is the workers'.

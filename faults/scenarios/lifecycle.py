@@ -8,12 +8,12 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
-from faults.history import SYNCED, SentCall
+from faults.judging.history import SYNCED, SentCall
 from faults.scenario import Scenario, scenario
 from faults.tenants import Tenant
 from faults.world import World
 from local.databases import PROJECT
-from shared.schema import REQUIRED_REVISION
+from shared.database.schema import REQUIRED_REVISION
 
 NOT_CONNECTED: Final = ("skipped", "not_connected")
 # An answer that was lost with the old connection stays lost.

@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Final
 
 from faults.cluster import Cluster
-from faults.history import SentCall
-from faults.proxy import Link
+from faults.judging.history import SentCall
+from faults.proxies.proxy import Link
+from faults.proxies.traps import GUARD_S, TextAlarm
 from faults.scenario import Scenario, scenario
 from faults.tenants import Contact
-from faults.traps import GUARD_S, TextAlarm
 from faults.world import World
-from shared.claims import LEASE_S
+from shared.queue.claims import LEASE_S
 
 POISON: Final = ("error", "poison")
 WAITING: Final = 100_000

@@ -4,7 +4,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
-from faults.proxy import Proxy
+from faults.proxies.proxy import Proxy
 from faults.scenario import Scenario
 from faults.world import World
 

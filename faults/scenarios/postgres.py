@@ -8,7 +8,7 @@ from typing import Final
 from faults.scenario import Scenario, scenario
 from faults.scenarios.workers import CLAIM, MARK, RECORD
 from faults.world import World
-from shared.claims import LEASE_S
+from shared.queue.claims import LEASE_S
 
 INTAKE: Final = "INSERT INTO calls (log_id, payload"
 TERMINATE: Final = """

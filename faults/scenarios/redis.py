@@ -10,10 +10,10 @@ from typing import Final
 from redis import Redis, ResponseError
 
 from faults import garbage
-from faults.history import Delivery, SentCall, p99
+from faults.judging.history import Delivery, SentCall, p99
 from faults.scenario import Scenario, scenario
 from faults.world import World
-from shared.messages import SYNC_TASK
+from shared.broker.messages import SYNC_TASK
 
 # More than the noise of a machine that runs all of this at once, less than Redis's timeouts.
 P99_GRACE_S: Final = 0.5

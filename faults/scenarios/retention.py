@@ -3,9 +3,9 @@
 from typing import Final
 
 from faults.cluster import LOG_RETENTION_DAYS
-from faults.history import SentCall
+from faults.judging.history import SentCall
+from faults.proxies.traps import CommitTrap
 from faults.scenario import Scenario, scenario
-from faults.traps import CommitTrap
 from faults.world import World
 
 PRUNE: Final = "INSERT INTO hubspot_pruned_calls"

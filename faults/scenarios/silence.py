@@ -20,8 +20,9 @@ import requests
 from cryptography.hazmat.primitives.asymmetric import ec
 from jwt.algorithms import ECAlgorithm
 
-from faults.history import Delivery
-from faults.liars import (
+from faults.judging.history import Delivery
+from faults.producer import RecordingProducer
+from faults.proxies.liars import (
     HTTP_LIES,
     HTTP_TRICKLES,
     REDIS_LIES,
@@ -30,15 +31,14 @@ from faults.liars import (
     replaced,
     stay_silent,
 )
-from faults.producer import RecordingProducer
-from faults.proxy import Proxy
+from faults.proxies.proxy import Proxy
 from faults.scenario import Scenario
 from faults.tenants import Tenant
 from faults.world import World
+from shared.configuration.setting_values import sqlalchemy_url
+from shared.connections.oauth_states import Authorization, new_secret, store_state
 from shared.crypto import TokenCipher
-from shared.db import Database
-from shared.oauth_states import Authorization, new_secret, store_state
-from shared.setting_values import sqlalchemy_url
+from shared.database.engines import Database
 
 WEBHOOKS: Final = 100
 AT_ONCE: Final = 4

@@ -5,7 +5,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
-from faults.history import SentCall
+from faults.judging.history import SentCall
 from faults.scenario import Scenario, scenario
 from faults.tenants import Tenant
 from faults.world import World

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import Final
 
+from faults.proxies.traps import RequestTrap
 from faults.scenario import Scenario, scenario
-from faults.traps import RequestTrap
 from faults.world import World
 from local.producer import WEBHOOK_PATH
 

@@ -4,10 +4,10 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
+from faults.proxies.traps import StepTrap
 from faults.scenario import Scenario, scenario
-from faults.traps import StepTrap
 from faults.world import World
-from shared.claims import LEASE_S
+from shared.queue.claims import LEASE_S
 
 CLAIM: Final = "claim_size = (SELECT count(*) FROM chosen)"
 MARK: Final = "last_write_at = clock_timestamp()"

@@ -15,13 +15,13 @@ from local.demo.report import print_closing, print_notes, print_sync_log
 from local.demo.show import Show, Stage
 from local.demo.verdicts import judge
 from local.environment import make_secrets
-from local.hubspot.client import SandboxControl
 from local.interrupts import heed_interrupts, uninterrupted
 from local.producer import Producer
 from local.stack import Stack
 from local.visitor import Visitor, sign_in
-from shared.environment import list_settings
-from shared.settings import GROUPS
+from sandbox.client import SandboxControl
+from shared.configuration.environment import list_settings
+from shared.configuration.settings import GROUPS
 
 LASTS = timedelta(minutes=15)
 # Where things are is the stack's to say.

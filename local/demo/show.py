@@ -9,9 +9,9 @@ from rich.console import Console
 
 from local.demo import cast
 from local.demo.cast import DemoCall
-from local.hubspot.client import SandboxControl
 from local.producer import Acceptance, Producer
 from local.visitor import Visitor
+from sandbox.client import SandboxControl
 from shared.reasons import Reason, Status
 
 POLL_SECONDS = 0.2

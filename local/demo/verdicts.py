@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from local.demo.cast import DemoCall
-from local.hubspot.client import SandboxRecord
+from sandbox.client import SandboxRecord
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,8 @@ from urllib3 import exceptions as urllib3_exceptions
 
 from shared.http_deadlines import open_session
 from shared.hubspot.errors import ConfigurationError, HubSpotError, NetworkError, UnavailableError
-from shared.metrics import HUBSPOT_REQUEST_SECONDS, HUBSPOT_REQUESTS
-from shared.tracing import annotate, span
+from shared.telemetry.metrics import HUBSPOT_REQUEST_SECONDS, HUBSPOT_REQUESTS
+from shared.telemetry.tracing import annotate, span
 from shared.version import own_version
 
 MAX_ANSWER_BYTES = 16 * 1024 * 1024

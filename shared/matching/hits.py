@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from shared.configuration.settings import MatchPolicy
 from shared.hubspot.errors import RejectedError
 from shared.hubspot.models import Contact
 from shared.matching.scope import SearchScope, Stage
 from shared.matching.search_plan import CALCULATED_BY_RAW
 from shared.phone import find_numbers, has_other_digits
-from shared.settings import MatchPolicy
 
 
 @dataclass(frozen=True, slots=True)

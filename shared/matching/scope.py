@@ -3,7 +3,7 @@
 import enum
 from dataclasses import dataclass
 
-from shared.settings import MatchPolicy
+from shared.configuration.settings import MatchPolicy
 
 MOST_PHONE_PROPERTIES = 3
 """Besides phone and mobile phone: a search of HubSpot's has five alternatives."""

@@ -18,8 +18,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
+from shared.configuration.settings import MatchPolicy
 from shared.models.base import Base, Id, Moment
-from shared.settings import MatchPolicy
 
 
 class Connection(Base):

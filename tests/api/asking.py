@@ -15,7 +15,7 @@ from flask.testing import FlaskClient
 from standardwebhooks import Webhook
 from werkzeug.test import TestResponse
 
-from shared.db import Database
+from shared.database.engines import Database
 
 PUBLIC_URL: Final = "https://calls.example.com"
 DASHBOARD_URL: Final = "https://app.example.com/calls?tab=hubspot"

@@ -4,13 +4,13 @@ import pytest
 from flask.testing import FlaskClient
 
 from api.app import create_app
-from api.services import Waker
-from local.hubspot.app import create_app as create_sandbox
-from local.hubspot.client import SandboxControl
-from local.hubspot.config import OAuthApp, SandboxConfig
-from local.hubspot.server import run_in_thread
-from shared.db import Database
-from shared.settings import ApiSettings
+from api.context.services import Waker
+from sandbox.app import create_app as create_sandbox
+from sandbox.client import SandboxControl
+from sandbox.config import OAuthApp, SandboxConfig
+from sandbox.server import run_in_thread
+from shared.configuration.settings import ApiSettings
+from shared.database.engines import Database
 from tests.api.asking import CLIENT_ID, CLIENT_SECRET, PUBLIC_URL, Asker, WakeRecorder, environment
 
 REDIRECT_URI = f"{PUBLIC_URL}/api/hubspot/oauth/callback"

@@ -9,13 +9,13 @@ from typing import Any, Final
 from sqlalchemy import text
 from werkzeug.test import TestResponse
 
-from api.auth import Tenant
+from api.context.services import EXPORTS_AT_ONCE, EXTENSION, Services
+from api.identity.auth import Tenant
 from api.quotas import CHANGING
-from api.services import EXPORTS_AT_ONCE, EXTENSION, Services
-from local.hubspot.client import SandboxControl
-from shared.db import Database
-from shared.schema import REQUIRED_REVISION
-from shared.session_ends import end_sessions
+from sandbox.client import SandboxControl
+from shared.connections.session_ends import end_sessions
+from shared.database.engines import Database
+from shared.database.schema import REQUIRED_REVISION
 from tests.api.asking import (
     NO_POSTGRES,
     WORKSPACE_SECRET,

@@ -6,7 +6,7 @@ from typing import Final
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from api.services import EXTENSION, Services
+from api.context.services import EXTENSION, Services
 
 # More than any quota allows at once.
 ENOUGH: Final = 2000

@@ -6,9 +6,9 @@ from typing import Any
 
 from sqlalchemy import text, update
 
-from shared.connections import Grant, connect, find_connection
+from shared.connections.lifecycle import Grant, connect, find_connection
 from shared.crypto import TokenCipher
-from shared.db import Database
+from shared.database.engines import Database
 from shared.ids import new_log_id
 from shared.models import Attempt, Call, Connection, SyncLog
 from tests.api.asking import ENCRYPTION_KEY, Asker

@@ -10,12 +10,12 @@ from flask.testing import FlaskClient
 from sqlalchemy import select, text
 from structlog.testing import capture_logs
 
-from api import auditing
 from api import refusals as refusals_log
-from local.hubspot.client import SandboxControl
-from shared.audit import Action, Actor, Deed, delete_old_deeds, record_deed
-from shared.db import Database
+from api.log import auditing
+from sandbox.client import SandboxControl
+from shared.database.engines import Database
 from shared.models import AuditEntry, SyncLog
+from shared.privacy.audit import Action, Actor, Deed, delete_old_deeds, record_deed
 from tests.api.asking import Asker, call_ended, landing, post_webhook, read
 from tests.api.rows import add_connection, add_log, connection_of
 

@@ -15,8 +15,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from flask.testing import FlaskClient
 from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 
-from local.hubspot.server import run_in_thread
-from shared.db import Database
+from sandbox.server import run_in_thread
+from shared.database.engines import Database
 from tests.api.asking import JWT_SECRET, Asker, make_token, read
 from tests.api.conftest import ClientFactory
 from tests.api.rows import add_connection, add_log

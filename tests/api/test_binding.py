@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from local.hubspot.client import SandboxControl
-from shared.connections import require_reconnect
-from shared.db import Database
+from sandbox.client import SandboxControl
+from shared.connections.lifecycle import require_reconnect
+from shared.database.engines import Database
 from tests.api.asking import DASHBOARD_URL, PUBLIC_URL, Asker, landing
 from tests.api.conftest import ClientFactory
 from tests.api.rows import add_connection, connection_of

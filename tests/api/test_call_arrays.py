@@ -8,9 +8,9 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from api.services import EXTENSION
-from shared.calls import BACKFILL_LANE, LIVE_LANE
-from shared.db import Database
+from api.context.services import EXTENSION
+from shared.calls.intake import BACKFILL_LANE, LIVE_LANE
+from shared.database.engines import Database
 from shared.models import Call, SyncLog
 from tests.api.asking import (
     NO_POSTGRES,

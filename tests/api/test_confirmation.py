@@ -10,12 +10,12 @@ import pytest
 from sqlalchemy import func, select, update
 from werkzeug.test import TestResponse
 
-from api import authorizations
-from local.hubspot.client import SandboxControl
-from shared.connections import connect
-from shared.db import Database
+from api.connecting import authorizations
+from sandbox.client import SandboxControl
+from shared.connections.lifecycle import connect
+from shared.database.engines import Database
 from shared.models import DecidedGrant, PendingGrant
-from shared.retention import delete_expired_states
+from shared.privacy.retention import delete_expired_states
 from tests.api.asking import PUBLIC_URL, Asker, WakeRecorder, landing
 from tests.api.conftest import ClientFactory
 from tests.queue.waiting import wait_until_blocked

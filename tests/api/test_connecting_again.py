@@ -3,8 +3,8 @@
 import pytest
 from flask.testing import FlaskClient
 
-from local.hubspot.client import SandboxControl
-from shared.db import Database
+from sandbox.client import SandboxControl
+from shared.database.engines import Database
 from tests.api.asking import Asker
 from tests.api.rows import connection_of
 

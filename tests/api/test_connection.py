@@ -8,10 +8,10 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import update
 
-from local.hubspot.client import SandboxControl
-from shared.accounts import remember_refused_properties
-from shared.connections import require_reconnect
-from shared.db import Database
+from sandbox.client import SandboxControl
+from shared.connections.accounts import remember_refused_properties
+from shared.connections.lifecycle import require_reconnect
+from shared.database.engines import Database
 from shared.models import Connection, Revocation, SyncLog
 from tests.api.asking import Asker, WakeRecorder, read
 from tests.api.rows import add_connection, add_log, pause

@@ -12,7 +12,7 @@ from api.dashboard.typescript import (
     write_declaration,
     write_type,
 )
-from api.openapi import build_document
+from api.description.openapi import build_document
 
 DOCUMENT = build_document("")
 METHODS = list_methods(DOCUMENT)

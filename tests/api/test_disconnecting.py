@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
-from api import connection
-from shared import marks
-from shared.db import Database
+from api.connecting import connection
+from shared.database.engines import Database
 from shared.models import SyncLog
+from shared.queue import marks
 from tests.api.asking import Asker
 from tests.api.rows import add_connection, add_log
 from tests.local.waiting import GUARD_SECONDS, wait_for

@@ -7,9 +7,9 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import text
 
-from api.landing import Failure
-from shared.db import Database
-from shared.oauth_states import new_secret
+from api.connecting.landing import Failure
+from shared.connections.oauth_states import new_secret
+from shared.database.engines import Database
 from tests.api.asking import NO_POSTGRES, PUBLIC_URL, Asker, call_ended, landing, post_webhook, read
 from tests.api.conftest import ClientFactory
 

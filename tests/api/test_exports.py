@@ -8,10 +8,10 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import ProgrammingError
 
-from api import exports
-from api.services import EXPORTS_AT_ONCE, EXTENSION
-from api.spreadsheets import COLUMNS, write_rows
-from shared.db import Database
+from api.context.services import EXPORTS_AT_ONCE, EXTENSION
+from api.log import exports
+from api.log.spreadsheets import COLUMNS, write_rows
+from shared.database.engines import Database
 from shared.models import SyncLog
 from tests.api.asking import Asker, read
 from tests.api.rows import add_log

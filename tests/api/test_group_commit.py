@@ -12,11 +12,11 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError, OperationalError
 from structlog.testing import capture_logs
 
-from api import group_commit
-from api.errors import TryLaterError
-from api.group_commit import GroupCommit
-from shared.calls import NewCall, StoredCall, find_stored, store_calls
-from shared.db import Database
+from api.http.errors import TryLaterError
+from api.intake import group_commit
+from api.intake.group_commit import GroupCommit
+from shared.calls.intake import NewCall, StoredCall, find_stored, store_calls
+from shared.database.engines import Database
 
 TIMEOUT_S = 240.0
 UNSTORABLE = "+1202555\x000123"

@@ -8,8 +8,8 @@ from flask.testing import FlaskClient
 from sqlalchemy import text
 
 from local.engines import Engine, start_postgres, start_valkey
-from shared.db import Database
-from shared.schema import REQUIRED_REVISION
+from shared.database.engines import Database
+from shared.database.schema import REQUIRED_REVISION
 from tests.api.asking import NO_POSTGRES, read
 from tests.api.conftest import ClientFactory
 

@@ -126,7 +126,7 @@ def test_reader_who_takes_nothing_is_no_line_of_the_log(
 PRELOADED = """
 import os, sys
 import requests
-from api.services import EXTENSION
+from api.context.services import EXTENSION
 from api.wsgi import app
 
 assert requests.get(f"http://127.0.0.1:{sys.argv[1]}/readyz", timeout=60).ok

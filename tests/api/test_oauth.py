@@ -7,9 +7,9 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import text
 
-from local.hubspot.client import SandboxControl
+from sandbox.client import SandboxControl
 from shared.crypto import TokenCipher, UndecryptableError
-from shared.db import Database
+from shared.database.engines import Database
 from shared.models import OAuthState, PendingGrant
 from tests.api.asking import (
     DASHBOARD_URL,

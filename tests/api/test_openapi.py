@@ -11,9 +11,9 @@ from openapi_schema_validator import OAS31Validator
 from openapi_spec_validator import validate
 from werkzeug.test import TestResponse
 
-from api.openapi import EXAMPLE_LOG_ID, build_document
-from local.hubspot.client import SandboxControl
-from shared.db import Database
+from api.description.openapi import EXAMPLE_LOG_ID, build_document
+from sandbox.client import SandboxControl
+from shared.database.engines import Database
 from tests.api.asking import PUBLIC_URL, Asker, signed_headers
 from tests.api.conftest import ClientFactory
 from tests.api.provocations import PROVOCATIONS, World

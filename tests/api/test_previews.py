@@ -10,12 +10,12 @@ import pytest
 from sqlalchemy import func, update
 from werkzeug.test import TestResponse
 
-from api.services import EXTENSION
+from api.context.services import EXTENSION
 from local.engines import Engine, start_valkey
-from local.hubspot.client import SandboxControl
-from shared.db import Database
+from sandbox.client import SandboxControl
+from shared.connections.tokens import lock_token
+from shared.database.engines import Database
 from shared.models import Connection
-from shared.tokens import lock_token
 from tests.api.asking import Asker, read
 from tests.api.conftest import ClientFactory
 from tests.api.rows import add_connection, connection_of, pause

@@ -8,10 +8,10 @@ from flask.testing import FlaskClient
 from sqlalchemy import select, update
 
 from api.app import create_app
-from shared import retention
-from shared.db import Database
+from shared.configuration.settings import ApiSettings
+from shared.database.engines import Database
 from shared.models import PrunedCall, SyncLog
-from shared.settings import ApiSettings
+from shared.privacy import retention
 from tests.api.asking import (
     ENCRYPTION_KEY,
     Asker,

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from api.call_ended import parse_data
-from api.webhook_json import parse_event
-from shared.calls import NewCall
-from shared.db import Database
+from api.http.webhook_json import parse_event
+from api.intake.call_ended import parse_data
+from shared.calls.intake import NewCall
+from shared.database.engines import Database
 from shared.models import Call
 from tests.api.asking import Asker, call_ended, post_webhook, read
 

@@ -8,11 +8,11 @@ import pytest
 from sqlalchemy import event, select, text
 from sqlalchemy.exc import OperationalError
 
-from api import authorizations
-from local.hubspot.client import SandboxControl
-from shared import retention
-from shared.db import Database
+from api.connecting import authorizations
+from sandbox.client import SandboxControl
+from shared.database.engines import Database
 from shared.models import Handover, PendingGrant, Revocation, SyncLog
+from shared.privacy import retention
 from tests.api.asking import Asker, landing
 from tests.api.conftest import ClientFactory
 from tests.api.rows import add_log, connection_of

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
-from api.services import EXTENSION
+from api.context.services import EXTENSION
 from local.engines import Engine, start_valkey
-from shared.db import Database
-from shared.queue import SYNC_QUEUE, BackgroundWakeUps
+from shared.broker.celery_app import SYNC_QUEUE, BackgroundWakeUps
+from shared.database.engines import Database
 from tests.api.asking import Asker
 from tests.api.conftest import ClientFactory
 from tests.api.rows import add_connection

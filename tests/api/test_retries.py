@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from shared.db import Database
+from shared.database.engines import Database
 from shared.models import SyncLog
 from tests.api.asking import Asker, WakeRecorder, read
 from tests.api.rows import add_connection, add_log

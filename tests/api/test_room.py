@@ -5,9 +5,9 @@ from threading import Event
 
 import pytest
 
-from api import slots
-from api.errors import TryLaterError
-from api.slots import SMALL_BYTES, Allowance, Room, Slots
+from api.http import slots
+from api.http.errors import TryLaterError
+from api.http.slots import SMALL_BYTES, Allowance, Room, Slots
 from tests.local.waiting import GUARD_SECONDS
 
 LARGE = SMALL_BYTES + 1
@@ -64,7 +64,7 @@ def test_one_large_body_is_parsed_at_a_time() -> None:
 
 
 def test_allowance_is_overdrawn_once_and_given_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("api.slots.time.monotonic", lambda: 0.0)
+    monkeypatch.setattr("api.http.slots.time.monotonic", lambda: 0.0)
     allowance = Allowance(10, per_second=1)
     assert allowance.take(25) == 0
     assert allowance.take(1) == 15
@@ -75,7 +75,7 @@ def test_allowance_is_overdrawn_once_and_given_back(monkeypatch: pytest.MonkeyPa
 
 def test_allowance_comes_back_with_time(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 0.0
-    monkeypatch.setattr("api.slots.time.monotonic", lambda: now)
+    monkeypatch.setattr("api.http.slots.time.monotonic", lambda: now)
     allowance = Allowance(10, per_second=2)
     assert allowance.take(14) == 0
     assert allowance.take(1) == 2

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from api.stalled_readers import PATIENCE_S, give_up_stalled_readers
+from api.http.stalled_readers import PATIENCE_S, give_up_stalled_readers
 
 LIMIT = getattr(socket, "TCP_USER_TIMEOUT", None)
 pytestmark = pytest.mark.skipif(LIMIT is None, reason="This system has no TCP_USER_TIMEOUT.")

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from shared.db import Database
+from shared.database.engines import Database
 from tests.api.asking import Asker, read
 from tests.api.rows import add_log
 

@@ -8,7 +8,7 @@ from urllib.parse import quote
 import pytest
 from sqlalchemy import text
 
-from shared.db import Database
+from shared.database.engines import Database
 from tests.api.asking import Asker, read
 from tests.api.rows import add_attempt, add_connection, add_log
 

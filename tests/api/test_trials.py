@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from shared.db import Database
+from shared.database.engines import Database
 from shared.models import Call, SyncLog
 from tests.api.asking import Asker, WakeRecorder, read
 from tests.api.quotas import let_pass

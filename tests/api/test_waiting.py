@@ -7,10 +7,10 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from api import services as limits
-from api.kept_answers import KeptAnswer
-from api.services import EXTENSION, Services
-from local.hubspot.client import SandboxControl
+from api.context import services as limits
+from api.context.services import EXTENSION, Services
+from api.http.kept_answers import KeptAnswer
+from sandbox.client import SandboxControl
 from tests.api.asking import Asker, landing
 from tests.api.conftest import ClientFactory
 from tests.local.waiting import wait_for
@@ -129,7 +129,7 @@ def test_few_consents_wait_for_a_silent_hubspot(
 def test_few_disconnects_wait_for_writes_and_others_change_nothing(
     asker: Asker, silent: Silent, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("api.connection._wait_for_writes", silent)
+    monkeypatch.setattr("api.connecting.connection._wait_for_writes", silent)
     client = asker.client.application.test_client
     headers = asker.headers
 

@@ -8,8 +8,8 @@ from flask.testing import FlaskClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from api.call_ended import EndedCall
-from shared.db import Database
+from api.intake.call_ended import EndedCall
+from shared.database.engines import Database
 from shared.models import Call, SyncLog
 from tests.api.asking import (
     PLATFORM_SECRET,

@@ -18,14 +18,14 @@ import pytest
 from local import services
 from local.databases import PROJECT
 from local.environment import make_secrets
-from local.hubspot.app import create_app as create_sandbox
-from local.hubspot.client import SandboxControl
-from local.hubspot.config import OAuthApp, SandboxConfig
-from local.hubspot.server import run_in_thread
 from local.processes import Command, Process, free_port
 from local.producer import Producer
 from local.stack import Stack
-from shared.settings import CALLBACK_PATH
+from sandbox.app import create_app as create_sandbox
+from sandbox.client import SandboxControl
+from sandbox.config import OAuthApp, SandboxConfig
+from sandbox.server import run_in_thread
+from shared.configuration.settings import CALLBACK_PATH
 from tests.browser.sites import Site, serving_site
 
 

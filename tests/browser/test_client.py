@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import BrowserContext, Page, Route
 
 from api.dashboard.client_types import ANSWERS, ERRORS, Method, list_methods
-from api.openapi import build_document
+from api.description.openapi import build_document
 from tests.browser.deployments import Deployments
 from tests.browser.watching import Watch
 from tests.browser.workspaces import Workspace

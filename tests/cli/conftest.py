@@ -6,12 +6,12 @@ import pytest
 
 from api.app import create_app
 from cli import main
-from local.hubspot.app import create_app as create_sandbox
-from local.hubspot.config import OAuthApp, SandboxConfig
-from local.hubspot.server import run_in_thread
-from shared.db import Database
-from shared.queue import connect_redis
-from shared.settings import CALLBACK_PATH, ApiSettings
+from sandbox.app import create_app as create_sandbox
+from sandbox.config import OAuthApp, SandboxConfig
+from sandbox.server import run_in_thread
+from shared.broker.celery_app import connect_redis
+from shared.configuration.settings import CALLBACK_PATH, ApiSettings
+from shared.database.engines import Database
 from tests.emptying import empty
 from tests.settings.environment import make_environ
 

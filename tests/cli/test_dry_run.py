@@ -9,12 +9,12 @@ import pytest
 from sqlalchemy import func, select
 
 from api.app import create_app
-from local.hubspot.client import SandboxControl
-from shared.accounts import pause_account
-from shared.db import Database
+from sandbox.client import SandboxControl
+from shared.broker.celery_app import connect_redis
+from shared.configuration.settings import ApiSettings
+from shared.connections.accounts import pause_account
+from shared.database.engines import Database
 from shared.models import Call, SyncLog
-from shared.queue import connect_redis
-from shared.settings import ApiSettings
 from tests.api.asking import JWT_SECRET, Asker
 from tests.cli.conftest import Invoke
 

@@ -8,8 +8,8 @@ from sqlalchemy import select
 
 from commands.backfill import ROWS_A_TRANSACTION
 from commands.row_notices import MOST_NAMED
-from shared.calls import BACKFILL_LANE
-from shared.db import Database
+from shared.calls.intake import BACKFILL_LANE
+from shared.database.engines import Database
 from shared.models import Call, SyncLog
 from tests.cli.conftest import Invoke
 

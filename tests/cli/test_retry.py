@@ -5,8 +5,8 @@ from collections.abc import Collection
 import pytest
 from sqlalchemy import select, update
 
-from shared.calls import LIVE_LANE, NewCall, store_calls
-from shared.db import Database
+from shared.calls.intake import LIVE_LANE, NewCall, store_calls
+from shared.database.engines import Database
 from shared.models import SyncLog
 from tests.cli.conftest import Invoke
 

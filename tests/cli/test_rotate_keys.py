@@ -3,7 +3,7 @@
 import base64
 from typing import Final
 
-from shared.db import Database
+from shared.database.engines import Database
 from tests.cli.conftest import Invoke
 from tests.rotation.vault import NEW_KEY, OLD_FIRST, OLD_KEY, Vault, tokens
 

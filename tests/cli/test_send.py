@@ -4,7 +4,7 @@ import base64
 
 from sqlalchemy import select
 
-from shared.db import Database
+from shared.database.engines import Database
 from shared.models import SyncLog
 from tests.cli.conftest import Invoke
 from tests.settings.environment import SIGNING_KEY

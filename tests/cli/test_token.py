@@ -8,8 +8,8 @@ import pytest
 import requests
 
 from local.visitor import sign_in
-from shared.audit import find_deeds
-from shared.db import Database
+from shared.database.engines import Database
+from shared.privacy.audit import find_deeds
 from tests.cli.conftest import Invoke
 from tests.settings.environment import make_environ
 

@@ -11,7 +11,7 @@ from rich.console import Console
 from local.demo.cast import DemoCall
 from local.demo.report import print_closing
 from local.demo.verdicts import judge
-from local.hubspot.client import SandboxRecord
+from sandbox.client import SandboxRecord
 from shared.reasons import Reason, Status
 
 FOUND: Final = DemoCall("call_1", "found", "+12025550123", "Hello.", contact="Ada Lovelace")

@@ -11,11 +11,11 @@ import yaml
 from packaging.utils import canonicalize_name
 
 from local.databases import PROJECT
-from shared.environment import list_settings
-from shared.settings import (
+from shared.configuration.environment import list_settings
+from shared.configuration.settings import (
     GROUPS as ALL_SETTINGS,
 )
-from shared.settings import (
+from shared.configuration.settings import (
     ApiSettings,
     BrokerSettings,
     DatabaseSettings,

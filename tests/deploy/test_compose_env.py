@@ -11,7 +11,7 @@ import yaml
 
 from cli import main
 from local.databases import PROJECT
-from shared.settings import GROUPS, ApiSettings, DatabaseSettings, find_problems
+from shared.configuration.settings import GROUPS, ApiSettings, DatabaseSettings, find_problems
 
 Init = Callable[..., click.testing.Result]
 

@@ -5,8 +5,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from local.databases import PROJECT
+from shared.configuration.settings import CALLBACK_PATH, ApiSettings
 from shared.hubspot.version import API_VERSION
-from shared.settings import CALLBACK_PATH, ApiSettings
 from tests.settings.environment import make_environ
 
 FOLDER = PROJECT / "deploy" / "hubspot-app"

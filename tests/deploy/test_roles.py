@@ -19,16 +19,16 @@ from psycopg import sql
 from psycopg.errors import InsufficientPrivilege
 
 from local.databases import PROJECT, fresh_database, make_roles, migrate
-from local.hubspot.client import SandboxControl
 from local.producer import Producer
 from local.stack import Stack
 from local.visitor import Visitor, sign_in
-from shared.db import Database
-from shared.rights import find_rights
-from shared.setting_values import sqlalchemy_url
-from shared.settings import WorkerSettings
+from sandbox.client import SandboxControl
+from shared.configuration.setting_values import sqlalchemy_url
+from shared.configuration.settings import WorkerSettings
+from shared.database.engines import Database
+from shared.database.rights import find_rights
 from tests.local.waiting import wait_for
-from worker.housekeeping import CHORES, keep_house
+from worker.maintenance.housekeeping import CHORES, keep_house
 from worker.resources import open_resources
 
 IDENTITY: Final = {"user_id": "user_1", "workspace_id": "ws_1"}

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.directions import (
+from shared.calls.directions import (
     UnknownDirectionError,
     choose_end,
     read_customers_end,

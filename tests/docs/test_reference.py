@@ -6,12 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from api.call_ended import EndedCall, parse_call
-from api.operations import OPERATIONS
+from api.description.operations import OPERATIONS
+from api.intake.call_ended import EndedCall, parse_call
 from cli import main
-from shared.environment import list_settings
+from shared.configuration.environment import list_settings
+from shared.configuration.settings import (
+    ApiSettings,
+    BrokerSettings,
+    FlowerSettings,
+    WorkerSettings,
+)
 from shared.reasons import Reason
-from shared.settings import ApiSettings, BrokerSettings, FlowerSettings, WorkerSettings
 from tests.docs.pages import (
     PAGES,
     PROJECT,
@@ -20,7 +25,7 @@ from tests.docs.pages import (
     read_prose,
     split_sections,
 )
-from worker.transitions import LOOK_AGAIN_S
+from worker.rounds.transitions import LOOK_AGAIN_S
 
 READERS = {
     "API": list_settings(ApiSettings),

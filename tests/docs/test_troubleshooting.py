@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from api.landing import Failure
+from api.connecting.landing import Failure
 from shared.reasons import Reason
 
 PROJECT = Path(__file__).resolve().parents[2]

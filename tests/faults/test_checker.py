@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from faults.checker import judge
-from faults.evidence import Evidence
-from faults.history import Delivery, History, SentCall
-from local.hubspot.client import SandboxRecord
+from faults.judging.checker import judge
+from faults.judging.evidence import Evidence
+from faults.judging.history import Delivery, History, SentCall
+from sandbox.client import SandboxRecord
 
 HUB = 62515
 NUMBER = "+12025550123"

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from faults.postgres_wire import COMMITTED, Conversation, Conversations
-from faults.proxy import Proxy
-from faults.traps import AnswerTrap, CommitTrap, RequestTrap
+from faults.proxies.postgres_wire import COMMITTED, Conversation, Conversations
+from faults.proxies.proxy import Proxy
+from faults.proxies.traps import AnswerTrap, CommitTrap, RequestTrap
 
 TIMEOUT_S = 240.0
 
@@ -197,7 +197,7 @@ def test_closed_proxy_keeps_no_connection_that_was_on_its_way(
 
     with socket.create_server(("127.0.0.1", 0)) as server:
         proxy = Proxy(server.getsockname()[1], conversations)
-        monkeypatch.setattr("faults.proxy.socket.create_connection", connect_late)
+        monkeypatch.setattr("faults.proxies.proxy.socket.create_connection", connect_late)
         with connect(("127.0.0.1", proxy.port), timeout=TIMEOUT_S) as client:
             assert is_connecting.wait(TIMEOUT_S)
             proxy.close()

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from faults.checker import Verdict
+from faults.judging.checker import Verdict
 from faults.report import write_page
 from faults.results import Result, Run
 from faults.scenario import Scenario

@@ -1,6 +1,6 @@
 """The API as its server runs it, but that gives up readers who stall after a second."""
 
-from api import stalled_readers
+from api.http import stalled_readers
 
 stalled_readers.PATIENCE_S = 1  # type: ignore[misc]
 

@@ -6,8 +6,8 @@ import time
 import pytest
 from flask.testing import FlaskClient
 
-from api.call_ended import EndedCall
-from api.json_arrays import split_array
+from api.intake.call_ended import EndedCall
+from api.intake.json_arrays import split_array
 from tests.api.asking import Asker, call_ended, post_webhook, read
 from tests.hostile.test_bodies import MOST_SECONDS
 

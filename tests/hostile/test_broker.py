@@ -11,10 +11,10 @@ from celery.contrib.testing.worker import start_worker
 from kombu.entity import Exchange
 from kombu.messaging import Producer
 
+from shared.broker.celery_app import make_celery
+from shared.broker.messages import MOST_BYTES, SYNC_TASK
 from shared.ids import new_connection_id
-from shared.messages import MOST_BYTES, SYNC_TASK
-from shared.metrics import MESSAGES_DROPPED
-from shared.queue import make_celery
+from shared.telemetry.metrics import MESSAGES_DROPPED
 from tests.local.waiting import wait_for
 
 QUEUE = "hostile-broker"

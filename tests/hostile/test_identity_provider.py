@@ -10,8 +10,8 @@ import tenacity
 from flask.testing import FlaskClient
 from jwt.algorithms import RSAAlgorithm
 
-from api import identity_provider
-from local.hubspot.server import run_in_thread
+from api.identity import identity_provider
+from sandbox.server import run_in_thread
 from tests.api.conftest import ClientFactory
 from tests.api.test_auth import Provider, ask_status
 

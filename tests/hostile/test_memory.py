@@ -31,7 +31,7 @@ from local.processes import Command, free_port
 from local.producer import WEBHOOK_PATH
 from local.services import Service
 from local.stack import Stack
-from shared.queue import WORKER_THREADS
+from shared.broker.celery_app import WORKER_THREADS
 from tests.hostile.limits import MemoryLimit, limited
 from tests.hostile.test_signatures import secret_of
 from tests.hostile.wire import request

@@ -21,18 +21,18 @@ from sqlalchemy import text
 from structlog.testing import capture_logs
 from werkzeug.test import TestResponse
 
-from api.body_limits import KIB, USUAL_BYTES
+from api.context.rationing import BYTES_A_CALL
+from api.context.services import EXPORTS_AT_ONCE
+from api.http.body_limits import KIB, USUAL_BYTES
+from api.http.slots import Slots
 from api.quotas import CHANGING, NAMING, RETRYING_MANY, RETURNING, Buckets, ChosenQuotas, Quota
-from api.rationing import BYTES_A_CALL
-from api.services import EXPORTS_AT_ONCE
-from api.slots import Slots
 from local.databases import PROJECT
 from local.processes import Command, Process, free_port
 from local.services import serves
-from shared.db import Database
+from shared.connections.oauth_states import MOST_OPEN, Authorization, new_secret
+from shared.connections.pending_grants import give_up_pending_grant, store_pending_grant
+from shared.database.engines import Database
 from shared.hubspot.models import TokenGrant
-from shared.oauth_states import MOST_OPEN, Authorization, new_secret
-from shared.pending_grants import give_up_pending_grant, store_pending_grant
 from tests.api.asking import (
     NO_POSTGRES,
     PLATFORM_SECRET,
@@ -297,7 +297,7 @@ def test_confirmations_of_one_address_are_few(make_client: ClientFactory) -> Non
 def test_what_is_no_secret_of_ours_uses_no_quota_and_few_lines(
     make_client: ClientFactory, monkeypatch: pytest.MonkeyPatch, secret: str
 ) -> None:
-    monkeypatch.setattr("api.rationing.RETURNING", Quota("returning", times=5, burst=5))
+    monkeypatch.setattr("api.context.rationing.RETURNING", Quota("returning", times=5, burst=5))
     client = make_client()
     hold_still(client)
     same_origin = {"Sec-Fetch-Site": "same-origin"}
@@ -526,7 +526,7 @@ def test_array_whose_place_is_taken_while_it_comes_uses_nothing(
 def test_arrays_that_are_slow_to_come_leave_room_for_large_calls(
     still: Asker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("api.slots.WAIT_FOR_ROOM_S", 0.01)
+    monkeypatch.setattr("api.http.slots.WAIT_FOR_ROOM_S", 0.01)
     entered: list[int] = []
 
     def read_slowly(size: int) -> bytes:
@@ -598,7 +598,7 @@ def test_second_export_of_a_tenant_is_refused_before_anything_is_counted(
         raise AssertionError("rows were counted")
 
     with monkeypatch.context() as patch:
-        patch.setattr("api.exports.count_logs", count)
+        patch.setattr("api.log.exports.count_logs", count)
         refused = asker.ask("GET", "sync-logs/export")
     assert code_of(refused) == (429, "too_many_requests")
     assert Asker(asker.client).ask("GET", "sync-logs/export").status_code == 200
@@ -610,7 +610,7 @@ def test_rows_of_an_export_are_counted(
     database: Database, asker: Asker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hold_still(asker.client)
-    monkeypatch.setattr("api.exports.ROWS_A_USE", 10)
+    monkeypatch.setattr("api.log.exports.ROWS_A_USE", 10)
     fill(database, asker, 200)
     assert asker.ask("GET", "sync-logs/export").status_code == 200
     refused = asker.ask("GET", "sync-logs/export")

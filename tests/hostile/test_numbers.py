@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from api.call_ended import EndedCall
+from api.intake.call_ended import EndedCall
 from shared.phone import PhoneError, mask_phone, parse_phone
 
 # What each expression of the parser could be made to try again and again; the last but one is one

@@ -20,8 +20,8 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from api.openapi import EXAMPLE_LOG_ID, build_document
-from shared.db import Database
+from api.description.openapi import EXAMPLE_LOG_ID, build_document
+from shared.database.engines import Database
 from tests.api.asking import PUBLIC_URL, Asker, signed_headers
 from tests.api.rows import add_attempt, add_connection, add_log, pause
 

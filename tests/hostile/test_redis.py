@@ -18,14 +18,14 @@ from sqlalchemy import text, update
 from faults import garbage
 from local.engines import Engine
 from local.processes import Process
-from shared.broker import RELIED_ON, GuardedChannel, GuardedTransport
-from shared.contact_cache import CACHE_S
-from shared.db import Database
+from shared.broker.celery_app import WakeUps, make_celery
+from shared.broker.messages import HOUSEKEEPING_TASK, read_message
+from shared.broker.sealed import seal
+from shared.broker.transport import RELIED_ON, GuardedChannel, GuardedTransport
+from shared.database.engines import Database
 from shared.ids import new_connection_id
-from shared.messages import HOUSEKEEPING_TASK, read_message
+from shared.matching.contact_cache import CACHE_S
 from shared.models import Connection
-from shared.queue import WakeUps, make_celery
-from shared.sealed import seal
 from tests.local.waiting import wait_for
 from tests.pipeline.conftest import (
     APP,
@@ -47,11 +47,11 @@ from tests.pipeline.conftest import (
     workspace,
 )
 from tests.pipeline.workspaces import PHONE, Workspace, note_ids
-from worker.housekeeping import housekeeping
+from worker.maintenance.housekeeping import housekeeping
+from worker.maintenance.recurring import MOST_MISSED, Recurring
+from worker.maintenance.sweep import SWEEP_LOCK, sweep, sweeping
 from worker.presence import Presence
-from worker.recurring import MOST_MISSED, Recurring
 from worker.resources import Resources
-from worker.sweep import SWEEP_LOCK, sweep, sweeping
 
 __all__ = [
     "advance",
@@ -170,7 +170,7 @@ def test_match_that_is_kept_beyond_its_time_counts_as_absent(
     assert workspace.log(log_id).contact_id == former_id  # while it lasts it is one of ours
 
     now = time.time()
-    monkeypatch.setattr("shared.sealed.time.time", lambda: now + CACHE_S + 1)
+    monkeypatch.setattr("shared.broker.sealed.time.time", lambda: now + CACHE_S + 1)
     worker.redis.set(key, old)
     assert_next_note_is_on(workspace, contact_id)
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from api.errors import InvalidRequestError
-from api.landing import Failure, check_return_to, landing_url
+from api.connecting.landing import Failure, check_return_to, landing_url
+from api.http.errors import InvalidRequestError
 
 ALLOWED = ("https://app.example.com", "http://localhost:3000")
 # How browsers read a URL that begins so: the host ends where one of these stands.

@@ -15,10 +15,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from api import signatures
-from api.errors import InvalidSignatureError, TryLaterError
-from api.signatures import Signers, WebhookVerifier
-from shared.setting_values import webhook_secrets
+from api.http.errors import InvalidSignatureError, TryLaterError
+from api.intake import signatures
+from api.intake.signatures import Signers, WebhookVerifier
+from shared.configuration.setting_values import webhook_secrets
 from tests.api.asking import (
     PLATFORM_SECRET,
     USER_SECRET,
@@ -143,7 +143,7 @@ def test_body_that_comes_later_than_a_signature_is_good_for_is_refused(
     signature = VERIFIER.read(signed_headers(BODY))
     VERIFIER.verify(BODY, signature)
     now = time.time()
-    monkeypatch.setattr("api.signatures.time.time", lambda: now + signatures.TOLERANCE_S + 2)
+    monkeypatch.setattr("api.intake.signatures.time.time", lambda: now + signatures.TOLERANCE_S + 2)
     with pytest.raises(InvalidSignatureError):
         VERIFIER.verify(BODY, signature)
 
@@ -302,7 +302,7 @@ def test_own_secret_is_likely_where_the_same_id_stands_first_and_others_last(
 
 def test_one_large_forged_body_shuts_nobody_out_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 0.0
-    monkeypatch.setattr("api.slots.time.monotonic", lambda: now)
+    monkeypatch.setattr("api.http.slots.time.monotonic", lambda: now)
     verifier = WebhookVerifier(webhook_secrets(MANY_SECRETS))
     hidden = json.dumps(call_of("u", "ws_2")).replace("workspace_id", "workspace\\u005fid").encode()
     large = hidden + b" " * (16 * 1024 * 1024 - len(hidden))

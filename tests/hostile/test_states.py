@@ -9,7 +9,7 @@ from flask.testing import FlaskClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from local.hubspot.client import SandboxControl
+from sandbox.client import SandboxControl
 from tests.api.asking import DASHBOARD_URL, PUBLIC_URL, Asker, WakeRecorder, landing
 from tests.api.conftest import ClientFactory
 from tests.api.test_confirmation import decide, grant_in

@@ -9,17 +9,17 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from local.hubspot.client import SandboxControl
-from shared.db import Database
-from shared.notes.rendering import marker_ref
-from shared.settings import WorkerSettings
+from sandbox.client import SandboxControl
+from shared.activities.rendering import marker_ref
+from shared.configuration.settings import WorkerSettings
+from shared.database.engines import Database
 from tests.api.asking import Asker, environment
 from tests.api.conftest import ClientFactory
 from tests.api.rows import connection_of
 from tests.notes.reading import ReadNote, read_note
-from worker.reports import TurnEnd
 from worker.resources import Resources, open_resources
-from worker.sync import sync_connection
+from worker.rounds.reports import TurnEnd
+from worker.rounds.sync import sync_connection
 
 PHONE = "+12025550123"
 OTHER_REF = "hs_0192f4a07c1e7d3f9a5b6c7d8e9f0a1b"

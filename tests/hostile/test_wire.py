@@ -10,8 +10,8 @@ import pytest
 import requests
 from flask import Flask
 
-from api.body_limits import USUAL_BYTES
-from api.discarding import AT_ONCE, PATIENCE_S, discard_bodies
+from api.http.body_limits import USUAL_BYTES
+from api.http.discarding import AT_ONCE, PATIENCE_S, discard_bodies
 from tests.api.asking import (
     DASHBOARD_URL,
     PUBLIC_URL,
@@ -150,7 +150,7 @@ def test_unsigned_sender_who_stalls_is_refused_without_the_rest(
 def ended_at(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The time that the discarding of bodies goes by, in seconds; to be changed in place."""
     now = [0.0]
-    monkeypatch.setattr("api.discarding.time", SimpleNamespace(monotonic=lambda: now[0]))
+    monkeypatch.setattr("api.http.discarding.time", SimpleNamespace(monotonic=lambda: now[0]))
     return now
 
 

@@ -10,10 +10,10 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import requests
 
-from local.hubspot.app import create_app
-from local.hubspot.client import SandboxControl
-from local.hubspot.config import OAuthApp
-from local.hubspot.server import run_in_thread
+from sandbox.app import create_app
+from sandbox.client import SandboxControl
+from sandbox.config import OAuthApp
+from sandbox.server import run_in_thread
 from shared.hubspot.client import HubSpotClient
 from shared.hubspot.errors import (
     AuthorizationCodeError,

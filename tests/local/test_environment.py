@@ -1,7 +1,7 @@
 """A stack's processes are configured by what the stack made, and by nothing that contradicts it."""
 
 from local.environment import make_environment
-from shared.settings import ApiSettings, WorkerSettings
+from shared.configuration.settings import ApiSettings, WorkerSettings
 
 
 def make(**environ: str) -> dict[str, str]:

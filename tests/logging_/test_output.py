@@ -12,21 +12,21 @@ from threading import Event
 
 import pytest
 
-from shared import logging
-from shared.logging import Lines
+from shared.telemetry import logging
+from shared.telemetry.logging import Lines
 
 PATIENCE_S = 240.0
 
 PROGRAM = """
 import logging, sys
 import structlog
-from shared.logging import configure_logging
+from shared.telemetry.logging import configure_logging
 
 foreign = logging.getLogger("granian.access")
 foreign.addHandler(logging.StreamHandler(sys.stderr))
 foreign.propagate = False
 configure_logging("info", {log_format})
-log = structlog.get_logger("worker.sync")
+log = structlog.get_logger("worker.rounds.sync")
 with structlog.contextvars.bound_contextvars(log_id="hs_1", connection_id="hc_1", hub_id=7):
     log.info("note_created", note_id="17147287858", phone="+12025550123")
     logging.getLogger("urllib3").warning("retrying %s", "https://u:hunter2@h/")
@@ -56,7 +56,7 @@ def test_every_line_is_json_with_what_it_belongs_to() -> None:
     assert created == {
         "event": "note_created",
         "level": "info",
-        "logger": "worker.sync",
+        "logger": "worker.rounds.sync",
         "log_id": "hs_1",
         "connection_id": "hc_1",
         "hub_id": 7,

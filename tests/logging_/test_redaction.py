@@ -1,6 +1,6 @@
 import pytest
 
-from shared.redaction import redact, redact_text
+from shared.telemetry.redaction import redact, redact_text
 
 
 @pytest.mark.parametrize(

@@ -11,11 +11,11 @@ from urllib.parse import parse_qs, urlsplit
 
 import requests
 
-from local.hubspot.app import create_app
-from local.hubspot.client import SandboxControl
-from local.hubspot.config import OAuthApp
-from local.hubspot.phones import CALCULATED_PROPERTIES
-from local.hubspot.server import run_in_thread
+from sandbox.app import create_app
+from sandbox.client import SandboxControl
+from sandbox.config import OAuthApp
+from sandbox.phones import CALCULATED_PROPERTIES
+from sandbox.server import run_in_thread
 from shared.hubspot.client import HubSpotClient
 from shared.hubspot.oauth import HubSpotOAuth
 from shared.hubspot.transport import build_session

@@ -3,6 +3,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from shared.configuration.settings import MatchPolicy
 from shared.hubspot.errors import RateLimitedError, RejectedError
 from shared.hubspot.models import Contact, ContactPage, ContactSearch
 from shared.matching.asking import ContactSearcher
@@ -16,7 +17,6 @@ from shared.matching.finding import (
 from shared.matching.hits import Ambiguous, Decision, Match, NoMatch, Refused, Undecided
 from shared.matching.scope import SearchScope, Stage
 from shared.phone import PhoneNumber
-from shared.settings import MatchPolicy
 from tests.matching.hubspot_accounts import AccountFactory, ConnectedAccount
 from tests.matching.numbers import number, washington
 

@@ -4,12 +4,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from shared.configuration.settings import MatchPolicy
 from shared.hubspot.models import MAX_SEARCH_BODY, ContactFilter, ContactSearch
 from shared.matching.scope import SearchScope
 from shared.matching.search_plan import PackedSearch, pack_calculated, pack_raw
 from shared.matching.spellings import spellings
 from shared.phone import PhoneNumber
-from shared.settings import MatchPolicy
 from tests.matching.numbers import any_number, number, washington
 
 Pack = Callable[[list[PhoneNumber], SearchScope], PackedSearch]

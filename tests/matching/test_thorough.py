@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from shared.configuration.settings import MatchPolicy
 from shared.hubspot.errors import RejectedError
 from shared.hubspot.models import (
     MAX_SEARCH_BODY,
@@ -24,7 +25,6 @@ from shared.matching.scope import MOST_PHONE_PROPERTIES, SearchScope, Stage
 from shared.matching.search_plan import MOST_PROBES, Probe, count_fitting_probes, probe_search
 from shared.matching.thorough import MAX_PAGES
 from shared.phone import PhoneNumber
-from shared.settings import MatchPolicy
 from tests.matching.hubspot_accounts import AccountFactory, ConnectedAccount
 from tests.matching.numbers import any_number, number, washington
 

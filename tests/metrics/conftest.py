@@ -1,9 +1,9 @@
 import pytest
 from redis import Redis
 
-from api.gauges import Gauges
-from api.probes import Probes
-from shared.db import Database
+from api.operating.gauges import Gauges
+from api.operating.probes import Probes
+from shared.database.engines import Database
 from tests.emptying import empty
 from tests.queue.tenants import Tenant
 

@@ -10,8 +10,8 @@ import yaml
 from prometheus_client.core import Metric
 from prometheus_client.metrics import MetricWrapperBase
 
-from api.gauges import Gauges
-from shared import metrics
+from api.operating.gauges import Gauges
+from shared.telemetry import metrics
 
 PROJECT: Final = Path(__file__).parents[2]
 PROMETHEUS: Final = PROJECT / "deploy" / "prometheus"

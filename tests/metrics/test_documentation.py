@@ -2,7 +2,7 @@
 
 import re
 
-from api.gauges import Gauges
+from api.operating.gauges import Gauges
 from tests.metrics.exposed import PROJECT, list_alerts, list_exposed
 
 ROW = re.compile(r"^\| `(callsync_\w+)` \| (\w+) \|([^|]*)\|", re.MULTILINE)

@@ -12,7 +12,7 @@ import requests
 from structlog.testing import capture_logs
 
 from local.processes import free_port
-from shared.exposition import note_build, serve_metrics
+from shared.telemetry.exposition import note_build, serve_metrics
 from shared.version import own_version
 from tests.metrics.exposed import PROJECT
 
@@ -28,8 +28,8 @@ def taken_port() -> Iterator[int]:
 def test_figures_of_all_processes_are_added_up(tmp_path: Path) -> None:
     script = """
 import os
-from shared.exposition import render_metrics
-from shared.metrics import LAST_SWEEP, WEBHOOKS
+from shared.telemetry.exposition import render_metrics
+from shared.telemetry.metrics import LAST_SWEEP, WEBHOOKS
 child = os.fork()
 WEBHOOKS.labels(202).inc()
 LAST_SWEEP.set(5 if child else 7)

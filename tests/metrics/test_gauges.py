@@ -8,11 +8,11 @@ from prometheus_client.core import Metric
 from redis import Redis
 from sqlalchemy import text, update
 
-from api.gauges import KEPT_FOR_S, STATEMENT_TIMEOUT_MS, Gauges
-from api.probes import Probes
+from api.operating.gauges import KEPT_FOR_S, STATEMENT_TIMEOUT_MS, Gauges
+from api.operating.probes import Probes
 from local.engines import start_postgres
-from shared import accounts
-from shared.db import Database
+from shared.connections import accounts
+from shared.database.engines import Database
 from shared.models import Account
 from tests.api.asking import NO_POSTGRES
 from tests.queue.tenants import HUB, Tenant, ago

@@ -12,13 +12,13 @@ import requests
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from prometheus_client.parser import text_string_to_metric_families
 
-from local.hubspot.client import SandboxControl
 from local.processes import free_port
 from local.producer import Producer
 from local.stack import Stack
 from local.visitor import Visitor, sign_in
-from shared.environment import list_settings
-from shared.settings import (
+from sandbox.client import SandboxControl
+from shared.configuration.environment import list_settings
+from shared.configuration.settings import (
     GROUPS,
     ApiSettings,
     BrokerSettings,

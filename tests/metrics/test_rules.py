@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from api.gauges import Gauges
+from api.operating.gauges import Gauges
 from tests.metrics.exposed import (
     DASHBOARD,
     MATCHER,

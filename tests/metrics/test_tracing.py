@@ -2,7 +2,7 @@
 
 from opentelemetry.trace import SpanKind
 
-from shared.tracing import carried, span
+from shared.telemetry.tracing import carried, span
 
 
 def test_call_keeps_no_trace_of_its_producer_while_tracing_is_off() -> None:

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 
-from shared.call_details import CallDetails, Utterance
-from shared.notes.bounds import fit_to_note
-from shared.notes.rendering import MAX_SUMMARY_UNITS, SHORTENED, render_note
+from shared.activities.bounds import fit_to_note
+from shared.activities.rendering import MAX_SUMMARY_UNITS, SHORTENED, render_note
+from shared.calls.call_details import CallDetails, Utterance
 from tests.notes.test_rendering import ANY_CALL, CALL
 
 LONG = 1_000_000

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from shared.call_details import CallDetails, Utterance
+from shared.calls.call_details import CallDetails, Utterance
 
 WEBHOOK_DATA: dict[str, Any] = {
     "call_id": "call_xyz",

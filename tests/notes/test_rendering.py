@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.call_details import CallDetails, Utterance
-from shared.notes.recording import UnlinkableError, parse_recording_url
-from shared.notes.rendering import marker_ref, render_note
+from shared.activities.recording import UnlinkableError, parse_recording_url
+from shared.activities.rendering import marker_ref, render_note
+from shared.calls.call_details import CallDetails, Utterance
 from tests.notes.reading import read_note
 
 LOG_ID = "hs_0192f4a07c1e7d3f9a5b6c7d8e9f0a1b"

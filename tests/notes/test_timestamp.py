@@ -2,8 +2,8 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from shared.call_details import CallDetails
-from shared.notes.rendering import note_timestamp_ms
+from shared.activities.rendering import note_timestamp_ms
+from shared.calls.call_details import CallDetails
 
 RECEIVED = datetime(2026, 11, 22, 10, 0, 30, tzinfo=UTC)
 START = datetime(2026, 11, 22, 9, 57, tzinfo=UTC)

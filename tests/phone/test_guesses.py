@@ -5,7 +5,7 @@ import re
 import pytest
 
 from shared.phone import InvalidNumberError, PhoneError, find_numbers, parse_phone
-from shared.redaction import redact_text
+from shared.telemetry.redaction import redact_text
 
 READ = {
     "+12025550123": [

@@ -6,7 +6,7 @@ from datetime import timedelta
 from redis import Redis
 from sqlalchemy import DateTime, update
 
-from shared.db import Database
+from shared.database.engines import Database
 from shared.models import Base
 
 

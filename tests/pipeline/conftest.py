@@ -10,12 +10,12 @@ import pytest
 from local import services
 from local.databases import PROJECT
 from local.engines import Engine, start_valkey
-from local.hubspot.app import create_app
-from local.hubspot.client import SandboxControl
-from local.hubspot.config import OAuthApp, SandboxConfig
-from local.hubspot.server import run_in_thread
 from local.processes import Command, Process
-from shared.settings import WorkerSettings
+from sandbox.app import create_app
+from sandbox.client import SandboxControl
+from sandbox.config import OAuthApp, SandboxConfig
+from sandbox.server import run_in_thread
+from shared.configuration.settings import WorkerSettings
 from tests.emptying import empty
 from tests.pipeline.clock import Clock
 from tests.pipeline.interruptions import Interruption, with_adapter

@@ -2,7 +2,7 @@
 
 import pytest
 
-from shared.call_details import Utterance
+from shared.calls.call_details import Utterance
 from tests.pipeline.conftest import Interrupted
 from tests.pipeline.interruptions import CREATE
 from tests.pipeline.workspaces import Workspace

@@ -6,13 +6,13 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import func, select, text, update
 
-from shared.erasure import erase_calls
-from shared.handovers import move_page
 from shared.models import Handover, PrunedCall, SyncLog
-from shared.persons import Person, find_calls
+from shared.privacy.erasure import erase_calls
+from shared.privacy.persons import Person, find_calls
+from shared.queue.handovers import move_page
 from tests.pipeline.workspaces import PHONE, Workspace
-from worker.housekeeping import keep_house
-from worker.sweep import sweep
+from worker.maintenance.housekeeping import keep_house
+from worker.maintenance.sweep import sweep
 
 CALLER = Person(PHONE, PHONE)
 MOST_SWEEPS = 100

@@ -3,13 +3,13 @@
 import pytest
 from sqlalchemy import update
 
-from shared.claims import LEASE_S
 from shared.models import Revocation
+from shared.queue.claims import LEASE_S
 from tests.pipeline.conftest import Interrupted, MakeWorkspace
 from tests.pipeline.interruptions import SEARCH
 from tests.pipeline.workspaces import Workspace
-from worker.reports import TurnEnd
-from worker.sweep import sweep
+from worker.maintenance.sweep import sweep
+from worker.rounds.reports import TurnEnd
 
 
 def test_call_of_a_workspace_that_was_never_connected_is_skipped(

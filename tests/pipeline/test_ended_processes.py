@@ -1,6 +1,6 @@
 """Worker processes that are ended in the middle of a batch: another one finishes it."""
 
-from shared.claims import LEASE_S
+from shared.queue.claims import LEASE_S
 from tests.local.waiting import GUARD_SECONDS, wait_for
 from tests.pipeline.conftest import StartWorker
 from tests.pipeline.workspaces import Workspace

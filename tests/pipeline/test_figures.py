@@ -9,8 +9,8 @@ from sqlalchemy import update
 
 from shared.models import Call
 from tests.pipeline.workspaces import Workspace
-from worker.sweep import sweep
-from worker.transitions import LOOK_AGAIN_S, RAW_LOOKUP_WAIT_S
+from worker.maintenance.sweep import sweep
+from worker.rounds.transitions import LOOK_AGAIN_S, RAW_LOOKUP_WAIT_S
 
 TOKEN_LIFETIME_S = 1800
 

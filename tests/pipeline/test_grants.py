@@ -8,8 +8,8 @@ from sqlalchemy import update
 from shared.models import Connection
 from tests.pipeline.conftest import OTHER_APP, MakeWorkspace, OpenWorker
 from tests.pipeline.workspaces import Workspace
+from worker.maintenance.sweep import sweep
 from worker.resources import Resources
-from worker.sweep import sweep
 
 LIFETIME_S = 1800
 

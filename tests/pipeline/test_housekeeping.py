@@ -7,17 +7,17 @@ import pytest
 from prometheus_client import REGISTRY
 from sqlalchemy import update
 
-from shared import retention
 from shared.models import Call
+from shared.privacy import retention
 from tests.local.waiting import wait_for
 from tests.pipeline.conftest import StartWorker
 from tests.pipeline.test_sweep import woken
 from tests.pipeline.workspaces import Workspace
 from tests.queue.tenants import ago
-from worker import housekeeping
-from worker.housekeeping import CHORES, Chore, in_batches, keep_house
+from worker.maintenance import housekeeping
+from worker.maintenance.housekeeping import CHORES, Chore, in_batches, keep_house
+from worker.maintenance.sweep import sweep
 from worker.resources import Resources
-from worker.sweep import sweep
 
 A_MONTH_S: Final = 31 * 86_400
 LAST: Final = "callsync_housekeeping_last_success_timestamp_seconds"

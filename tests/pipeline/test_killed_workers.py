@@ -5,13 +5,13 @@ from redis import RedisError
 from sqlalchemy import text
 
 from local.engines import Engine
-from shared.claims import CRASHES_ALONE_MAKING_POISON, LEASE_S
+from shared.queue.claims import CRASHES_ALONE_MAKING_POISON, LEASE_S
 from tests.pipeline.conftest import Interrupted
 from tests.pipeline.interruptions import CREATE, SEARCH, WorkerKilledError, die
 from tests.pipeline.workspaces import Workspace, note_ids
-from worker.reports import TurnEnd
-from worker.sweep import sweep
-from worker.transitions import LATE_COMMIT_S
+from worker.maintenance.sweep import sweep
+from worker.rounds.reports import TurnEnd
+from worker.rounds.transitions import LATE_COMMIT_S
 
 STEPS = [
     pytest.param(SEARCH, False, id="after the claim"),

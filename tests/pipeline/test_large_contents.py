@@ -6,15 +6,15 @@ from typing import Any, Final
 import pytest
 from sqlalchemy.orm import Session
 
-from shared.call_details import CallDetails
-from shared.claims import ClaimedCall, load_contents
-from shared.notes.rendering import render_note
+from shared.activities.rendering import render_note
+from shared.calls.call_details import CallDetails
+from shared.queue.claims import ClaimedCall, load_contents
 from tests.pipeline.conftest import Interrupted
 from tests.pipeline.interruptions import SEARCH
 from tests.pipeline.workspaces import Workspace
-from worker import pacing, turn, writing
-from worker.reports import TurnEnd
-from worker.sweep import sweep
+from worker.maintenance.sweep import sweep
+from worker.rounds import pacing, turn, writing
+from worker.rounds.reports import TurnEnd
 
 SUMMARY: Final = "word " * 20_000
 

@@ -9,18 +9,18 @@ from typing import Final
 import pytest
 from sqlalchemy import event
 
-from shared.claims import claim_due_calls
 from shared.hubspot.models import ContactFilter, ContactSearch
+from shared.queue.claims import claim_due_calls
 from tests.pipeline.workspaces import Workspace
-from worker.pacing import (
+from worker.rounds.pacing import (
     LATEST_REQUEST_S,
     LATEST_SEARCH_S,
     LEAST_TIME_S,
     OutOfBudgetError,
     PacedHubSpot,
 )
-from worker.turn import Turn
-from worker.writing import MatchedCall, write_notes
+from worker.rounds.turn import Turn
+from worker.rounds.writing import MatchedCall, write_notes
 
 TURN_S: Final = 60.0
 SEARCH: Final = ContactSearch((ContactFilter("phone", ("1",)),), ("phone",), "createdate", False)

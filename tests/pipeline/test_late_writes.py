@@ -4,13 +4,13 @@ from collections.abc import Callable
 
 import pytest
 
-from shared.claims import LEASE_S
-from shared.late_writes import LOOK_EVERY_S
+from shared.queue.claims import LEASE_S
+from shared.queue.late_writes import LOOK_EVERY_S
 from tests.pipeline.conftest import Interrupted
 from tests.pipeline.interruptions import CREATE
 from tests.pipeline.workspaces import Workspace, assert_written_once
-from worker.sweep import sweep
-from worker.transitions import LATE_COMMIT_S
+from worker.maintenance.sweep import sweep
+from worker.rounds.transitions import LATE_COMMIT_S
 
 SETTLED = "late_writes_settled"
 

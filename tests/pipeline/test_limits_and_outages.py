@@ -4,10 +4,10 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from shared.limits import SEARCH_BACK_OFF, SEARCH_PER_S
+from shared.pacing.limits import SEARCH_BACK_OFF, SEARCH_PER_S
 from tests.pipeline.interruptions import Impatience, with_adapter
 from tests.pipeline.workspaces import Workspace
-from worker.reports import TurnEnd
+from worker.rounds.reports import TurnEnd
 
 
 def search_rate(workspace: Workspace) -> float:

@@ -10,11 +10,11 @@ from io import StringIO
 import pytest
 import structlog
 
-from shared.logging import configure_logging
+from shared.telemetry.logging import configure_logging
 from tests.pipeline.conftest import Interrupted
 from tests.pipeline.interruptions import CREATE
 from tests.pipeline.workspaces import PHONE, Workspace
-from worker.sweep import sweep
+from worker.maintenance.sweep import sweep
 
 SUMMARY = "Their cat is called Mildred"
 TOKEN = re.compile(r"CSandbox[\w-]+|na1-[0-9a-f]{8}|sandbox-client-secret")

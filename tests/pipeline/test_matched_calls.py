@@ -6,7 +6,7 @@ import pytest
 
 from tests.pipeline.conftest import MakeWorkspace, OpenWorker
 from tests.pipeline.workspaces import PHONE, Workspace
-from worker.reports import TurnEnd
+from worker.rounds.reports import TurnEnd
 
 OURS = "+12025550199"
 

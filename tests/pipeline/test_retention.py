@@ -5,11 +5,11 @@ from datetime import timedelta
 
 from sqlalchemy import func, select, text, update
 
-from shared import retention
+from shared.log.tallies import ROLL_UP_AFTER_DAYS
 from shared.models import Attempt, PrunedCall, SyncLog
-from shared.tallies import ROLL_UP_AFTER_DAYS
+from shared.privacy import retention
 from tests.pipeline.workspaces import Workspace
-from worker.housekeeping import keep_house
+from worker.maintenance.housekeeping import keep_house
 
 DAYS = 100
 

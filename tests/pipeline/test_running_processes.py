@@ -8,7 +8,7 @@ from local.processes import Process
 from tests.local.waiting import wait_for
 from tests.pipeline.conftest import StartWorker
 from tests.pipeline.workspaces import Workspace, note_ids
-from worker.sweep import SWEEP_LOCK
+from worker.maintenance.sweep import SWEEP_LOCK
 
 
 @pytest.fixture(scope="module")

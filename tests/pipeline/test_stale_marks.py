@@ -4,11 +4,11 @@ import time
 
 import pytest
 
-from shared.claims import claim_due_calls
-from shared.marks import Mark
+from shared.queue.claims import claim_due_calls
+from shared.queue.marks import Mark
 from tests.pipeline.workspaces import Workspace
-from worker.pacing import OutOfBudgetError, PacedHubSpot
-from worker.turn import Turn
+from worker.rounds.pacing import OutOfBudgetError, PacedHubSpot
+from worker.rounds.turn import Turn
 
 
 @pytest.mark.parametrize(("frozen_for", "may_write"), [(0, True), (11, False)])

@@ -14,11 +14,11 @@ from sqlalchemy import text
 from local.databases import PROJECT
 from local.processes import Command, Process, free_port
 from local.services import serves
-from shared import schema
-from shared.db import Database
-from shared.environment import list_settings
-from shared.schema import NotReadyError, describe_age, wait_for_schema
-from shared.settings import WorkerSettings
+from shared.configuration.environment import list_settings
+from shared.configuration.settings import WorkerSettings
+from shared.database import schema
+from shared.database.engines import Database
+from shared.database.schema import NotReadyError, describe_age, wait_for_schema
 from tests.conftest import MakeRole
 from tests.local.waiting import wait_for
 

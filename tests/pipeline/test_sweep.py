@@ -4,13 +4,13 @@ import json
 
 import pytest
 
-from shared.claims import LEASE_S
-from shared.queue import COALESCE_S, SYNC_QUEUE
+from shared.broker.celery_app import COALESCE_S, SYNC_QUEUE
+from shared.queue.claims import LEASE_S
 from tests.pipeline.conftest import Interrupted, MakeWorkspace
 from tests.pipeline.interruptions import SEARCH, WorkerKilledError, die
 from tests.pipeline.workspaces import Workspace
+from worker.maintenance.sweep import WAKE_AGAIN_S, sweep
 from worker.resources import Resources
-from worker.sweep import WAKE_AGAIN_S, sweep
 
 
 def woken(worker: Resources) -> list[str]:

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from shared.accounts import forget_refused_properties
+from shared.connections.accounts import forget_refused_properties
 from tests.pipeline.workspaces import PHONE, Workspace
-from worker.lookups import THOROUGH_GATHERED, THOROUGH_NUMBERS
-from worker.transitions import LOOK_AGAIN_S, RAW_LOOKUP_WAIT_S
+from worker.rounds.lookups import THOROUGH_GATHERED, THOROUGH_NUMBERS
+from worker.rounds.transitions import LOOK_AGAIN_S, RAW_LOOKUP_WAIT_S
 
 IN_WORDS = f"{PHONE} (mobile, not before 9 pm)"
 

@@ -7,14 +7,14 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from shared.access_tokens import LONGEST_MARGIN_S, TokenSource
-from shared.hubspot_app import open_oauth
-from shared.limits import TOKENS_BURST
-from shared.queue import WORKER_THREADS
-from shared.tokens import lock_token
+from shared.broker.celery_app import WORKER_THREADS
+from shared.connections.access_tokens import LONGEST_MARGIN_S, TokenSource
+from shared.connections.hubspot_app import open_oauth
+from shared.connections.tokens import lock_token
+from shared.pacing.limits import TOKENS_BURST
 from tests.pipeline.conftest import Interrupted
 from tests.pipeline.workspaces import Workspace
-from worker.reports import TurnEnd
+from worker.rounds.reports import TurnEnd
 
 LIFETIME_S = 1800
 

@@ -6,10 +6,10 @@ import pytest
 from sqlalchemy import make_url
 from sqlalchemy.exc import OperationalError
 
-from faults.postgres_wire import Conversations
-from faults.proxy import Proxy
+from faults.proxies.postgres_wire import Conversations
+from faults.proxies.proxy import Proxy
+from faults.proxies.traps import CommitTrap
 from faults.scenarios.workers import CLAIM
-from faults.traps import CommitTrap
 from tests.pipeline.conftest import OpenWorker
 from tests.pipeline.workspaces import Workspace
 

@@ -3,8 +3,8 @@
 import pytest
 
 from tests.pipeline.workspaces import PHONE, Workspace
-from worker.lookups import RAW_BODY_NUMBERS
-from worker.transitions import LOOK_AGAIN_S, RAW_LOOKUP_WAIT_S
+from worker.rounds.lookups import RAW_BODY_NUMBERS
+from worker.rounds.transitions import LOOK_AGAIN_S, RAW_LOOKUP_WAIT_S
 
 
 def look_up_completely(workspace: Workspace) -> None:

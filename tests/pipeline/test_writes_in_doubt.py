@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from shared.erasure import erase_calls
-from shared.persons import Person, find_calls
-from shared.sync_logs import LogFilter, find_logs
+from shared.log.sync_logs import LogFilter, find_logs
+from shared.privacy.erasure import erase_calls
+from shared.privacy.persons import Person, find_calls
 from tests.pipeline.interruptions import Impatience, with_adapter
 from tests.pipeline.workspaces import PHONE, Workspace, assert_written_once
-from worker.transitions import FIRST_READ_BACK_S, LATE_COMMIT_S
+from worker.rounds.transitions import FIRST_READ_BACK_S, LATE_COMMIT_S
 
 COMMITTED: list[tuple[str, dict[str, Any]]] = [
     ("reset_after", {}),

@@ -11,24 +11,24 @@ from uuid import uuid4
 
 from sqlalchemy import delete, func, select, text, update
 
-from local.hubspot.client import SandboxControl, SandboxRecord
-from local.hubspot.world import LoggedRequest
-from shared import connections
-from shared.accounts import AccountState, load_account
-from shared.call_details import CallDetails
-from shared.calls import LIVE_LANE, NewCall, store_calls
-from shared.connections import Grant
+from sandbox.client import SandboxControl, SandboxRecord
+from sandbox.world import LoggedRequest
+from shared.activities.rendering import render_note
+from shared.calls.call_details import CallDetails
+from shared.calls.intake import LIVE_LANE, NewCall, store_calls
+from shared.connections import lifecycle as connections
+from shared.connections.accounts import AccountState, load_account
+from shared.connections.lifecycle import Grant
 from shared.hubspot.client import HubSpotClient
 from shared.hubspot.models import NewNote
+from shared.log.replays import requeue_calls
 from shared.models import Attempt, Call, Connection, Revocation, SyncLog
-from shared.notes.rendering import render_note
-from shared.replays import requeue_calls
-from worker.handovers import hand_over_calls
-from worker.housekeeping import keep_house
-from worker.reports import TurnEnd
+from worker.maintenance.handovers import hand_over_calls
+from worker.maintenance.housekeeping import keep_house
+from worker.maintenance.sweep import sweep
 from worker.resources import Resources
-from worker.sweep import sweep
-from worker.sync import sync_connection
+from worker.rounds.reports import TurnEnd
+from worker.rounds.sync import sync_connection
 
 PHONE: Final = "+12025550123"
 VERIFIER: Final = "a-verifier-of-at-least-forty-three-characters-0123"

@@ -10,9 +10,9 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.orm import Session
 
-from shared import db
-from shared.db import Database, allow_idling
-from shared.setting_values import sqlalchemy_url
+from shared.configuration.setting_values import sqlalchemy_url
+from shared.database import engines as db
+from shared.database.engines import Database, allow_idling
 from tests.local.waiting import GUARD_SECONDS, wait_for
 from tests.pooler.bouncers import POOL_SIZE
 

@@ -3,7 +3,7 @@
 import pytest
 
 from commands.findings import examine_postgres
-from shared.setting_values import sqlalchemy_url
+from shared.configuration.setting_values import sqlalchemy_url
 from tests.pooler.bouncers import IGNORING, Bouncer
 
 BY_TRANSACTION = "lends its connections by the transaction"

@@ -10,10 +10,10 @@ from datetime import timedelta
 import pytest
 
 from local.databases import PROJECT, fresh_database
-from local.hubspot.client import SandboxControl
 from local.producer import Producer
 from local.stack import Stack
 from local.visitor import Visitor, sign_in
+from sandbox.client import SandboxControl
 from tests.local.waiting import wait_for
 from tests.pooler.bouncers import CURRENT_REFUSING, OLD_IGNORING, Bouncer
 

@@ -3,8 +3,8 @@ from contextlib import closing
 
 import pytest
 
-from local.hubspot.client import SandboxControl
 from local.stack import Stack
+from sandbox.client import SandboxControl
 from tests.privacy.day import FLOWER_PASSWORD, Day
 
 

@@ -12,16 +12,16 @@ from redis import Redis
 from sqlalchemy import select, text
 from standardwebhooks import Webhook
 
-from local.hubspot.client import SandboxControl
 from local.producer import WEBHOOK_PATH
 from local.stack import Stack
 from local.visitor import sign_in
+from sandbox.client import SandboxControl
+from shared.broker.celery_app import SYNC_QUEUE, connect_redis, make_celery
+from shared.broker.messages import HOUSEKEEPING_TASK, SYNC_TASK
+from shared.configuration.setting_values import encryption_keys, sqlalchemy_url
 from shared.crypto import TokenCipher
-from shared.db import Database
-from shared.messages import HOUSEKEEPING_TASK, SYNC_TASK
+from shared.database.engines import Database
 from shared.models import Connection, OAuthState, Revocation, SyncLog
-from shared.queue import SYNC_QUEUE, connect_redis, make_celery
-from shared.setting_values import encryption_keys, sqlalchemy_url
 from tests.local.waiting import wait_for
 from tests.privacy.traces import Traces, dump_database, dump_redis
 

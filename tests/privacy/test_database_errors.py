@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 
-from shared.db import Database
+from shared.database.engines import Database
 
 SECRET = f"Mildred{token_hex(8)}"
 INSERT = """

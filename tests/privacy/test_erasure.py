@@ -11,12 +11,12 @@ from sqlalchemy import select, text, update
 
 from cli import main
 from commands import erase_person as erase_command
-from shared import persons
-from shared.calls import LIVE_LANE, NewCall, store_calls
-from shared.db import Database
+from shared.broker.celery_app import connect_redis
+from shared.calls.intake import LIVE_LANE, NewCall, store_calls
+from shared.database.engines import Database
 from shared.models import AuditEntry, Base, Connection
-from shared.outcomes import Outcome
-from shared.queue import connect_redis
+from shared.privacy import persons
+from shared.queue.outcomes import Outcome
 from tests.emptying import empty
 from tests.queue.tenants import HUB, Tenant, written
 from tests.settings.environment import make_environ

@@ -12,13 +12,9 @@ from sqlalchemy import func, insert, select, text, update
 
 from cli import main
 from commands import erase_tenant
-from shared import tenant_erasure
-from shared.audit import Action, Actor, Deed, record_deed
-from shared.calls import LIVE_LANE, NewCall, store_calls
-from shared.connections import CONNECTED, ensure_connection, find_connection
-from shared.db import Database
-from shared.late_writes import UnansweredWrite, remember_late_writes
-from shared.marks import Mark, mark_calls
+from shared.calls.intake import LIVE_LANE, NewCall, store_calls
+from shared.connections.lifecycle import CONNECTED, ensure_connection, find_connection
+from shared.database.engines import Database
 from shared.models import (
     Account,
     AuditEntry,
@@ -37,7 +33,11 @@ from shared.models import (
     SyncLog,
     Tally,
 )
-from shared.outcomes import Outcome
+from shared.privacy import tenant_erasure
+from shared.privacy.audit import Action, Actor, Deed, record_deed
+from shared.queue.late_writes import UnansweredWrite, remember_late_writes
+from shared.queue.marks import Mark, mark_calls
+from shared.queue.outcomes import Outcome
 from tests.emptying import empty
 from tests.local.waiting import GUARD_SECONDS, wait_for
 from tests.queue.tenants import HUB, Tenant, ago, grant, written

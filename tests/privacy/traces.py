@@ -8,7 +8,7 @@ from urllib.parse import quote
 from redis import Redis
 from sqlalchemy import text
 
-from shared.db import Database
+from shared.database.engines import Database
 from shared.models import Base
 
 BETWEEN_DIGITS: Final = re.compile(r"(?<=\d)[\s().-]+(?=\d)")

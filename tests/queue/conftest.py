@@ -2,9 +2,9 @@ from collections.abc import Callable
 
 import pytest
 
-from shared.db import Database
-from shared.deployment import DeploymentRedis
-from shared.queue import connect_redis
+from shared.broker.celery_app import connect_redis
+from shared.broker.deployment import DeploymentRedis
+from shared.database.engines import Database
 from tests.emptying import empty
 from tests.queue.tenants import Tenant
 

@@ -3,7 +3,7 @@
 import pytest
 from sqlalchemy.engine.interfaces import DBAPIConnection
 
-from shared.db import Database
+from shared.database.engines import Database
 
 
 def list_pings(database: Database, monkeypatch: pytest.MonkeyPatch) -> list[object]:

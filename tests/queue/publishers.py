@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from shared.queue import WakeUps
+from shared.broker.celery_app import WakeUps
 
 
 def list_publishers(monkeypatch: pytest.MonkeyPatch) -> set[int]:

@@ -8,15 +8,15 @@ from uuid import uuid4
 
 from sqlalchemy import ColumnElement, func, select, update
 
-from shared import connections
-from shared.calls import NewCall, store_calls
-from shared.claims import ClaimedCall, claim_due_calls, release_calls, return_expired_claims
-from shared.connections import Grant
-from shared.db import Database
-from shared.handovers import PAGE, MovedPage, move_page
-from shared.marks import Mark, mark_calls
+from shared.calls.intake import NewCall, store_calls
+from shared.connections import lifecycle as connections
+from shared.connections.lifecycle import Grant
+from shared.database.engines import Database
 from shared.models import Attempt, Connection, LateWrite, SurplusNote, SyncLog
-from shared.outcomes import Outcome, record_outcomes
+from shared.queue.claims import ClaimedCall, claim_due_calls, release_calls, return_expired_claims
+from shared.queue.handovers import PAGE, MovedPage, move_page
+from shared.queue.marks import Mark, mark_calls
+from shared.queue.outcomes import Outcome, record_outcomes
 
 STARTED_AT: Final = datetime(2026, 11, 22, 10, tzinfo=UTC)
 HUB: Final = 101

@@ -2,8 +2,8 @@
 
 from sqlalchemy import text
 
-from shared import accounts
-from shared.accounts import AccountState
+from shared.connections import accounts
+from shared.connections.accounts import AccountState
 from tests.queue.tenants import HUB, Tenant
 
 

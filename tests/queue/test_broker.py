@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import pytest
 from redis import Redis
 
-from shared.queue import SYNC_QUEUE, WakeUpError, WakeUps, connect_redis, make_celery
+from shared.broker.celery_app import SYNC_QUEUE, WakeUpError, WakeUps, connect_redis, make_celery
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ import pytest
 from kombu.exceptions import OperationalError as BrokerError
 from redis import RedisError
 
-from shared.queue import connect_redis, make_celery
-from shared.setting_values import InvalidValueError, broker_url, redis_url
+from shared.broker.celery_app import connect_redis, make_celery
+from shared.configuration.setting_values import InvalidValueError, broker_url, redis_url
 from tests.queue.authorities import encrypted, write_certificate
 
 UNTRUSTED = "CERTIFICATE_VERIFY_FAILED"

@@ -3,7 +3,8 @@
 import pytest
 from sqlalchemy import func, select, text, update
 
-from shared.claims import (
+from shared.models import Call
+from shared.queue.claims import (
     LEASE_S,
     MAX_BYTES_CLAIMED,
     abandon_calls,
@@ -11,7 +12,6 @@ from shared.claims import (
     load_contents,
     renew_claims,
 )
-from shared.models import Call
 from tests.queue.conftest import MakeTenant
 from tests.queue.tenants import Tenant, ago
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from shared.connections import disconnect, require_reconnect, restore
+from shared.connections.lifecycle import disconnect, require_reconnect, restore
 from shared.models import Revocation
 from tests.queue.conftest import MakeTenant
 from tests.queue.tenants import HUB, Tenant, ago, encrypt, grant, skipped

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from sqlalchemy import event, func, select, text
 
-from shared.connections import require_reconnect
-from shared.handovers import PAGE, is_parting
+from shared.connections.lifecycle import require_reconnect
 from shared.models import Handover, SyncLog
-from shared.tenants import find_waiting_tenants, settle_without_connection
+from shared.queue.handovers import PAGE, is_parting
+from shared.queue.waiting import find_waiting_tenants, settle_without_connection
 from tests.queue.conftest import MakeTenant
 from tests.queue.tenants import HUB, Tenant, ago, grant
 from tests.queue.test_connecting import NOT_CONNECTED, OTHER_HUB, RECONNECT, SCOPES, shown

@@ -11,11 +11,11 @@ import pytest
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from shared import calls as intake
-from shared.calls import BACKFILL_LANE, LIVE_LANE, NewCall, StoredCall, store_calls
-from shared.db import Database
+from shared.calls import intake
+from shared.calls.intake import BACKFILL_LANE, LIVE_LANE, NewCall, StoredCall, store_calls
+from shared.configuration.setting_values import sqlalchemy_url
+from shared.database.engines import Database
 from shared.models import Call, SyncLog
-from shared.setting_values import sqlalchemy_url
 from tests.queue.conftest import MakeTenant
 from tests.queue.tenants import Tenant
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from shared.claims import ClaimedCall
-from shared.late_writes import (
+from shared.queue.claims import ClaimedCall
+from shared.queue.late_writes import (
     LOOK_EVERY_S,
     LateWriteDue,
     count_look,
@@ -11,10 +11,10 @@ from shared.late_writes import (
     move_late_write,
     take_late_writes,
 )
-from shared.outcomes import Outcome
+from shared.queue.outcomes import Outcome
 from tests.queue.conftest import MakeTenant
 from tests.queue.tenants import HUB, Tenant, ago, skipped, written
-from worker.transitions import LATE_COMMIT_S
+from worker.rounds.transitions import LATE_COMMIT_S
 
 
 def doubted(call: ClaimedCall, *, hub_id: int = HUB, contact_id: str = "7") -> Outcome:

@@ -6,9 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-import shared.limits
-from shared.deployment import DeploymentRedis
-from shared.limits import PLACE_S, SEARCH_PER_S, Limits
+import shared.pacing.limits
+from shared.broker.deployment import DeploymentRedis
+from shared.pacing.limits import PLACE_S, SEARCH_PER_S, Limits
 
 HUB = 101
 SEARCH_LINE = f"callsync:budget:search:{HUB}"
@@ -26,10 +26,10 @@ def limits(redis: DeploymentRedis, monkeypatch: pytest.MonkeyPatch) -> Limits:
     """Budgets by a clock that stands still: how busy the machine is shows in no figure."""
     redis.rpush(CLOCK, *redis.time())
     for name in SCRIPTS:
-        script = getattr(shared.limits, name)
+        script = getattr(shared.pacing.limits, name)
         assert "redis.call('TIME')" in script
         stopped = script.replace("redis.call('TIME')", f"redis.call('LRANGE', '{CLOCK}', 0, 1)")
-        monkeypatch.setattr(shared.limits, name, stopped)
+        monkeypatch.setattr(shared.pacing.limits, name, stopped)
     return Limits(redis)
 
 

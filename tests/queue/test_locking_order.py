@@ -13,19 +13,19 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from shared.claims import (
+from shared.log.replays import requeue_calls
+from shared.models import Connection
+from shared.privacy.erasure import erase_calls
+from shared.queue.claims import (
     ClaimedCall,
     abandon_calls,
     release_calls,
     renew_claims,
     take_back_claim,
 )
-from shared.erasure import erase_calls
-from shared.late_writes import UnansweredWrite, remember_late_writes
-from shared.marks import Mark, mark_calls
-from shared.models import Connection
-from shared.outcomes import Outcome, record_outcomes
-from shared.replays import requeue_calls
+from shared.queue.late_writes import UnansweredWrite, remember_late_writes
+from shared.queue.marks import Mark, mark_calls
+from shared.queue.outcomes import Outcome, record_outcomes
 from tests.queue.tenants import HUB, STARTED_AT, Tenant, skipped
 from tests.queue.waiting import wait_until_blocked
 

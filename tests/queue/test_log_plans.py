@@ -8,9 +8,9 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from local.databases import fresh_database
-from shared.db import Database
-from shared.sync_logs import LogFilter, count_logs, find_logs
-from shared.trouble import read_trouble
+from shared.database.engines import Database
+from shared.log.sync_logs import LogFilter, count_logs, find_logs
+from shared.log.trouble import read_trouble
 
 CALLS = 20_000
 PAGE = 50

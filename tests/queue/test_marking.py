@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from sqlalchemy import func
 
-from shared.claims import LEASE_S
-from shared.connections import disconnect, require_reconnect
-from shared.erasure import erase_calls
-from shared.marks import LEASE_LEFT_TO_WRITE_S, WRITE_WITHIN_S, Mark, mark_calls, may_write
+from shared.connections.lifecycle import disconnect, require_reconnect
+from shared.privacy.erasure import erase_calls
+from shared.queue.claims import LEASE_S
+from shared.queue.marks import LEASE_LEFT_TO_WRITE_S, WRITE_WITHIN_S, Mark, mark_calls, may_write
 from tests.queue.conftest import MakeTenant
 from tests.queue.tenants import HUB, Tenant, ago, grant, written
 from tests.queue.waiting import wait_until_blocked

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from sqlalchemy import delete, func, insert, text
 
-from shared import retention
 from shared.models import Attempt, Call, LateWrite, SurplusNote
-from shared.retention import forget_numbers
+from shared.privacy import retention
+from shared.privacy.retention import forget_numbers
 from tests.queue.tenants import HUB, STARTED_AT, Tenant, ago
 
 DAYS = 60

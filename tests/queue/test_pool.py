@@ -8,8 +8,8 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from shared.db import Database, patiently
-from shared.setting_values import sqlalchemy_url
+from shared.configuration.setting_values import sqlalchemy_url
+from shared.database.engines import Database, patiently
 from tests.queue.pings import list_pings
 
 

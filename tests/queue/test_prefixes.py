@@ -5,14 +5,14 @@ from collections.abc import Iterator
 import pytest
 from structlog.testing import capture_logs
 
-from shared.db import Database
-from shared.deployment import DeploymentRedis, find_strangers, identify, sign_in
-from shared.queue import WakeUps, connect_redis, make_celery
-from shared.settings import WorkerSettings
+from shared.broker.celery_app import WakeUps, connect_redis, make_celery
+from shared.broker.deployment import DeploymentRedis, find_strangers, identify, sign_in
+from shared.configuration.settings import WorkerSettings
+from shared.database.engines import Database
 from tests.settings.environment import make_environ
+from worker.maintenance.sweep import sweeping
 from worker.presence import Presence
 from worker.resources import Resources, open_resources
-from worker.sweep import sweeping
 
 STAGING = "staging"
 

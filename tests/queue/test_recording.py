@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from shared.outcomes import Outcome, hasten_raw_lookups, record_outcomes
-from shared.surplus import add_surplus_notes, forget_surplus_note, take_surplus_notes
+from shared.queue.outcomes import Outcome, hasten_raw_lookups, record_outcomes
+from shared.queue.surplus import add_surplus_notes, forget_surplus_note, take_surplus_notes
 from tests.queue.conftest import MakeTenant
 from tests.queue.tenants import HUB, STARTED_AT, Tenant, ago, skipped, written
 from tests.queue.waiting import wait_until_blocked

@@ -8,11 +8,11 @@ from redis import RedisError
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from faults.liars import REDIS_LIES, Liar, Speech
-from shared.contact_cache import ContactCache
+from faults.proxies.liars import REDIS_LIES, Liar, Speech
+from shared.broker.deployment import DeploymentRedis, find_strangers, sign_in
 from shared.crypto import TokenCipher
-from shared.deployment import DeploymentRedis, find_strangers, sign_in
-from shared.limits import Limits
+from shared.matching.contact_cache import ContactCache
+from shared.pacing.limits import Limits
 
 CIPHER = TokenCipher([b"k" * 32])
 ROUNDS = 2

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from sqlalchemy import delete
 
+from shared.log.replays import requeue_calls
 from shared.models import Call
-from shared.replays import requeue_calls
 from tests.queue.conftest import MakeTenant
 from tests.queue.tenants import HUB, Tenant, ago, skipped, written
 

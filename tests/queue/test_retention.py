@@ -5,9 +5,11 @@ from typing import Any
 import pytest
 from sqlalchemy import delete, func, select, update
 
-from shared import retention
-from shared.calls import NewCall, StoredCall, find_stored, store_calls
-from shared.db import STATEMENT_TIMEOUT_MS
+from shared.calls.intake import NewCall, StoredCall, find_stored, store_calls
+from shared.database.engines import STATEMENT_TIMEOUT_MS
+from shared.log.replays import requeue_calls
+from shared.log.sync_logs import MOST_ATTEMPTS
+from shared.log.tallies import count_calls
 from shared.models import (
     Attempt,
     Base,
@@ -21,9 +23,7 @@ from shared.models import (
     SurplusNote,
     SyncLog,
 )
-from shared.replays import requeue_calls
-from shared.sync_logs import MOST_ATTEMPTS
-from shared.tallies import count_calls
+from shared.privacy import retention
 from tests.queue.conftest import MakeTenant
 from tests.queue.tenants import HUB, STARTED_AT, Tenant, ago, skipped, written
 

@@ -7,11 +7,11 @@ import pytest
 from sqlalchemy import make_url, text
 from sqlalchemy.exc import OperationalError
 
-from faults.proxy import Link, Proxy
-from shared.claims import LEASE_S
-from shared.db import SILENCE_S, STATEMENT_TIMEOUT_MS, Database
+from faults.proxies.proxy import Link, Proxy
+from shared.configuration.setting_values import sqlalchemy_url
+from shared.database.engines import SILENCE_S, STATEMENT_TIMEOUT_MS, Database
 from shared.hubspot.transport import DEFAULT_TIMEOUT
-from shared.setting_values import sqlalchemy_url
+from shared.queue.claims import LEASE_S
 from tests.queue.pings import list_pings
 
 # Many times what an answer takes here.

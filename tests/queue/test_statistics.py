@@ -12,11 +12,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import ColumnElement, bindparam, delete, func, insert, select, text, update
 
-from shared.erasure import erase_calls
+from shared.log.periods import HOUR, Step, cut_period, find_zone
+from shared.log.statistics import BINS_PER_DOUBLING, MOST_PENDING, Point, read_statistics
+from shared.log.tallies import ROLL_UP_AFTER_DAYS, roll_up_tallies
 from shared.models import Base, DailyTally, Latency, SyncLog, Tally
-from shared.periods import HOUR, Step, cut_period, find_zone
-from shared.statistics import BINS_PER_DOUBLING, MOST_PENDING, Point, read_statistics
-from shared.tallies import ROLL_UP_AFTER_DAYS, roll_up_tallies
+from shared.privacy.erasure import erase_calls
 from tests.emptying import empty
 from tests.queue.conftest import MakeTenant
 from tests.queue.tenants import Tenant, ago, skipped, written
@@ -255,7 +255,7 @@ def test_old_days_take_one_row_a_kind_and_what_changes_later_is_added(tenant: Te
 def test_tallies_of_many_tenants_are_rolled_up_a_batch_at_a_time(
     make_tenant: MakeTenant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("shared.tallies.MOST_AT_ONCE", 7)
+    monkeypatch.setattr("shared.log.tallies.MOST_AT_ONCE", 7)
     tenant = make_tenant("user_0")
     with tenant.database.begin() as session:
         session.execute(

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import pytest
 
-from shared.claims import claim_due_calls
+from shared.queue.claims import claim_due_calls
 from tests.queue.conftest import MakeTenant
 from tests.queue.tenants import Tenant, ago, skipped
 

@@ -7,12 +7,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import func, select, text
 
-from shared.claims import ClaimedCall
+from shared.log.replays import requeue_calls
+from shared.log.tallies import count_calls
 from shared.models import SyncLog
-from shared.outcomes import Outcome
-from shared.replays import requeue_calls
-from shared.tallies import count_calls
-from shared.tenants import find_waiting_tenants, settle_without_connection
+from shared.queue.claims import ClaimedCall
+from shared.queue.outcomes import Outcome
+from shared.queue.waiting import find_waiting_tenants, settle_without_connection
 from tests.emptying import empty
 from tests.queue.conftest import MakeTenant
 from tests.queue.tenants import Tenant, ago, skipped, written

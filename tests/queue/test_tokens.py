@@ -5,10 +5,10 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import text, update
 
-from shared.claims import LEASE_S
+from shared.connections.revocations import forget_revocation, is_hub_in_use, take_revocation
+from shared.connections.tokens import lock_token, read_token, store_token
 from shared.models import Connection, Revocation
-from shared.revocations import forget_revocation, is_hub_in_use, take_revocation
-from shared.tokens import lock_token, read_token, store_token
+from shared.queue.claims import LEASE_S
 from tests.queue.conftest import MakeTenant
 from tests.queue.tenants import HUB, Tenant, ago, grant
 

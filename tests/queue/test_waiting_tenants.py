@@ -8,10 +8,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import func, update
 
-from shared.accounts import pause_account
-from shared.connections import require_reconnect
+from shared.connections.accounts import pause_account
+from shared.connections.lifecycle import require_reconnect
 from shared.models import Connection, SyncLog
-from shared.tenants import WaitingTenant, find_waiting_tenants, settle_without_connection
+from shared.queue.waiting import WaitingTenant, find_waiting_tenants, settle_without_connection
 from tests.queue.conftest import MakeTenant
 from tests.queue.tenants import HUB, Tenant, ago, grant
 

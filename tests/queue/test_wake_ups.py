@@ -8,10 +8,8 @@ import pytest
 from redis import Redis
 
 from local.engines import Engine, start_valkey
-from shared import queue
-from shared.deployment import DeploymentRedis
-from shared.messages import SYNC_TASK
-from shared.queue import (
+from shared.broker import celery_app as queue
+from shared.broker.celery_app import (
     COALESCE_S,
     SYNC_QUEUE,
     BackgroundWakeUps,
@@ -19,6 +17,8 @@ from shared.queue import (
     WakeUps,
     connect_redis,
 )
+from shared.broker.deployment import DeploymentRedis
+from shared.broker.messages import SYNC_TASK
 from tests.local.waiting import wait_for
 from tests.queue.publishers import list_publishers
 

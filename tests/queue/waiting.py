@@ -2,7 +2,7 @@
 
 from sqlalchemy import text
 
-from shared.db import Database
+from shared.database.engines import Database
 from tests.local.waiting import wait_for
 
 _BLOCKED = text("""

@@ -9,8 +9,8 @@ import pytest
 import yaml
 
 from api.app import create_app
-from shared.db import Database
-from shared.settings import ApiSettings
+from shared.configuration.settings import ApiSettings
+from shared.database.engines import Database
 from tests.release.rendering import (
     CHART,
     NEEDED,

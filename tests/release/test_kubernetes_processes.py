@@ -12,11 +12,11 @@ from werkzeug.routing import Rule
 
 from api.app import create_app
 from local import services
-from shared.environment import list_settings
-from shared.settings import (
+from shared.configuration.environment import list_settings
+from shared.configuration.settings import (
     GROUPS as ALL_SETTINGS,
 )
-from shared.settings import (
+from shared.configuration.settings import (
     ApiSettings,
     BrokerSettings,
     DatabaseSettings,

@@ -75,7 +75,7 @@ def test_installed_service_finds_its_settings_in_order(site: Path) -> None:
 
 
 def test_installed_service_is_tried_and_not_the_checkout(site: Path) -> None:
-    found = run(site, "-c", "import api.app, worker.sync; print(api.app.__file__)")
+    found = run(site, "-c", "import api.app, worker.rounds.sync; print(api.app.__file__)")
 
     assert found.stdout.strip() == str(site / "api" / "app.py")
 

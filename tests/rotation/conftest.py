@@ -1,6 +1,6 @@
 import pytest
 
-from shared.db import Database
+from shared.database.engines import Database
 from tests.rotation.vault import Vault
 
 

@@ -7,10 +7,10 @@ from typing import Final
 
 from sqlalchemy.orm import Session
 
+from shared.connections.rotation import PAGE, Rotation, TokenRow, rotate_tokens
+from shared.connections.tokens import lock_token, read_token, store_token
 from shared.crypto import TokenCipher
 from shared.models import Connection
-from shared.rotation import PAGE, Rotation, TokenRow, rotate_tokens
-from shared.tokens import lock_token, read_token, store_token
 from tests.rotation.vault import NEW_FIRST, NEW_KEY, OLD_FIRST, OLD_KEY, Vault, grant, tokens
 
 RACES: Final = 60

@@ -6,14 +6,14 @@ from uuid import uuid4
 
 from sqlalchemy import select, update
 
-from shared import connections
-from shared.connections import Grant
+from shared.connections import lifecycle as connections
+from shared.connections.lifecycle import Grant
+from shared.connections.oauth_states import Authorization
+from shared.connections.pending_grants import store_pending_grant
 from shared.crypto import TokenCipher, UndecryptableError
-from shared.db import Database
+from shared.database.engines import Database
 from shared.hubspot.models import TokenGrant
 from shared.models import Connection, PendingGrant, Revocation
-from shared.oauth_states import Authorization
-from shared.pending_grants import store_pending_grant
 from tests.emptying import empty
 
 OLD_KEY: Final = b"o" * 32

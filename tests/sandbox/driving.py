@@ -10,8 +10,8 @@ from typing import Any
 
 import requests
 
-from local.hubspot.client import SandboxControl
-from local.hubspot.config import OAuthApp
+from sandbox.client import SandboxControl
+from sandbox.config import OAuthApp
 
 APP = OAuthApp()
 REDIRECT_URI = APP.redirect_uris[0]

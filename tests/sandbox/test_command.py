@@ -1,14 +1,14 @@
 import subprocess
 import sys
 
-from local.hubspot.client import SandboxControl
+from sandbox.client import SandboxControl
 from tests.sandbox.driving import authorize_url, callback_fields, request_token
 
 
 def test_command_serves_a_sandbox_for_the_app_it_is_given() -> None:
     redirect_uri = "http://localhost:5999/callback"
     options = ["--client-id", "mine", "--client-secret", "s3cret", "--redirect-uri", redirect_uri]
-    command = [sys.executable, "-m", "local.hubspot", *options]
+    command = [sys.executable, "-m", "sandbox", *options]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603
         assert process.stdout is not None
         url = process.stdout.readline().split()[-1]

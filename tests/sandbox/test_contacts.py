@@ -1,4 +1,4 @@
-from local.hubspot.client import SandboxControl
+from sandbox.client import SandboxControl
 from tests.sandbox.driving import Caller, note
 
 CONTACTS = "/crm/objects/2026-09/contacts"

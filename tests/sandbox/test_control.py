@@ -6,7 +6,7 @@ import urllib.parse
 import pytest
 import requests
 
-from local.hubspot.client import SandboxControl
+from sandbox.client import SandboxControl
 from tests.sandbox.driving import Caller, eventually, note
 
 DETAILS = "/account-info/2026-09/details"

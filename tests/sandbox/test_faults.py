@@ -3,9 +3,9 @@ from collections.abc import Callable
 import pytest
 import requests
 
-from local.hubspot.app import create_app
-from local.hubspot.client import SandboxControl
-from local.hubspot.server import run_in_thread
+from sandbox.app import create_app
+from sandbox.client import SandboxControl
+from sandbox.server import run_in_thread
 from tests.sandbox.driving import Caller, eventually, install, note, request_token
 
 DETAILS = "/account-info/2026-09/details"

@@ -1,4 +1,4 @@
-from local.hubspot.client import SandboxControl
+from sandbox.client import SandboxControl
 from tests.sandbox.driving import Caller, Clock, install
 
 DETAILS = "/account-info/2026-09/details"

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from local.hubspot.client import SandboxControl
+from sandbox.client import SandboxControl
 from tests.sandbox.driving import Caller, note
 
 NOTES = "/crm/objects/2026-09/notes"

@@ -1,7 +1,7 @@
 import pytest
 import requests
 
-from local.hubspot.client import SandboxControl
+from sandbox.client import SandboxControl
 from tests.sandbox.driving import (
     REDIRECT_URI,
     Caller,

@@ -20,7 +20,7 @@ from hubspot.crm.objects.notes import (
     BatchReadInputSimplePublicObjectId,
 )
 
-from local.hubspot.client import SandboxControl
+from sandbox.client import SandboxControl
 from tests.sandbox.driving import Caller, note, where
 
 

@@ -1,6 +1,6 @@
 import requests
 
-from local.hubspot.client import SandboxControl
+from sandbox.client import SandboxControl
 from tests.sandbox.driving import Caller, authorize_url, note
 
 

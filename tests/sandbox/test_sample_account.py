@@ -1,10 +1,10 @@
 """A sandbox for people to look around in begins with an account; its ids are never given again."""
 
-from local.hubspot.app import create_app
-from local.hubspot.client import SandboxControl
-from local.hubspot.config import SandboxConfig
-from local.hubspot.sample import SAMPLE_CONTACTS
-from local.hubspot.server import run_in_thread
+from sandbox.app import create_app
+from sandbox.client import SandboxControl
+from sandbox.config import SandboxConfig
+from sandbox.sample import SAMPLE_CONTACTS
+from sandbox.server import run_in_thread
 
 FIRST_ID = 1_795_000_000_000
 

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 import requests
 
-from local.hubspot.client import SandboxControl
+from sandbox.client import SandboxControl
 from tests.sandbox.driving import Caller, Clock, install, note, where
 
 PHONE = "hs_searchable_calculated_phone_number"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from shared.settings import ApiSettings, SettingsError
+from shared.configuration.settings import ApiSettings, SettingsError
 from tests.settings.environment import make_environ
 
 

@@ -1,8 +1,8 @@
 import re
 from pathlib import Path
 
-from shared.environment import list_settings
-from shared.settings import GROUPS, find_problems
+from shared.configuration.environment import list_settings
+from shared.configuration.settings import GROUPS, find_problems
 
 EXAMPLE = Path(__file__).parents[2].joinpath(".env.example").read_text()
 # What follows is Docker Compose's; tests/deploy looks at it.

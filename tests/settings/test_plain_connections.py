@@ -2,8 +2,8 @@
 
 import pytest
 
-from shared.plain_connections import find_plain_connections
-from shared.settings import WorkerSettings
+from shared.configuration.settings import WorkerSettings
+from shared.database.plain_connections import find_plain_connections
 from tests.api.asking import environment
 
 PUBLIC = ("db.example.com", "8.8.8.8", "[2001:4860:4860::8888]", "db.example.com.")

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.environment import list_settings
-from shared.settings import (
+from shared.configuration.environment import list_settings
+from shared.configuration.settings import (
     GROUPS,
     ApiSettings,
     BrokerSettings,

@@ -4,7 +4,12 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import create_engine
 
-from shared.settings import ApiSettings, DatabaseSettings, WorkerSettings, find_problems
+from shared.configuration.settings import (
+    ApiSettings,
+    DatabaseSettings,
+    WorkerSettings,
+    find_problems,
+)
 from tests.settings.environment import KEY, SIGNING_KEY, make_environ
 
 

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final
 
-from shared.claims import ClaimedCall
 from shared.hubspot.errors import (
     GrantRevokedError,
     RateLimitedError,
@@ -13,10 +12,11 @@ from shared.hubspot.errors import (
     TokenRejectedError,
     UnavailableError,
 )
-from shared.outcomes import Outcome
 from shared.phone import InvalidNumberError
-from worker import transitions
-from worker.pacing import TokenRenewedError
+from shared.queue.claims import ClaimedCall
+from shared.queue.outcomes import Outcome
+from worker.rounds import transitions
+from worker.rounds.pacing import TokenRenewedError
 
 JITTER: Final = 0.5
 

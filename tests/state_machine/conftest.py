@@ -3,14 +3,14 @@ from collections.abc import Iterable, Iterator
 
 import pytest
 
-from shared.accounts import AccountState
-from shared.claims import ClaimedCall
-from shared.settings import WorkerSettings
+from shared.configuration.settings import WorkerSettings
+from shared.connections.accounts import AccountState
+from shared.queue.claims import ClaimedCall
 from tests.state_machine.turns import SteppedTurn
-from worker import sync
 from worker.resources import Resources, open_resources
-from worker.turn import Turn
-from worker.writing import MatchedCall
+from worker.rounds import sync
+from worker.rounds.turn import Turn
+from worker.rounds.writing import MatchedCall
 
 
 @pytest.fixture(scope="module")

@@ -7,12 +7,10 @@ from typing import Final, cast
 
 from sqlalchemy import ColumnElement, DateTime, delete, func, select, update
 
-from shared.call_details import CallDetails
-from shared.calls import LIVE_LANE, NewCall, StoredCall, store_calls
-from shared.claims import return_expired_claims
-from shared.connections import CONNECTED, find_connection
-from shared.handovers import is_parting
-from shared.late_writes import LOOK_EVERY_S, take_late_writes
+from shared.calls.call_details import CallDetails
+from shared.calls.intake import LIVE_LANE, NewCall, StoredCall, store_calls
+from shared.connections.lifecycle import CONNECTED, find_connection
+from shared.log.replays import requeue_calls
 from shared.models import Account as Standing
 from shared.models import (
     Base,
@@ -24,21 +22,23 @@ from shared.models import (
     SurplusNote,
     SyncLog,
 )
+from shared.privacy.retention import delete_old_payloads, prune_logs
+from shared.queue.claims import return_expired_claims
+from shared.queue.handovers import is_parting
+from shared.queue.late_writes import LOOK_EVERY_S, take_late_writes
+from shared.queue.surplus import forget_surplus_note, take_surplus_notes
+from shared.queue.waiting import find_waiting_tenants, settle_without_connection
 from shared.reasons import Reason
-from shared.replays import requeue_calls
-from shared.retention import delete_old_payloads, prune_logs
-from shared.surplus import forget_surplus_note, take_surplus_notes
-from shared.tenants import find_waiting_tenants, settle_without_connection
 from tests.queue.tenants import Tenant, grant
 from tests.state_machine.accounts import Account, Reader
 from tests.state_machine.behaviour import PROPER, Behaviour
 from tests.state_machine.callers import CONTACTLESS, ENDINGS, TOLD, Caller
 from tests.state_machine.invariants import find_broken
 from tests.state_machine.turns import SteppedTurn
-from worker.late_writes import act_on_finding
-from worker.pacing import PacedHubSpot
-from worker.reconciling import read_back
+from worker.maintenance.late_writes import act_on_finding
 from worker.resources import Resources
+from worker.rounds.pacing import PacedHubSpot
+from worker.rounds.reconciling import read_back
 
 # Of contents, and of entries.
 RETENTION_DAYS: Final = 30

@@ -22,11 +22,11 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from shared import connections
-from shared.claims import renew_claims
-from shared.connections import DISCONNECTED
+from shared.connections import lifecycle as connections
+from shared.connections.lifecycle import DISCONNECTED
+from shared.log.replays import requeue_calls
 from shared.models import Connection
-from shared.replays import requeue_calls
+from shared.queue.claims import renew_claims
 from tests.state_machine.events import (
     LONG,
     MOST_CALLS,

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import func
 from sqlalchemy.exc import IntegrityError
 
-from shared.db import Database
+from shared.database.engines import Database
 from tests.queue.tenants import HUB, Tenant
 
 NOTE: Final[dict[str, Any]] = {"hub_id": HUB, "contact_id": "7"}

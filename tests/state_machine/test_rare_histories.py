@@ -4,12 +4,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from shared.replays import requeue_calls
+from shared.log.replays import requeue_calls
 from tests.state_machine.behaviour import PROPER, Answer, Behaviour, LookUp
 from tests.state_machine.history import History
 from tests.state_machine.turns import SteppedTurn
 from worker.resources import Resources
-from worker.transitions import LATE_COMMIT_S
+from worker.rounds.transitions import LATE_COMMIT_S
 
 UNANSWERED = Behaviour(answers=(Answer.LOST,))
 LATEST_COMMIT_S = 100

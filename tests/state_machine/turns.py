@@ -10,14 +10,14 @@ from typing import Final, cast
 
 from sqlalchemy.exc import OperationalError
 
-from shared.accounts import load_account
-from shared.claims import LEASE_S, ClaimedCall
-from shared.connections import CONNECTED
+from shared.connections.accounts import load_account
+from shared.connections.lifecycle import CONNECTED
 from shared.hubspot.errors import RejectedError, UnavailableError
 from shared.hubspot.models import ContactNotes, CreateNotesAnswer, NewNote
-from shared.marks import LEASE_LEFT_TO_WRITE_S, Mark
 from shared.models import Connection, SyncLog
-from shared.outcomes import Outcome
+from shared.queue.claims import LEASE_S, ClaimedCall
+from shared.queue.marks import LEASE_LEFT_TO_WRITE_S, Mark
+from shared.queue.outcomes import Outcome
 from tests.pipeline.interruptions import WorkerKilledError
 from tests.state_machine.accounts import Account, Create, Reader
 from tests.state_machine.behaviour import (
@@ -30,11 +30,11 @@ from tests.state_machine.behaviour import (
 )
 from tests.state_machine.callers import Caller
 from tests.state_machine.steps import Steps
-from worker import sync
-from worker.pacing import OutOfBudgetError, PacedHubSpot
 from worker.resources import Resources
-from worker.turn import Turn
-from worker.writing import MatchedCall
+from worker.rounds import sync
+from worker.rounds.pacing import OutOfBudgetError, PacedHubSpot
+from worker.rounds.turn import Turn
+from worker.rounds.writing import MatchedCall
 
 # From mark to POST; whoever takes longer was frozen.
 LONGEST_TO_POST_S: Final = LEASE_S - LEASE_LEFT_TO_WRITE_S

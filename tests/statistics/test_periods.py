@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.periods import HOUR, MOST_STEPS, QUARTER, Step, cut_period, find_zone
+from shared.log.periods import HOUR, MOST_STEPS, QUARTER, Step, cut_period, find_zone
 
 UTC_ZONE = find_zone("UTC")
 MINUTE = timedelta(minutes=1)

@@ -3,9 +3,9 @@
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from shared.claims import ClaimedCall
-from shared.outcomes import Outcome
-from worker.transitions import RETRY_FOR_S
+from shared.queue.claims import ClaimedCall
+from shared.queue.outcomes import Outcome
+from worker.rounds.transitions import RETRY_FOR_S
 
 PENDING: Final[dict[str, Any]] = {"status": "pending", "lane": 0, "looks": 0}
 SKIPPED: Final[dict[str, Any]] = {"status": "skipped", "lane": 3, "looks": 2}

@@ -6,7 +6,7 @@ import pytest
 
 from shared.hubspot.errors import NetworkError, RateLimitedError
 from tests.transitions.claimed import A_DAY, PENDING, SKIPPED, claimed, reason
-from worker import transitions
+from worker.rounds import transitions
 
 LATE = 120.0
 

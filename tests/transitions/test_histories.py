@@ -7,7 +7,6 @@ from typing import Final
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.claims import ClaimedCall
 from shared.hubspot.errors import (
     AccountLockedError,
     ConfigurationError,
@@ -20,10 +19,11 @@ from shared.hubspot.errors import (
     TokenRejectedError,
     UnavailableError,
 )
-from shared.outcomes import Outcome
 from shared.phone import InvalidNumberError
+from shared.queue.claims import ClaimedCall
+from shared.queue.outcomes import Outcome
 from tests.transitions.claimed import PENDING, SKIPPED, claimed
-from worker import transitions
+from worker.rounds import transitions
 
 ERRORS: Final[tuple[HubSpotError, ...]] = (
     RateLimitedError("x", retry_after=3),

@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 
-from shared.directions import UnknownDirectionError
-from shared.outcomes import Outcome
+from shared.calls.directions import UnknownDirectionError
 from shared.phone import InvalidNumberError, PhoneError, WithheldNumberError
+from shared.queue.outcomes import Outcome
 from tests.transitions.claimed import A_DAY, IN_DOUBT, PENDING, SKIPPED, claimed, reason
-from worker import transitions
+from worker.rounds import transitions
 
 PHONE = "+12025550123"
 HOUR = 3600.0

@@ -19,8 +19,8 @@ from shared.hubspot.errors import (
     UnavailableError,
 )
 from tests.transitions.claimed import A_DAY, IN_DOUBT, PENDING, SKIPPED, claimed, reason
-from worker import transitions
-from worker.transitions import RETRY_FOR_S
+from worker.rounds import transitions
+from worker.rounds.transitions import RETRY_FOR_S
 
 TRANSIENT = [
     (RateLimitedError("full"), "rate_limited"),

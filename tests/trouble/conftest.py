@@ -8,8 +8,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from api.app import create_app
 from cli import main
-from shared.db import Database
-from shared.settings import ApiSettings
+from shared.configuration.settings import ApiSettings
+from shared.database.engines import Database
 from tests.emptying import empty
 from tests.queue.tenants import Tenant
 from tests.settings.environment import make_environ

@@ -8,9 +8,9 @@ from typing import Any, Final, NamedTuple
 import pytest
 from sqlalchemy import delete, update
 
-from shared.accounts import pause_account
-from shared.erasure import erase_calls
+from shared.connections.accounts import pause_account
 from shared.models import Call, Connection, Revocation, SurplusNote
+from shared.privacy.erasure import erase_calls
 from tests.queue.tenants import HUB, Tenant, ago, skipped, written
 from tests.trouble.conftest import Measure, Tell, TellJson
 

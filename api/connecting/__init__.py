@@ -1,0 +1,1 @@
+"""Connecting a workspace to HubSpot, and its settings."""

@@ -1,0 +1,1 @@
+"""The services of this process, and the tenant, sender and quotas of a request."""

@@ -1,0 +1,1 @@
+"""Bodies, headers, errors and slots: HTTP without any knowledge of calls."""

@@ -1,0 +1,1 @@
+"""Who asks: signed tokens, the identity provider's keys, ended sessions."""

@@ -1,0 +1,1 @@
+"""From bytes to calls: signatures, JSON, fields, and the commit of a group."""

@@ -1,0 +1,1 @@
+"""The sync log for dashboards: pages, exports, statistics, who looked."""

@@ -1,0 +1,98 @@
+"""The audit trail as requests write it, and as the tenant reads it."""
+
+import base64
+import re
+from typing import Annotated, Any, Final
+
+from flask import Blueprint, Response, request
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from sqlalchemy.orm import Session
+
+from api.context.addresses import client_address
+from api.context.services import services
+from api.context.tenants import current_tenant, guard, open_to_viewers
+from api.http.queries import read_count, read_query
+from api.responses.audit import AuditPage, DeedShown
+from api.responses.base import answer
+from shared.privacy.audit import Action, Actor, Deed, find_deeds, record_deed
+
+blueprint = Blueprint("auditing", __name__, url_prefix="/api/hubspot/audit")
+guard(blueprint)
+
+MOST_PER_PAGE: Final = 200
+_CURSOR: Final = re.compile(r"a(\d{1,18})", re.ASCII)
+
+
+def audit(
+    session: Session, action: Action, *, user_id: str, workspace_id: str, **details: Any
+) -> None:
+    """Record what the current request does, in its transaction.
+
+    Args:
+        session: The transaction of what is done.
+        action: What that is.
+        user_id: Whose connection or calls, with `workspace_id`.
+        workspace_id: See `user_id`.
+        details: Ids, names of settings, counts; nothing that a person said or is called by.
+    """
+    record_deed(
+        session,
+        Deed(
+            user_id=user_id,
+            workspace_id=workspace_id,
+            actor=Actor.USER,
+            action=action,
+            address=client_address(),
+            details=details,
+        ),
+    )
+
+
+def write_cursor(deed_id: int) -> str:
+    """An entry's id as text without meaning to clients."""
+    return base64.urlsafe_b64encode(f"a{deed_id}".encode()).rstrip(b"=").decode()
+
+
+def read_cursor(cursor: object) -> int:
+    """The id that `write_cursor` was given; raises ValueError for anything else."""
+    problem = ValueError("must be the next_cursor of a page, unchanged")
+    try:
+        padded = str(cursor) + "=" * (-len(str(cursor)) % 4)
+        match = _CURSOR.fullmatch(base64.b64decode(padded, altchars=b"-_", validate=True).decode())
+    except ValueError as error:
+        raise problem from error
+    if match is None or write_cursor(int(match[1])) != cursor:
+        raise problem
+    return int(match[1])
+
+
+class AuditQuery(BaseModel):
+    """Which page is asked for."""
+
+    model_config = ConfigDict(extra="ignore", use_attribute_docstrings=True)
+
+    limit: Annotated[int, Field(ge=1, le=MOST_PER_PAGE), BeforeValidator(read_count)] = 50
+    """How many entries."""
+    cursor: Annotated[int, BeforeValidator(read_cursor, json_schema_input_type=str)] | None = None
+    """The `next_cursor` of the page before."""
+
+
+@blueprint.get("")
+@open_to_viewers
+def list_deeds() -> Response:
+    tenant, query = current_tenant(), read_query(AuditQuery, request.args)
+    with services().database.begin() as session:
+        found = find_deeds(
+            session,
+            user_id=tenant.user_id,
+            workspace_id=tenant.workspace_id,
+            limit=query.limit + 1,
+            before=query.cursor,
+        )
+    page = found[: query.limit]
+    return answer(
+        AuditPage(
+            entries=[DeedShown.model_validate(each, from_attributes=True) for each in page],
+            next_cursor=write_cursor(page[-1].id) if len(found) > len(page) else None,
+        )
+    )

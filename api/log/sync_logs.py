@@ -1,0 +1,199 @@
+"""The sync log as the dashboard sees it, and retries by hand."""
+
+import time
+from dataclasses import asdict
+from typing import Final
+
+import structlog
+from flask import Blueprint, Response, request
+from sqlalchemy.orm import Session
+
+from api.context.contact_pages import contact_url
+from api.context.rationing import ration, take_break, take_turn
+from api.context.services import services
+from api.context.tenants import current_tenant, find_own_connection, guard, open_to_viewers
+from api.http.bodies import read_model
+from api.http.body_limits import KIB, takes_body
+from api.http.errors import MissingEntryError
+from api.http.queries import read_query
+from api.identity.auth import Tenant
+from api.log.auditing import audit
+from api.log.filters import LogQuery, LogSelection, RetryOrder, write_cursor
+from api.quotas import RETRYING_MANY
+from api.responses.base import answer, answer_if_changed
+from api.responses.sync_log import (
+    IntakeWarning,
+    LogAttempt,
+    LogDetail,
+    LogEntry,
+    LogNote,
+    LogPage,
+    Requeued,
+)
+from shared.activities.rendering import render_note
+from shared.calls.call_details import CallDetails
+from shared.connections.lifecycle import CONNECTED
+from shared.log.replays import requeue_batch, requeue_calls
+from shared.log.sync_logs import (
+    MOST_COUNTED,
+    LogFilter,
+    Position,
+    count_logs,
+    find_attempts,
+    find_contents,
+    find_log,
+    find_logs,
+)
+from shared.matching.preferences import region_of
+from shared.models import Connection, SyncLog
+from shared.privacy.audit import Action
+from shared.reasons import Status
+
+log = structlog.get_logger(__name__)
+
+blueprint = Blueprint("sync_logs", __name__, url_prefix="/api/hubspot/sync-logs")
+guard(blueprint)
+
+MOST_REPLAYED: Final = 10_000
+BATCH: Final = 1000
+
+
+@blueprint.get("")
+@open_to_viewers
+def list_logs() -> Response:
+    query = read_query(LogQuery, request.args)
+    offset = query.offset or 0
+    with services().database.begin() as session:
+        wanted = select_logs(session, query)
+        found = find_logs(session, wanted, limit=query.limit, offset=offset, after=query.cursor)
+        total = count_logs(session, wanted)
+    return answer_if_changed(
+        LogPage(
+            logs=[LogEntry.model_validate(each) for each in found.logs],
+            total=min(total, MOST_COUNTED),
+            total_exact=total <= MOST_COUNTED,
+            limit=query.limit,
+            offset=offset,
+            next_cursor=write_cursor(found.next_position) if found.next_position else None,
+        )
+    )
+
+
+@blueprint.get("/<log_id>")
+@open_to_viewers
+def show_log(log_id: str) -> Response:
+    tenant = current_tenant()
+    with services().database.begin() as session:
+        entry = _require_log(session, log_id, tenant)
+        attempts = find_attempts(session, log_id)
+        connection = find_own_connection(session)
+        contents = find_contents(session, log_id)
+    return answer_if_changed(
+        LogDetail(
+            log=LogEntry.model_validate(entry),
+            attempts=[LogAttempt.model_validate(each) for each in attempts],
+            contact_url=_contact_url(entry, connection),
+            warnings=[IntakeWarning.model_validate(each) for each in entry.warnings or ()],
+            note=_describe_note(entry, contents),
+        )
+    )
+
+
+@blueprint.post("/<log_id>/retry")
+def retry_log(log_id: str) -> Response:
+    tenant = current_tenant()
+    with services().database.begin() as session:
+        _require_log(session, log_id, tenant)
+    return _answer_replay(_replay_ids([log_id], tenant), asked=1)
+
+
+@blueprint.post("/retry")
+@takes_body(64 * KIB)  # a thousand ids
+def retry_logs() -> Response:
+    tenant, order = current_tenant(), read_model(RetryOrder)
+    turn = take_turn("retry", tenant)
+    try:
+        ration(RETRYING_MANY, tenant)
+        if order.ids is not None:
+            ids = list(dict.fromkeys(order.ids))
+            return _answer_replay(_replay_ids(ids, tenant), asked=len(ids))
+        requeued, met = _replay_matching(order, tenant)
+    finally:
+        turn.give_back()
+    return _answer_replay(requeued, asked=met)
+
+
+def _replay_matching(order: RetryOrder, tenant: Tenant) -> tuple[int, int]:
+    """Retry the newest calls of a filter; how many, and of how many that were looked at."""
+    met = requeued = 0
+    position: Position | None = None
+    while met < MOST_REPLAYED:
+        began = time.monotonic()
+        # A transaction for each batch: ten thousand rows would be locked for seconds.
+        with services().database.begin() as session:
+            batch = requeue_batch(session, order.filter(tenant), size=BATCH, after=position)
+            _audit_retry(session, batch.requeued)
+        met, requeued = met + batch.met, requeued + batch.requeued
+        position = batch.next_position
+        services().buckets.owe(RETRYING_MANY, tenant, batch.met / BATCH)
+        if position is None:
+            break
+        take_break(time.monotonic() - began)
+    return requeued, met
+
+
+def select_logs(session: Session, query: LogSelection) -> LogFilter:
+    """The asking tenant's entries that are meant; a phone number is read in their region."""
+    region = region_of(find_own_connection(session), services().settings) if query.phone else ""
+    return query.filter(current_tenant(), region=region)
+
+
+def _replay_ids(ids: list[str], tenant: Tenant) -> int:
+    with services().database.begin() as session:
+        requeued = requeue_calls(
+            session, ids, user_id=tenant.user_id, workspace_id=tenant.workspace_id
+        )
+        _audit_retry(session, requeued)
+    return requeued
+
+
+def _audit_retry(session: Session, requeued: int) -> None:
+    if requeued:
+        audit(session, Action.RETRIED, **asdict(current_tenant()), calls=requeued)
+
+
+def _answer_replay(requeued: int, *, asked: int) -> Response:
+    with services().database.begin() as session:
+        connection = find_own_connection(session)
+    if requeued and connection is not None and connection.state == CONNECTED:
+        services().waker.wake(connection.id)
+    log.info(
+        "calls_requeued",
+        requeued=requeued,
+        ignored=asked - requeued,
+        **asdict(current_tenant()),
+    )
+    return answer(Requeued(requeued=requeued, ignored=asked - requeued), 202)
+
+
+def _require_log(session: Session, log_id: str, tenant: Tenant) -> SyncLog:
+    found = None
+    if "\x00" not in log_id:  # Postgres refuses it
+        found = find_log(session, log_id, user_id=tenant.user_id, workspace_id=tenant.workspace_id)
+    if found is None:
+        raise MissingEntryError("There is no such entry in this sync log.")
+    return found
+
+
+def _contact_url(entry: SyncLog, connection: Connection | None) -> str | None:
+    if entry.hub_id is None or entry.contact_id is None:
+        return None
+    return contact_url(entry.hub_id, entry.contact_id, connection)
+
+
+def _describe_note(entry: SyncLog, contents: CallDetails | None) -> LogNote | None:
+    if contents is None:
+        return None
+    return LogNote(
+        html=render_note(contents, log_id=entry.id), written=entry.status == Status.SUCCESS
+    )

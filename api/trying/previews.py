@@ -1,0 +1,141 @@
+"""A preview: which contact a number would match, and how the note would look. Writes nothing."""
+
+from collections.abc import Sequence
+from typing import Annotated, Final
+
+from flask import Blueprint, Response
+from pydantic import BaseModel, Field
+
+from api.connecting.hubspot_failures import NOT_CONNECTED, RECONNECT_REQUIRED, told_to_person
+from api.connecting.phone_properties import warn_of_refused
+from api.context.contact_pages import contact_url
+from api.context.rationing import ration
+from api.context.services import services
+from api.context.tenants import current_tenant, find_own_connection, guard
+from api.http.bodies import StorableText, read_model
+from api.http.body_limits import KIB, takes_body
+from api.http.errors import ConflictError, TryLaterError
+from api.intake.call_ended import STRICT, CallFields
+from api.quotas import PREVIEWING
+from api.responses.base import answer
+from api.responses.trials import Preview, PreviewedContact
+from shared.activities.bounds import fit_to_note
+from shared.activities.rendering import render_note
+from shared.connections import lifecycle as connections
+from shared.connections.accounts import AccountState, load_account, remember_refused_properties
+from shared.hubspot.models import Contact
+from shared.matching.hits import Ambiguous, Match, NoMatch
+from shared.matching.preferences import phone_properties_of, region_of, scope_of
+from shared.matching.previews import MatchPreview, PreviewSearcher, preview_match
+from shared.matching.search_plan import CALCULATED_BY_RAW
+from shared.models import Connection
+from shared.phone import MAX_TEXT, PhoneError, PhoneNumber, WithheldNumberError, parse_phone
+from shared.reasons import NOT_FOUND_MESSAGE, Reason, Status, describe_ambiguity
+
+blueprint = Blueprint("previews", __name__, url_prefix="/api/hubspot")
+guard(blueprint)
+
+# What stands in the note's last line; no call has these ids.
+CALL_ID: Final = "preview"
+LOG_ID: Final = "hs_preview"
+
+
+class PreviewOrder(BaseModel):
+    """The number to look up, and the call whose note is wanted."""
+
+    model_config = STRICT
+
+    phone_number: Annotated[StorableText, Field(max_length=MAX_TEXT)]
+    """Whom to look up, in any spelling."""
+    call: CallFields = CallFields()
+    """What the note would be written from."""
+
+
+@blueprint.post("/preview")
+@takes_body(256 * KIB)  # as much as a note holds, with every letter escaped
+def preview_call() -> Response:
+    order = read_model(PreviewOrder)
+    with services().database.begin() as session:
+        connection, hub_id = _require_connected(find_own_connection(session))
+        account = load_account(session, hub_id)
+    ration(PREVIEWING, current_tenant())
+    region = region_of(connection, services().settings)
+    preview = Preview(region=region, note_html=_render_note(order))
+    try:
+        number = parse_phone(order.phone_number, region)
+    except PhoneError as error:
+        is_withheld = isinstance(error, WithheldNumberError)
+        preview.error_code = Reason.NO_PHONE_NUMBER if is_withheld else Reason.INVALID_PHONE_NUMBER
+        preview.message = str(error)
+    else:
+        preview.phone_number = number.e164
+        found = _find_match(connection, account, number)
+        _describe_decision(preview, found.decision)
+        names = phone_properties_of(connection)
+        refused = {*account.refused_properties, *found.refused_properties}
+        preview.warnings = warn_of_refused(names, refused)
+        preview.contacts = [
+            _describe_contact(each, contact_url(hub_id, each.id, connection), names)
+            for each in found.contacts
+        ]
+    return answer(preview)
+
+
+def _require_connected(connection: Connection | None) -> tuple[Connection, int]:
+    """The connection and its account, if it is live; raises ConflictError."""
+    if connection is not None and connection.state == connections.RECONNECT_REQUIRED:
+        raise ConflictError(RECONNECT_REQUIRED, code="reconnect_required")
+    if connection is None or connection.state != connections.CONNECTED or not connection.hub_id:
+        raise ConflictError(NOT_CONNECTED, code="not_connected")
+    return connection, connection.hub_id
+
+
+def _find_match(connection: Connection, account: AccountState, number: PhoneNumber) -> MatchPreview:
+    if account.paused_for > 0:
+        raise TryLaterError(
+            "HubSpot has asked for a pause.", code="paused", retry_after_s=account.paused_for
+        )
+    with services().preview_slots.held(), told_to_person():
+        searcher = PreviewSearcher(
+            services().hubspot, connection_id=connection.id, hub_id=account.hub_id
+        )
+        scope = scope_of(connection, account, services().settings)
+        found = preview_match(searcher, number, scope)
+    if found.refused_properties:
+        with services().database.begin() as session:
+            remember_refused_properties(session, account.hub_id, found.refused_properties)
+    return found
+
+
+def _describe_decision(preview: Preview, decision: Match | Ambiguous | NoMatch) -> None:
+    match decision:
+        case Match(contact_id):
+            preview.status, preview.contact_id = Status.SUCCESS, contact_id
+        case Ambiguous(contact_ids):
+            preview.error_code = Reason.AMBIGUOUS_CONTACT
+            preview.message = describe_ambiguity(contact_ids)
+        case NoMatch():
+            preview.error_code = Reason.CONTACT_NOT_FOUND
+            preview.message = NOT_FOUND_MESSAGE
+
+
+def _describe_contact(
+    contact: Contact, url: str, phone_properties: Sequence[str]
+) -> PreviewedContact:
+    known = contact.properties.get
+    names = [name for name in (known("firstname"), known("lastname")) if name]
+    return PreviewedContact(
+        id=contact.id,
+        name=" ".join(names) or known("email") or f"Contact {contact.id}",
+        email=known("email"),
+        phone=next(filter(None, map(known, (*CALCULATED_BY_RAW, *phone_properties))), None),
+        url=url,
+    )
+
+
+def _render_note(order: PreviewOrder) -> str:
+    call = order.call
+    if not (call.phone_number or call.from_number or call.to_number):
+        call = call.model_copy(update={"phone_number": order.phone_number})
+    details, _ = fit_to_note(call.details_as(CALL_ID))
+    return render_note(details, log_id=LOG_ID)

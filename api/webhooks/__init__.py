@@ -1,0 +1,1 @@
+"""The webhook: one call or an array of them."""

@@ -1,0 +1,36 @@
+"""Intake: calls that ended are stored durably, then their connections are woken."""
+
+from collections.abc import Sequence
+
+import structlog
+
+from api.context.services import services
+from shared.calls.intake import BACKFILL_LANE, NewCall, StoredCall, store_calls
+from shared.telemetry.tracing import annotate
+
+log = structlog.get_logger(__name__)
+
+
+def accept_call(call: NewCall) -> StoredCall:
+    """Store a call; when this returns it is committed."""
+    stored = services().group_commit.store(call)
+    annotate({"callsync.log_id": stored.log_id, "callsync.connection_id": stored.connection_id})
+    if stored.connection_id is not None:
+        services().waker.wake(stored.connection_id)
+    return stored
+
+
+def accept_calls(calls: Sequence[NewCall]) -> list[StoredCall]:
+    """Store calls behind the live ones, in one transaction; returned in order, and committed."""
+    with services().database.begin() as session:
+        stored = store_calls(session, calls, lane=BACKFILL_LANE)
+    connection_ids = {each.connection_id for each in stored if each.connection_id is not None}
+    for connection_id in connection_ids:
+        services().waker.wake(connection_id)
+    log.info(
+        "array_accepted",
+        calls=len(stored),
+        duplicates=sum(each.is_duplicate for each in stored),
+        connections=len(connection_ids),
+    )
+    return stored

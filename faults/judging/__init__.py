@@ -1,0 +1,1 @@
+"""What was lost or written twice, from evidence that no worker wrote."""

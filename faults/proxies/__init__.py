@@ -1,0 +1,1 @@
+"""What stands between the service and what it uses: slow, lying or away."""

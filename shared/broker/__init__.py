@@ -1,0 +1,1 @@
+"""Redis and Celery: messages, how they are sealed, and what a deployment must offer."""

@@ -1,0 +1,1 @@
+"""Postgres: engines and connections, rights, and the schema's version."""

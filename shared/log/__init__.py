@@ -1,0 +1,1 @@
+"""The sync log as people see it: pages, tallies, statistics, trouble, retries."""

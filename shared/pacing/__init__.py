@@ -1,0 +1,1 @@
+"""How fast HubSpot may be asked."""

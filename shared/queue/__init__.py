@@ -1,0 +1,1 @@
+"""The queue in Postgres: claims, marks, outcomes, and who waits."""

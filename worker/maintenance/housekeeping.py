@@ -1,0 +1,174 @@
+"""What nobody waits for: one list of chores, gone through once a minute by one of the workers."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Final
+
+import structlog
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from shared.configuration.settings import WorkerSettings
+from shared.connections.access_tokens import ConnectionEndedError, TokenBusyError
+from shared.database.engines import allow_idling
+from shared.hubspot.errors import HubSpotError
+from shared.log.tallies import roll_up_tallies
+from shared.privacy import retention
+from shared.privacy.audit import delete_old_deeds
+from shared.queue.surplus import forget_surplus_note, take_surplus_notes
+from shared.telemetry.metrics import HOUSEKEEPING_SECONDS, LAST_HOUSEKEEPING, NOTES
+from worker.maintenance.late_writes import look_for_late_writes
+from worker.maintenance.recurring import Recurring
+from worker.maintenance.revoking import LONGEST_S, revoke_due_grants
+from worker.resources import Resources
+from worker.rounds.pacing import OutOfBudgetError, PacedHubSpot
+
+log = structlog.get_logger(__name__)
+
+EVERY_S: Final = 60.0
+# For each chore that asks HubSpot: requests are begun until then, and none takes `LONGEST_S`.
+TIME_S: Final = 50.0
+# For each chore that only changes rows: batches are begun until then.
+BATCHES_S: Final = 10.0
+MOST_NOTES: Final = 100
+_CHORES_LOCK: Final = 4_825_304
+
+Chore = Callable[[Resources], int]
+"""Does what is due, within about a minute, and returns how much that was."""
+
+
+def housekeeping(resources: Resources) -> Recurring:
+    """The housekeeping as a duty of all workers, beside the sweep and never in its way."""
+    return Recurring(
+        resources,
+        name="housekeeping",
+        every_s=EVERY_S,
+        do=lambda resources, _is_troubled: keep_house(resources),
+    )
+
+
+def keep_house(resources: Resources) -> dict[str, int]:
+    """Do each chore that nobody else is at; returns how much each had to do.
+
+    One that fails leaves the others to be done, and is tried again in the next round.
+    """
+    done: dict[str, int] = {}
+    has_failed = False
+    with HOUSEKEEPING_SECONDS.time():
+        for name, chore in CHORES.items():
+            if resources.stopping.is_set():
+                break
+            try:
+                with _held_alone(resources, name) as is_alone:
+                    if is_alone:
+                        done[name] = chore(resources)
+            except Exception as error:  # noqa: BLE001 -- whatever it is, the others are no worse
+                has_failed = True
+                log.warning("chore_failed", chore=name, error=type(error).__name__)
+    if done and not has_failed:
+        LAST_HOUSEKEEPING.set_to_current_time()
+    return done
+
+
+@contextmanager
+def _held_alone(resources: Resources, name: str) -> Iterator[bool]:
+    """Keep other workers off a chore inside the block; yields whether they were not at it.
+
+    The transaction is open while HubSpot is asked, but holds this lock and not a row. It ends with
+    its worker, and soon after one that is frozen.
+    """
+    with resources.database.begin() as session:
+        allow_idling(session, seconds=TIME_S + LONGEST_S)
+        yield bool(
+            session.execute(
+                text("SELECT pg_try_advisory_xact_lock(:key, hashtext(:name))"),
+                {"key": _CHORES_LOCK, "name": name},
+            ).scalar_one()
+        )
+
+
+def in_batches(change: Callable[[Session, WorkerSettings], int]) -> Chore:
+    """A chore that changes rows, batch by batch, each in a transaction of its own.
+
+    Args:
+        change: Does one batch in an open transaction and returns the number of its rows; fewer
+            than `retention.MOST_AT_ONCE` say that nothing is left to be done in this round.
+    """
+
+    def work(resources: Resources) -> int:
+        changed = 0
+        deadline = time.monotonic() + BATCHES_S
+        while True:
+            with resources.database.begin() as session:
+                rows = change(session, resources.settings)
+            changed += rows
+            is_over = time.monotonic() > deadline or resources.stopping.is_set()
+            if rows < retention.MOST_AT_ONCE or is_over:
+                return changed
+
+    return work
+
+
+def _revoke_grants(resources: Resources) -> int:
+    return revoke_due_grants(resources, deadline=time.monotonic() + TIME_S)
+
+
+def _look_for_late_writes(resources: Resources) -> int:
+    return look_for_late_writes(resources, deadline=time.monotonic() + TIME_S)
+
+
+def _archive_surplus_notes(resources: Resources) -> int:
+    with resources.database.begin() as session:
+        due = take_surplus_notes(session, most=MOST_NOTES)
+    archived = 0
+    deadline = time.monotonic() + TIME_S
+    for note in due:
+        hubspot = PacedHubSpot(
+            resources, connection_id=note.connection_id, hub_id=note.hub_id, deadline=deadline
+        )
+        try:
+            hubspot.open()
+            hubspot.archive_note(note.note_id)
+        except (HubSpotError, OutOfBudgetError, TokenBusyError, ConnectionEndedError) as error:
+            log.warning("surplus_note_kept", note_id=note.note_id, error=type(error).__name__)
+            continue
+        with resources.database.begin() as session:
+            forget_surplus_note(session, note)
+        archived += 1
+        NOTES.labels("archived").inc()
+        log.info("surplus_note_archived", note_id=note.note_id, log_id=note.log_id)
+    return archived
+
+
+def _prune_logs(session: Session, settings: WorkerSettings) -> int:
+    days = settings.log_retention_days
+    return 0 if days is None else retention.prune_logs(session, days=days)
+
+
+def _forget_numbers(session: Session, settings: WorkerSettings) -> int:
+    days = settings.log_number_retention_days
+    return 0 if days is None else retention.forget_numbers(session, days=days)
+
+
+# In their order. What only changes rows comes first: it is over soon.
+CHORES: Final[Mapping[str, Chore]] = {
+    "payloads_deleted": in_batches(
+        lambda session, settings: retention.delete_old_payloads(
+            session, days=settings.payload_retention_days
+        )
+    ),
+    "tallies_rolled_up": in_batches(lambda session, _: roll_up_tallies(session)),
+    "attempts_pruned": in_batches(lambda session, _: retention.prune_attempts(session)),
+    "logs_pruned": in_batches(_prune_logs),
+    "numbers_forgotten": in_batches(_forget_numbers),
+    "deeds_forgotten": in_batches(
+        lambda session, settings: delete_old_deeds(session, days=settings.audit_retention_days)
+    ),
+    "pruned_calls_forgotten": in_batches(lambda session, _: retention.forget_pruned_calls(session)),
+    "states_expired": in_batches(lambda session, _: retention.delete_expired_states(session)),
+    "grants_given_up": in_batches(lambda session, _: retention.give_up_pending_grants(session)),
+    "revoked": _revoke_grants,
+    "late_writes_settled": _look_for_late_writes,
+    "surplus_notes_archived": _archive_surplus_notes,
+}

@@ -1,0 +1,1 @@
+"""One round of a worker: find, write, settle doubts, record."""

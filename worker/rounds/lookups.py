@@ -1,0 +1,186 @@
+"""From claimed calls to contacts: cache first, then one search for many numbers."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+import structlog
+
+from shared.calls.directions import read_customers_end
+from shared.connections import accounts
+from shared.connections.accounts import AccountState
+from shared.hubspot.errors import UnavailableError
+from shared.matching.finding import Findings, find_contacts
+from shared.matching.hits import Ambiguous, Match, NoMatch, Refused
+from shared.matching.preferences import scope_of
+from shared.matching.scope import SearchScope, Stage
+from shared.matching.search_plan import pack_calculated, pack_raw
+from shared.phone import PhoneError, PhoneNumber, parse_phone
+from shared.queue import outcomes
+from shared.queue.claims import ClaimedCall
+from shared.queue.outcomes import Outcome
+from worker.rounds import transitions
+from worker.rounds.transitions import LOOK_AGAIN_S, THOROUGH_LOOKS
+from worker.rounds.turn import Turn, retry_jitter
+from worker.rounds.writing import MatchedCall
+
+# Raw look-ups that fill a search body, about.
+RAW_BODY_NUMBERS: Final = 10
+# So many thorough ones fill two searches, and a multiple of it as many: others come later.
+THOROUGH_FILLING: Final = 5
+# Thorough ones that fill four searches.
+THOROUGH_GATHERED: Final = 10
+# Eight searches, about two seconds of an account's. The rest takes a turn behind live calls.
+THOROUGH_NUMBERS: Final = 20
+
+_RAW_LOOKS: Final = frozenset(range(len(LOOK_AGAIN_S) + 1)) - THOROUGH_LOOKS
+_GATHERED: Final = ((_RAW_LOOKS, RAW_BODY_NUMBERS), (THOROUGH_LOOKS, THOROUGH_GATHERED))
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True)
+class _Sorted:
+    """What a look-up makes of the calls: contacts, outcomes, and the rest to be given back."""
+
+    matched: list[MatchedCall] = field(default_factory=list)
+    outcomes: list[Outcome] = field(default_factory=list)
+    undecided: list[ClaimedCall] = field(default_factory=list)
+
+
+def match_calls(
+    turn: Turn, calls: Iterable[ClaimedCall], account: AccountState
+) -> Iterator[list[MatchedCall]]:
+    """Find each call's contact: first those that are known or calculated, then as people typed.
+
+    Yields the matched calls of each stage, at least once; calls without a contact get their
+    outcome recorded before.
+
+    Args:
+        turn: The turn that holds the calls.
+        calls: Claimed calls without a write in doubt.
+        account: What is known of the turn's account.
+
+    Raises:
+        HubSpotError: A search failed; the calls of its stage have no outcome.
+    """
+    result = _Sorted()
+    numbered = _parse(calls, turn.region, result)
+    known = turn.cache.find(number.e164 for _, number in numbered)
+    for call, number in numbered:
+        if number.e164 in known:
+            result.matched.append(MatchedCall(call, known[number.e164], number.e164))
+    unknown = [(call, number) for call, number in numbered if number.e164 not in known]
+    scope = scope_of(turn.connection, account, turn.resources.settings)
+    for stage in Stage:
+        wanted = [each for each in unknown if _stage_of(each[0], scope) is stage]
+        _look_up(turn, wanted, result, scope, stage)
+        turn.record(result.outcomes)
+        turn.give_back(result.undecided)
+        _hasten(turn, result.outcomes)
+        yield result.matched
+        result = _Sorted()
+
+
+_Numbered = list[tuple[ClaimedCall, PhoneNumber]]
+
+
+def _parse(calls: Iterable[ClaimedCall], region: str, result: _Sorted) -> _Numbered:
+    numbered = []
+    for call in calls:
+        try:
+            raw = call.phone_number or read_customers_end(call.payload or {})
+            numbered.append((call, parse_phone(raw, region)))
+        except PhoneError as error:
+            result.outcomes.append(transitions.number_unusable(call, error))
+    return numbered
+
+
+def _stage_of(call: ClaimedCall, scope: SearchScope) -> Stage:
+    """In which stage a call is looked up in this turn."""
+    if not call.raw_lookup and not scope.is_raw:
+        return Stage.CALCULATED
+    return _last_stage_of(call)
+
+
+def _last_stage_of(call: ClaimedCall) -> Stage:
+    """What completes the call's look: the pieces find what the usual spellings find, and more."""
+    return Stage.THOROUGH if call.looks in THOROUGH_LOOKS else Stage.RAW
+
+
+def _look_up(
+    turn: Turn, numbered: _Numbered, result: _Sorted, scope: SearchScope, stage: Stage
+) -> None:
+    numbers = {number.e164: number for _, number in numbered}
+    if not numbers:
+        return
+    wanted = tuple(numbers.values())
+    if stage is Stage.CALCULATED:
+        # One body a turn: what does not fit is cheaper in the next turn's full one.
+        wanted = pack_calculated(wanted, scope).taken
+    if stage is Stage.RAW:
+        # Likewise, but for numbers that fill no body at all.
+        filling = len(pack_raw(wanted, scope).taken)
+        wanted = wanted[: len(wanted) // filling * filling or len(wanted)]
+    if stage is Stage.THOROUGH:
+        wanted = wanted[: len(wanted) // THOROUGH_FILLING * THOROUGH_FILLING or len(wanted)]
+        wanted = wanted[:THOROUGH_NUMBERS]
+    findings = find_contacts(
+        turn.hubspot, wanted, scope=scope, stage=stage, may_search=turn.hubspot.may_search
+    )
+    _remember(turn, findings)
+    for call, number in numbered:
+        _sort(result, call, number, findings)
+
+
+def _remember(turn: Turn, findings: Findings) -> None:
+    if findings.calculated_unsupported:
+        with turn.resources.database.begin() as session:
+            accounts.remember_raw_search(session, turn.hub_id)
+    if findings.refused_properties:
+        log.warning("phone_properties_refused", properties=findings.refused_properties)
+        with turn.resources.database.begin() as session:
+            accounts.remember_refused_properties(session, turn.hub_id, findings.refused_properties)
+    turn.cache.keep(
+        {
+            e164: decision.contact_id
+            for e164, decision in findings.decisions.items()
+            if isinstance(decision, Match)
+        }
+    )
+
+
+def _sort(result: _Sorted, call: ClaimedCall, number: PhoneNumber, findings: Findings) -> None:
+    match findings.decisions.get(number.e164):
+        case Match(contact_id):
+            result.matched.append(MatchedCall(call, contact_id, number.e164))
+        case NoMatch(stage) if stage is _last_stage_of(call):
+            result.outcomes.append(transitions.contact_missing(call, number.e164))
+        case NoMatch():
+            result.outcomes.append(transitions.raw_lookup_wanted(call, number.e164))
+        case Ambiguous(contact_ids):
+            result.outcomes.append(transitions.contact_ambiguous(call, number.e164, contact_ids))
+        case Refused(error):
+            # Says nothing about the call, so it is retried like any answer we cannot use.
+            unusable = UnavailableError(
+                error.message, status=error.status, correlation_id=error.correlation_id
+            )
+            result.outcomes.append(
+                transitions.errored(call, unusable, jitter=retry_jitter(), in_doubt=False)
+            )
+        case _:
+            result.undecided.append(call)
+
+
+def _hasten(turn: Turn, recorded: Iterable[Outcome]) -> None:
+    """Let look-ups go on at once for which enough others have gathered."""
+    for looks, enough in _GATHERED:
+        if any(outcome.raw_lookup and outcome.looks in looks for outcome in recorded):
+            with turn.resources.database.begin() as session:
+                outcomes.hasten_raw_lookups(
+                    session,
+                    user_id=turn.connection.user_id,
+                    workspace_id=turn.connection.workspace_id,
+                    looks=looks,
+                    enough=enough,
+                )

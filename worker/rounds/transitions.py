@@ -1,0 +1,380 @@
+"""What may a call do next, given what happened to it: pure functions, one for each event.
+
+Every function takes the claimed call and what was learnt, and returns the row's next state
+whole. Nothing here waits, asks HubSpot or reads a clock; times are seconds from now.
+
+A write is *in doubt* between its mark and a definite answer. While it is, the mark stays and only
+reading HubSpot back may end the doubt: with the note, or with two misses of which the last is late
+enough that a create cannot commit any more.
+"""
+
+from collections.abc import Collection
+from dataclasses import replace
+from datetime import datetime
+from typing import Final, Protocol
+
+from shared.calls.directions import UnknownDirectionError
+from shared.calls.intake import BACKFILL_LANE
+from shared.hubspot.errors import (
+    ConfigurationError,
+    GrantRevokedError,
+    HubSpotError,
+    MissingScopesError,
+    NetworkError,
+    RateLimitedError,
+    RejectedError,
+    RetryLaterError,
+    TokenRejectedError,
+)
+from shared.phone import PhoneError, WithheldNumberError
+from shared.queue.claims import ClaimedCall
+from shared.queue.outcomes import Outcome
+from shared.reasons import (
+    DOUBT_ELSEWHERE_MESSAGE,
+    NOT_FOUND_MESSAGE,
+    RECONNECT_MESSAGE,
+    Reason,
+    Status,
+    describe_ambiguity,
+)
+
+SECOND_LOOK_LANE: Final = 2
+
+RETRY_FOR_S: Final = 24 * 3600.0
+FIRST_RETRY_S: Final = 5.0
+LONGEST_RETRY_S: Final = 3600.0
+# A wrong client secret is mended by an operator, not by asking often.
+CONFIGURATION_RETRY_S: Final = 300.0
+
+RAW_LOOKUP_WAIT_S: Final = 5.0
+# Seconds from each complete look-up that found nobody to the next one.
+LOOK_AGAIN_S: Final = (30.0, 600.0, 3600.0, 6 * 3600.0, 24 * 3600.0)
+LOOKS_BEFORE_SKIPPING: Final = 2
+# By how many looks came before; the second, and the last for contacts that were made since.
+THOROUGH_LOOKS: Final = frozenset({1, len(LOOK_AGAIN_S)})
+LOOK_WITHOUT_CONNECTION_S: Final = 6 * 3600.0
+
+FIRST_READ_BACK_S: Final = 10.0
+# HubSpot cuts a request off after 100 s; until then an unanswered create may still commit.
+LATE_COMMIT_S: Final = 120.0
+MISSES_BEFORE_REWRITING: Final = 2
+
+IN_DOUBT_MESSAGE: Final = (
+    "HubSpot gave no clear answer ({}). It is asked for the note before anything is written again."
+)
+
+
+def backoff(failures: int, jitter: float) -> float:
+    """Seconds until the retry after `failures` failures in a row; `jitter` is from 0 to 1."""
+    ceiling = min(FIRST_RETRY_S * 2.0 ** min(failures, 16), LONGEST_RETRY_S)
+    return ceiling * (0.5 + jitter / 2)
+
+
+def note_written(call: ClaimedCall, note_id: str, *, contact_id: str, hub_id: int) -> Outcome:
+    """HubSpot named the note, or it was found by reading back."""
+    return Outcome(
+        id=call.id,
+        fence=call.fence,
+        status=Status.SUCCESS,
+        lane=call.lane,
+        looks=call.looks,
+        hub_id=hub_id,
+        contact_id=contact_id,
+        engagement_id=note_id,
+    )
+
+
+def number_unusable(call: ClaimedCall, error: PhoneError) -> Outcome:
+    """There is no number to look up."""
+    match error:
+        case WithheldNumberError():
+            reason = Reason.NO_PHONE_NUMBER
+        case UnknownDirectionError():
+            reason = Reason.UNKNOWN_DIRECTION
+        case _:
+            reason = Reason.INVALID_PHONE_NUMBER
+    return _final(call, Status.SKIPPED, reason, str(error))
+
+
+def raw_lookup_wanted(call: ClaimedCall, phone_number: str) -> Outcome:
+    """Not found by the calculated properties; what people typed is searched with others' soon.
+
+    In the usual spellings, or, at `THOROUGH_LOOKS`, in any.
+    """
+    return replace(
+        _unchanged(call),
+        raw_lookup=True,
+        next_in=RAW_LOOKUP_WAIT_S,
+        phone_number=phone_number,
+        is_attempt=False,
+    )
+
+
+def contact_missing(call: ClaimedCall, phone_number: str) -> Outcome:
+    """A complete look-up found nobody: look again soon (HubSpot's index lags), then rarely."""
+    looks = call.looks + 1
+    is_skipped = looks >= LOOKS_BEFORE_SKIPPING
+    return Outcome(
+        id=call.id,
+        fence=call.fence,
+        status=Status.SKIPPED if is_skipped else call.status,
+        error_code=Reason.CONTACT_NOT_FOUND,
+        error_message=NOT_FOUND_MESSAGE,
+        next_in=LOOK_AGAIN_S[looks - 1] if looks <= len(LOOK_AGAIN_S) else None,
+        lane=BACKFILL_LANE if is_skipped else SECOND_LOOK_LANE,
+        looks=looks,
+        phone_number=phone_number,
+    )
+
+
+def contact_ambiguous(
+    call: ClaimedCall, phone_number: str, contact_ids: Collection[str]
+) -> Outcome:
+    """Several contacts have the number, and the customer wants none of them chosen."""
+    outcome = _final(
+        call, Status.SKIPPED, Reason.AMBIGUOUS_CONTACT, describe_ambiguity(contact_ids)
+    )
+    return replace(outcome, phone_number=phone_number)
+
+
+def contact_vanished(call: ClaimedCall) -> Outcome:
+    """The matched contact was deleted or merged before the note was written: match anew.
+
+    HubSpot's index may still find it; whatever it does for a day is the answer.
+    """
+    if call.failing_for >= RETRY_FOR_S:
+        return _final(call, Status.SKIPPED, Reason.CONTACT_NOT_FOUND, NOT_FOUND_MESSAGE)
+    return replace(
+        _unchanged(call),
+        raw_lookup=False,
+        next_in=backoff(call.failures, jitter=1),
+        failures=call.failures + 1,
+        is_failing=True,
+    )
+
+
+def payload_gone(call: ClaimedCall) -> Outcome:
+    """The call's content was deleted before its note could be written."""
+    return _final(
+        call,
+        Status.ERROR,
+        Reason.PAYLOAD_EXPIRED,
+        "The call's content was deleted, as the retention period asks, before it could be synced.",
+    )
+
+
+def account_changed(call: ClaimedCall) -> Outcome:
+    """A write is in doubt in an account that is not connected any more."""
+    outcome = _final(call, Status.ERROR, Reason.UNCONFIRMED, DOUBT_ELSEWHERE_MESSAGE)
+    return replace(outcome, keeps_mark=True)
+
+
+def errored(call: ClaimedCall, error: HubSpotError, *, jitter: float, in_doubt: bool) -> Outcome:
+    """HubSpot, or the way to it, failed the call.
+
+    Args:
+        call: The claimed call.
+        error: What HubSpot said.
+        jitter: A random number from 0 to 1.
+        in_doubt: A write may have happened, by this request or by an earlier one.
+    """
+    if isinstance(error, RetryLaterError | TokenRejectedError):
+        outcome = _retried(call, error, jitter)
+        if in_doubt:
+            outcome = _doubted(outcome, error)
+    elif isinstance(error, ConfigurationError):
+        outcome = replace(
+            _unchanged(call),
+            error_code=_unless_skipped(call, Reason.CONFIGURATION_ERROR),
+            error_message=_unless_skipped(
+                call, "HubSpot refuses this service's own credentials. Its operators are told."
+            ),
+            next_in=CONFIGURATION_RETRY_S * (1 + jitter / 4),
+        )
+    else:
+        outcome = _refused(call, error)
+    return replace(
+        outcome,
+        keeps_mark=in_doubt,  # misses count anew: this may have been a write after them
+        http_status=error.status,
+        correlation_id=error.correlation_id,
+    )
+
+
+def write_doubted(
+    call: ClaimedCall, error: HubSpotError, *, jitter: float, hub_id: int, contact_id: str
+) -> Outcome:
+    """A create may have written the note, to this contact, and HubSpot did not say."""
+    outcome = errored(call, error, jitter=jitter, in_doubt=True)
+    return replace(outcome, hub_id=hub_id, contact_id=contact_id)
+
+
+def postponed(call: ClaimedCall, error: RetryLaterError, *, seconds: float) -> Outcome:
+    """HubSpot asked for patience: wait as long as it says, without burning an attempt."""
+    if call.failing_for >= RETRY_FOR_S:
+        return errored(call, error, jitter=0, in_doubt=call.marked_for is not None)
+    return replace(
+        _unchanged(call),
+        error_code=_unless_skipped(call, reason_of(error)),
+        error_message=_unless_skipped(call, error.message),
+        next_in=seconds,
+        # Using up a limit for a day is a failure; being moved between data centres is not.
+        is_failing=isinstance(error, RateLimitedError),
+        keeps_mark=call.marked_for is not None,
+        is_attempt=False,
+    )
+
+
+class Doubt(Protocol):
+    """A call of which a write is in doubt: its log id, and where and for how long already."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def contact_id(self) -> str | None: ...
+    @property
+    def received_at(self) -> datetime: ...
+    @property
+    def marked_for(self) -> float | None: ...
+    @property
+    def read_back_misses(self) -> int: ...
+
+
+def may_write_again(doubt: Doubt) -> bool:
+    """Whether a read-back that misses the note now ends the doubt."""
+    return (
+        doubt.marked_for is not None
+        and doubt.marked_for >= LATE_COMMIT_S
+        and doubt.read_back_misses + 1 >= MISSES_BEFORE_REWRITING
+    )
+
+
+def read_back_missed(call: ClaimedCall) -> Outcome:
+    """HubSpot does not show the note, but it may still appear: ask once more, late enough."""
+    return replace(
+        _still_in_doubt(call, "the note is not there yet"),
+        read_back_misses=call.read_back_misses + 1,
+    )
+
+
+def read_back_unknown(call: ClaimedCall, contact_id: str | None) -> Outcome:
+    """HubSpot did not answer for the contact; `contact_id` names the survivor of a merge.
+
+    The misses so far were about the contact that was merged away, so they count anew.
+    """
+    outcome = _still_in_doubt(call, "the contact could not be read")
+    if outcome.next_in is None:
+        return outcome
+    if contact_id is None:  # nothing was learnt: ask ever more rarely
+        return replace(outcome, next_in=max(outcome.next_in, backoff(call.failures, jitter=1)))
+    return replace(outcome, contact_id=contact_id, next_in=FIRST_READ_BACK_S, read_back_misses=0)
+
+
+def _still_in_doubt(call: ClaimedCall, what: str) -> Outcome:
+    if call.failing_for >= RETRY_FOR_S:
+        message = f"A note may have been written, but HubSpot could not confirm it: {what}."
+        return replace(_final(call, Status.ERROR, Reason.UNCONFIRMED, message), keeps_mark=True)
+    until_late = LATE_COMMIT_S - (call.marked_for or 0)
+    return replace(
+        _unchanged(call),
+        error_code=Reason.HUBSPOT_UNAVAILABLE,
+        error_message=IN_DOUBT_MESSAGE.format(what),
+        next_in=max(until_late + 1, FIRST_READ_BACK_S),
+        is_failing=True,
+        failures=call.failures + 1,
+        keeps_mark=True,
+        read_back_misses=call.read_back_misses,
+    )
+
+
+def _retried(call: ClaimedCall, error: HubSpotError, jitter: float) -> Outcome:
+    reason = reason_of(error)
+    if call.failing_for >= RETRY_FOR_S:
+        if call.status == Status.SKIPPED:
+            return replace(_unchanged(call), next_in=None)
+        return _final(
+            call, Status.ERROR, reason, f"Given up after a day of retries: {error.message}"
+        )
+    wait = backoff(call.failures, jitter)
+    if isinstance(error, RetryLaterError) and error.retry_after is not None:
+        wait = max(wait, error.retry_after * (1 + jitter / 10))
+    return replace(
+        _unchanged(call),
+        error_code=_unless_skipped(call, reason),
+        error_message=_unless_skipped(call, error.message),
+        next_in=wait,
+        failures=call.failures + 1,
+        is_failing=True,
+    )
+
+
+def _doubted(outcome: Outcome, error: HubSpotError) -> Outcome:
+    if outcome.next_in is None:
+        return outcome
+    return replace(
+        outcome,
+        error_code=reason_of(error),
+        error_message=IN_DOUBT_MESSAGE.format(error.message),
+        next_in=max(outcome.next_in, FIRST_READ_BACK_S),
+    )
+
+
+def _refused(call: ClaimedCall, error: HubSpotError) -> Outcome:
+    if call.status == Status.SKIPPED and not isinstance(error, RejectedError):
+        # It was only looked up again, and may be once the connection is mended.
+        return replace(_unchanged(call), next_in=LOOK_WITHOUT_CONNECTION_S)
+    message = RECONNECT_MESSAGE if isinstance(error, GrantRevokedError) else error.message
+    if isinstance(error, MissingScopesError):
+        message = f"Reconnect HubSpot to grant what is missing. {message}"
+    return _final(call, Status.ERROR, reason_of(error), message)
+
+
+def reason_of(error: HubSpotError) -> Reason:
+    """The sync log's code for an error of HubSpot's."""
+    reasons: tuple[tuple[type[HubSpotError], Reason], ...] = (
+        (RateLimitedError, Reason.RATE_LIMITED),
+        (NetworkError, Reason.NETWORK_ERROR),
+        (RejectedError, Reason.REJECTED_BY_HUBSPOT),
+        (MissingScopesError, Reason.MISSING_SCOPES),
+        (GrantRevokedError, Reason.RECONNECT_REQUIRED),
+        (ConfigurationError, Reason.CONFIGURATION_ERROR),
+    )
+    matches = (reason for kind, reason in reasons if isinstance(error, kind))
+    return next(matches, Reason.HUBSPOT_UNAVAILABLE)
+
+
+def _unchanged(call: ClaimedCall) -> Outcome:
+    """The call as it was; a skipped call that is being looked up again keeps its reason."""
+    return Outcome(
+        id=call.id,
+        fence=call.fence,
+        status=call.status,
+        error_code=_if_skipped(call, Reason.CONTACT_NOT_FOUND),
+        error_message=_if_skipped(call, NOT_FOUND_MESSAGE),
+        lane=call.lane,
+        looks=call.looks,
+        raw_lookup=call.raw_lookup,
+        failures=call.failures,
+    )
+
+
+def _final(call: ClaimedCall, status: Status, reason: Reason, message: str) -> Outcome:
+    return Outcome(
+        id=call.id,
+        fence=call.fence,
+        status=status,
+        error_code=reason,
+        error_message=message,
+        lane=call.lane,
+        looks=call.looks,
+    )
+
+
+def _if_skipped(call: ClaimedCall, text: str) -> str | None:
+    return text if call.status == Status.SKIPPED else None
+
+
+def _unless_skipped(call: ClaimedCall, text: str) -> str:
+    if call.status != Status.SKIPPED:
+        return text
+    return Reason.CONTACT_NOT_FOUND if isinstance(text, Reason) else NOT_FOUND_MESSAGE
