@@ -39,17 +39,26 @@ _MARKER = re.compile(r"Call ID:.* · Ref: (hs_[0-9a-z]+)")
 
 def render_note(call: CallDetails, *, log_id: str) -> str:
     """Return the note's HTML, at most `MAX_BODY_UNITS` UTF-16 units; the last line always fits."""
+    blocks, last_line = render_blocks(call, log_id=log_id)
+    return "".join(blocks.values()) + last_line
+
+
+def render_blocks(call: CallDetails, *, log_id: str) -> tuple[dict[str, str], str]:
+    """Return the note's blocks by name, in their order and without empty ones, and its last line.
+
+    Together they are what `render_note` returns.
+    """
     call_id = to_html(clean_line(call.call_id, MAX_CALL_ID_CHARACTERS))
-    marker = f"<p>Call ID: {call_id} · Ref: {html.escape(log_id)}</p>"
-    sections = [
-        _render_facts(call),
-        _render_summary(call.summary),
-        _render_recording(call.recording_url),
-        _render_details(call),
-    ]
-    start = "".join(sections)
-    room = MAX_BODY_UNITS - utf16_units(start) - utf16_units(marker)
-    return start + _render_transcript(call.transcript, room) + marker
+    last_line = f"<p>Call ID: {call_id} · Ref: {html.escape(log_id)}</p>"
+    blocks = {
+        "facts": _render_facts(call),
+        "summary": _render_summary(call.summary),
+        "recording": _render_recording(call.recording_url),
+        "details": _render_details(call),
+    }
+    room = MAX_BODY_UNITS - utf16_units("".join(blocks.values()) + last_line)
+    blocks["transcript"] = _render_transcript(call.transcript, room)
+    return {name: block for name, block in blocks.items() if block}, last_line
 
 
 def marker_ref(body: str) -> str | None:
