@@ -39,7 +39,7 @@ def test_every_key_of_a_worker_begins_with_the_prefix(
     limits.reserve_request(1, longest_wait=9)
     limits.reserve_token_request(longest_wait=9)
     limits.note_request_limit(1, 50)
-    limits.enter_turn(1, "turn", width=4)
+    limits.enter_round(1, "turn", width=4)
     limits.note_busy("hc_1")
     resources.wake_ups.wake("hc_1")
     Presence(resources).look_round()
