@@ -271,7 +271,7 @@ class PacedHubSpot:
                 HUBSPOT_LIMIT_USED.observe(1 - limit.remaining / limit.max)
             # HubSpot has answered: whatever Redis says now must not make that uncertain.
             with contextlib.suppress(RedisError):
-                self._limits.note_request_limit(self.hub_id, limit.max)
+                self._limits.record_request_limit(self.hub_id, limit.max)
 
     def _wait(self, reserve: "_Reserve", latest_s: float) -> float:
         """Wait for a slot; returns when it is, on the clock.

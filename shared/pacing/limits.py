@@ -203,7 +203,7 @@ class Limits:
             return USUALLY_ALLOWED
         return allowed if LEAST_REQUESTS_ALLOWED <= allowed <= USUALLY_ALLOWED else USUALLY_ALLOWED
 
-    def note_request_limit(self, hub_id: int, allowed: int) -> None:
+    def record_request_limit(self, hub_id: int, allowed: int) -> None:
         """Remember HubSpot's X-HubSpot-RateLimit-Max (requests in 10 s) where it is below 100."""
         if allowed < USUALLY_ALLOWED:
             least = max(allowed, LEAST_REQUESTS_ALLOWED)
@@ -238,7 +238,7 @@ class Limits:
         BUDGET_WAIT_SECONDS.labels(line.budget).observe(wait)
         return wait
 
-    def note_busy(self, connection_id: str) -> None:
+    def record_busy(self, connection_id: str) -> None:
         """After a batch that was not small: one that is not full may gather for a moment."""
         with suppress(RedisError):  # a hint, given while calls are held
             self._redis.set(self._redis.key("busy", connection_id), b"", px=int(GATHER_S * 1000))

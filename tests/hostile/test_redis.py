@@ -409,7 +409,7 @@ def test_nonsense_goes_into_every_key_that_the_service_uses(workspace: Workspace
             duty(workspace.worker)._is_my_turn()
         sweep(workspace.worker)
         Presence(workspace.worker).look_round()
-        workspace.worker.limits.note_request_limit(workspace.hub_id, 50)
+        workspace.worker.limits.record_request_limit(workspace.hub_id, 50)
         workspace.worker.redis.set("the end", b"")
         used = set()
         for each in monitor.listen():

@@ -94,7 +94,7 @@ def test_requests_stay_within_ninety_in_any_ten_seconds(
 def test_requests_follow_the_limit_that_hubspot_tells(
     redis: DeploymentRedis, limits: Limits, told: int, most: int
 ) -> None:
-    limits.note_request_limit(HUB, told)
+    limits.record_request_limit(HUB, told)
     moments = sent_at(redis, lambda: limits.reserve_request(HUB, longest_wait=1e6), most + 30)
     assert most - 3 <= most_within(moments, 10) <= most
 
@@ -208,7 +208,7 @@ def test_nothing_is_kept_for_accounts_that_are_idle(redis: DeploymentRedis, limi
     limits.reserve_search(HUB, longest_wait=1)
     limits.lower_search_rate(HUB)
     limits.reserve_request(HUB, longest_wait=1)
-    limits.note_request_limit(HUB, 50)
+    limits.record_request_limit(HUB, 50)
     limits.enter_round(HUB, "one", width=1)
     keys = redis.keys("callsync:*")
     assert len(keys) == 4

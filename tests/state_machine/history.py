@@ -33,7 +33,7 @@ from shared.reasons import Reason
 from tests.queue.tenants import Tenant, grant
 from tests.state_machine.accounts import Account
 from tests.state_machine.behaviour import PROPER, Behaviour
-from tests.state_machine.callers import CONTACTLESS, ENDINGS, TOLD, Caller
+from tests.state_machine.callers import CONTACTLESS, ENDINGS, MESSAGES, Caller
 from tests.state_machine.destinations import AccountDestination
 from tests.state_machine.invariants import find_broken
 from tests.state_machine.rounds import SteppedRound
@@ -245,7 +245,7 @@ class History:
         for account in self.accounts.values():
             for note in account.notes.values():
                 wanted = note.create.note
-                assert calls[wanted.log_id].tells_of(wanted.body, wanted.log_id)
+                assert calls[wanted.log_id].describes(wanted.body, wanted.log_id)
                 assert any(
                     (calls[wanted.log_id].number, each) in account.found
                     for each in account.aliases(wanted.contact_id)
@@ -355,8 +355,8 @@ def _check_row(caller: Caller, row: SyncLog) -> None:
     assert row.phone_number in {caller.spelling, caller.number}, "the caller's number is lost"
     assert row.error_code in ENDINGS[row.status]
     assert (row.error_code is None) == (row.error_message is None)
-    if row.error_code in TOLD:
-        assert re.search(TOLD[row.error_code], row.error_message or "")
+    if row.error_code in MESSAGES:
+        assert re.search(MESSAGES[row.error_code], row.error_message or "")
     if row.status == "success":
         assert row.phone_number == caller.number
         assert row.hub_id is not None

@@ -268,8 +268,8 @@ def test_no_round_begins_until_every_call_is_parted_from_the_account_before(
     take_steps(slow, history, 1)
     assert slow.is_over
     history.take_round()
-    told = {row.call_id: (row.error_code, row.hub_id) for row in history.rows.values()}
-    assert told == {
+    ends = {row.call_id: (row.error_code, row.hub_id) for row in history.rows.values()}
+    assert ends == {
         "call_1": ("not_connected", first),
         "call_2": ("not_connected", first),
         "call_3": (None, second),

@@ -38,11 +38,11 @@ ERRORS: Final[tuple[HubSpotError, ...]] = (
 TRANSIENT: Final = tuple(error for error in ERRORS if isinstance(error, RetryLaterError))
 
 calls = st.builds(
-    lambda state, looks, failures, failing_for, raw_lookup: claimed(
-        **state | {"looks": looks},
+    lambda state, searches_done, failures, failing_for, calculated_searched: claimed(
+        **state | {"searches_done": searches_done},
         failures=failures,
         failing_for=failing_for,
-        raw_lookup=raw_lookup,
+        calculated_searched=calculated_searched,
     ),
     st.sampled_from([PENDING, SKIPPED]),
     st.integers(0, 7),
@@ -63,7 +63,7 @@ jitters = st.floats(0, 1)
 Event = Callable[[ClaimedCall], Outcome]
 
 certain_events: st.SearchStrategy[Event] = st.one_of(
-    st.just(lambda call: transitions.raw_lookup_wanted(call, "+12025550123")),
+    st.just(lambda call: transitions.not_in_calculated(call, "+12025550123")),
     st.just(lambda call: transitions.contact_missing(call, "+12025550123")),
     st.just(lambda call: transitions.contact_ambiguous(call, "+12025550123", {"1", "2"})),
     st.just(lambda call: transitions.number_unusable(call, InvalidNumberError("x"))),

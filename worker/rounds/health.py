@@ -69,9 +69,9 @@ class AccountHealth:
             return
         with self._begin() as session:
             if not self._has_failed:
-                accounts.note_good_turn(session, self._hub_id)
+                accounts.record_good_round(session, self._hub_id)
                 return
-            failed = accounts.note_failed_turn(session, self._hub_id)
+            failed = accounts.count_failed_round(session, self._hub_id)
         if failed >= FAILED_ROUNDS_BEFORE_PAUSE:
             doubled = FIRST_PAUSE_S * 2.0 ** min(failed - FAILED_ROUNDS_BEFORE_PAUSE, 16)
             seconds = min(doubled, LONGEST_PAUSE_S) * (0.5 + retry_jitter())

@@ -22,20 +22,20 @@ from shared.queue.outcomes import Outcome
 from worker.rounds import transitions
 from worker.rounds.health import retry_jitter
 from worker.rounds.round import Round
-from worker.rounds.transitions import LOOK_AGAIN_S, THOROUGH_LOOKS
+from worker.rounds.transitions import SEARCH_AGAIN_S, THOROUGH_SEARCHES
 from worker.rounds.writing import MatchedCall
 
-# Raw look-ups that fill a search body, about.
+# Numbers that fill the body of a raw search, about.
 RAW_BODY_NUMBERS: Final = 10
-# So many thorough ones fill two searches, and a multiple of it as many: others come later.
+# So many numbers fill two thorough searches; a search takes multiples of it, the others wait.
 THOROUGH_FILLING: Final = 5
-# Thorough ones that fill four searches.
+# Numbers that fill four thorough searches.
 THOROUGH_GATHERED: Final = 10
 # Eight searches, about two seconds of an account's. The rest waits behind live calls.
 THOROUGH_NUMBERS: Final = 20
 
-_RAW_LOOKS: Final = frozenset(range(len(LOOK_AGAIN_S) + 1)) - THOROUGH_LOOKS
-_GATHERED: Final = ((_RAW_LOOKS, RAW_BODY_NUMBERS), (THOROUGH_LOOKS, THOROUGH_GATHERED))
+_RAW_SEARCHES: Final = frozenset(range(len(SEARCH_AGAIN_S) + 1)) - THOROUGH_SEARCHES
+_GATHERED: Final = ((_RAW_SEARCHES, RAW_BODY_NUMBERS), (THOROUGH_SEARCHES, THOROUGH_GATHERED))
 
 log = structlog.get_logger(__name__)
 
@@ -99,14 +99,14 @@ def _parse(calls: Iterable[ClaimedCall], region: str, result: _Sorted) -> _Numbe
 
 def _stage_of(call: ClaimedCall, scope: SearchScope) -> Stage:
     """In which stage a call is looked up in this round."""
-    if not call.raw_lookup and not scope.is_raw:
+    if not call.calculated_searched and not scope.is_raw:
         return Stage.CALCULATED
     return _last_stage_of(call)
 
 
 def _last_stage_of(call: ClaimedCall) -> Stage:
-    """What completes the call's look: the pieces find what the usual spellings find, and more."""
-    return Stage.THOROUGH if call.looks in THOROUGH_LOOKS else Stage.RAW
+    """The stage that completes a search: pieces find what the usual spellings find, and more."""
+    return Stage.THOROUGH if call.searches_done in THOROUGH_SEARCHES else Stage.RAW
 
 
 def _look_up(
@@ -158,7 +158,7 @@ def _sort(result: _Sorted, call: ClaimedCall, number: PhoneNumber, findings: Fin
         case NoMatch(stage) if stage is _last_stage_of(call):
             result.outcomes.append(transitions.contact_missing(call, number.e164))
         case NoMatch():
-            result.outcomes.append(transitions.raw_lookup_wanted(call, number.e164))
+            result.outcomes.append(transitions.not_in_calculated(call, number.e164))
         case Ambiguous(contact_ids):
             result.outcomes.append(transitions.contact_ambiguous(call, number.e164, contact_ids))
         case Refused(error):
@@ -174,14 +174,16 @@ def _sort(result: _Sorted, call: ClaimedCall, number: PhoneNumber, findings: Fin
 
 
 def _hasten(round_: Round, recorded: Iterable[Outcome]) -> None:
-    """Let look-ups go on at once for which enough others have gathered."""
-    for looks, enough in _GATHERED:
-        if any(outcome.raw_lookup and outcome.looks in looks for outcome in recorded):
+    """Make raw searches due at once when enough of them wait to fill a search body."""
+    for done, enough in _GATHERED:
+        if any(
+            outcome.calculated_searched and outcome.searches_done in done for outcome in recorded
+        ):
             with round_.resources.database.begin() as session:
-                outcomes.hasten_raw_lookups(
+                outcomes.hasten_raw_searches(
                     session,
                     user_id=round_.connection.user_id,
                     workspace_id=round_.connection.workspace_id,
-                    looks=looks,
+                    searches_done=done,
                     enough=enough,
                 )

@@ -114,7 +114,7 @@ def _run(resources: Resources, due: _Due, round_id: str, report: RoundReport) ->
             return RoundEnd.PUT_OFF
         calls = _claim(resources, connection, round_id)
         if len(calls) >= BUSY_CALLS:
-            resources.limits.note_busy(connection.id)
+            resources.limits.record_busy(connection.id)
     if not calls:
         return RoundEnd.NOTHING_DUE
     log.info("turn_started", calls=len(calls))

@@ -42,13 +42,13 @@ LONGEST_RETRY_S: Final = 3600.0
 # A wrong client secret is mended by an operator, not by asking often.
 CONFIGURATION_RETRY_S: Final = 300.0
 
-RAW_LOOKUP_WAIT_S: Final = 5.0
-# Seconds from each complete look-up that found nobody to the next one.
-LOOK_AGAIN_S: Final = (30.0, 600.0, 3600.0, 6 * 3600.0, 24 * 3600.0)
-LOOKS_BEFORE_SKIPPING: Final = 2
-# By how many looks came before; the second, and the last for contacts that were made since.
-THOROUGH_LOOKS: Final = frozenset({1, len(LOOK_AGAIN_S)})
-LOOK_WITHOUT_CONNECTION_S: Final = 6 * 3600.0
+RAW_SEARCH_WAIT_S: Final = 5.0
+# Seconds from each complete search that found nobody to the next one.
+SEARCH_AGAIN_S: Final = (30.0, 600.0, 3600.0, 6 * 3600.0, 24 * 3600.0)
+SEARCHES_BEFORE_SKIPPING: Final = 2
+# By how many searches came before: the second, and the last, for contacts that were made since.
+THOROUGH_SEARCHES: Final = frozenset({1, len(SEARCH_AGAIN_S)})
+SEARCH_WITHOUT_CONNECTION_S: Final = 6 * 3600.0
 
 FIRST_READ_BACK_S: Final = 10.0
 IN_DOUBT_MESSAGE: Final = (
@@ -69,7 +69,7 @@ def note_written(call: ClaimedCall, note_id: str, *, contact_id: str, hub_id: in
         fence=call.fence,
         status=Status.SUCCESS,
         lane=call.lane,
-        looks=call.looks,
+        searches_done=call.searches_done,
         hub_id=hub_id,
         contact_id=contact_id,
         engagement_id=note_id,
@@ -88,33 +88,33 @@ def number_unusable(call: ClaimedCall, error: PhoneError) -> Outcome:
     return final(call, Status.SKIPPED, reason, str(error))
 
 
-def raw_lookup_wanted(call: ClaimedCall, phone_number: str) -> Outcome:
+def not_in_calculated(call: ClaimedCall, phone_number: str) -> Outcome:
     """Not found by the calculated properties; what people typed is searched with others' soon.
 
-    In the usual spellings, or, at `THOROUGH_LOOKS`, in any.
+    In the usual spellings, or, at `THOROUGH_SEARCHES`, in any.
     """
     return replace(
         unchanged(call),
-        raw_lookup=True,
-        next_in=RAW_LOOKUP_WAIT_S,
+        calculated_searched=True,
+        next_in=RAW_SEARCH_WAIT_S,
         phone_number=phone_number,
         is_attempt=False,
     )
 
 
 def contact_missing(call: ClaimedCall, phone_number: str) -> Outcome:
-    """A complete look-up found nobody: look again soon (HubSpot's index lags), then rarely."""
-    looks = call.looks + 1
-    is_skipped = looks >= LOOKS_BEFORE_SKIPPING
+    """A complete search found nobody: search again soon (HubSpot's index lags), then rarely."""
+    searches_done = call.searches_done + 1
+    is_skipped = searches_done >= SEARCHES_BEFORE_SKIPPING
     return Outcome(
         id=call.id,
         fence=call.fence,
         status=Status.SKIPPED if is_skipped else call.status,
         error_code=Reason.CONTACT_NOT_FOUND,
         error_message=NOT_FOUND_MESSAGE,
-        next_in=LOOK_AGAIN_S[looks - 1] if looks <= len(LOOK_AGAIN_S) else None,
+        next_in=SEARCH_AGAIN_S[searches_done - 1] if searches_done <= len(SEARCH_AGAIN_S) else None,
         lane=BACKFILL_LANE if is_skipped else SECOND_LOOK_LANE,
-        looks=looks,
+        searches_done=searches_done,
         phone_number=phone_number,
     )
 
@@ -136,7 +136,7 @@ def contact_vanished(call: ClaimedCall) -> Outcome:
         return final(call, Status.SKIPPED, Reason.CONTACT_NOT_FOUND, NOT_FOUND_MESSAGE)
     return replace(
         unchanged(call),
-        raw_lookup=False,
+        calculated_searched=False,
         next_in=backoff(call.failures, jitter=1),
         failures=call.failures + 1,
         is_failing=True,
@@ -238,7 +238,7 @@ def _doubted(outcome: Outcome, error: DestinationError) -> Outcome:
 def _refused(call: ClaimedCall, error: DestinationError) -> Outcome:
     if call.status == Status.SKIPPED and not isinstance(error, RejectedError):
         # It was only looked up again, and may be once the connection is mended.
-        return replace(unchanged(call), next_in=LOOK_WITHOUT_CONNECTION_S)
+        return replace(unchanged(call), next_in=SEARCH_WITHOUT_CONNECTION_S)
     message = RECONNECT_MESSAGE if isinstance(error, GrantRevokedError) else error.message
     if isinstance(error, MissingScopesError):
         message = f"Reconnect HubSpot to grant what is missing. {message}"
@@ -268,8 +268,8 @@ def unchanged(call: ClaimedCall) -> Outcome:
         error_code=_if_skipped(call, Reason.CONTACT_NOT_FOUND),
         error_message=_if_skipped(call, NOT_FOUND_MESSAGE),
         lane=call.lane,
-        looks=call.looks,
-        raw_lookup=call.raw_lookup,
+        searches_done=call.searches_done,
+        calculated_searched=call.calculated_searched,
         failures=call.failures,
     )
 
@@ -283,7 +283,7 @@ def final(call: ClaimedCall, status: Status, reason: Reason, message: str) -> Ou
         error_code=reason,
         error_message=message,
         lane=call.lane,
-        looks=call.looks,
+        searches_done=call.searches_done,
     )
 
 
