@@ -1,6 +1,5 @@
 """Asking HubSpot who has many numbers, in searches that nobody else wants; only reads."""
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
@@ -14,26 +13,20 @@ from shared.connections.access_tokens import ConnectionEndedError, TokenBusyErro
 from shared.connections.hubspot_app import open_oauth
 from shared.crypto import TokenCipher
 from shared.database.engines import Database
-from shared.hubspot.client import HubSpotClient
-from shared.hubspot.errors import (
-    HubSpotError,
-    RateLimitedError,
-    RetryLaterError,
-    TokenRejectedError,
-)
-from shared.hubspot.models import ContactPage, ContactSearch
+from shared.hubspot.errors import HubSpotError, RetryLaterError
 from shared.hubspot.transport import build_session
 from shared.matching.finding import Findings, find_contacts
 from shared.matching.hits import Decision, NoMatch
-from shared.matching.previews import HubSpotAccess
 from shared.matching.scope import SearchScope, Stage
+from shared.pacing.client import HubSpotAccess, PacedHubSpot, Patience
 from shared.pacing.limits import Limits
 from shared.phone import PhoneNumber
 
 # So often the progress is told: what one search holds, or two.
 NUMBERS_A_LOOKUP: Final = {Stage.CALCULATED: 90, Stage.RAW: 16, Stage.THOROUGH: 5}
-# How long to wait before looking for a free slot again: a slot's length.
-SLOT_S: Final = 0.25
+# Only slots that are free at once, so that live calls never stand behind the search; looked for
+# again after a slot's length.
+PATIENCE: Final = Patience(longest_wait_s=0, asks_again_s=0.25)
 TRIES: Final = 5
 LONGEST_PAUSE_S: Final = 10
 NOT_ASKED: Final = (HubSpotError, TokenBusyError, ConnectionEndedError, RedisError)
@@ -81,14 +74,13 @@ def look_up(
     Raises:
         NOT_ASKED: HubSpot could not be asked, or its limits are not known.
     """
-    searcher = _LeftoverSearcher(access, plan)
     decisions: dict[str, Decision] = {}
     scope = plan.scope
     for stage in scope.stages:
         waiting = [each for each in numbers if _is_open(decisions.get(each.e164))]
         step = NUMBERS_A_LOOKUP[stage]
         for first in range(0, len(waiting), step):
-            found = searcher.find(waiting[first : first + step], scope, stage)
+            found = _find(access, plan, waiting[first : first + step], scope, stage)
             decisions |= found.decisions
             is_last = stage is scope.stages[-1]
             advance(sum(is_last or not _is_open(each) for each in found.decisions.values()))
@@ -113,48 +105,25 @@ def _narrow(scope: SearchScope, found: Findings) -> SearchScope:
     )
 
 
-class _LeftoverSearcher:
-    """Searches in slots that are free at once, so that live calls never stand behind it."""
-
-    def __init__(self, access: HubSpotAccess, plan: LookUpPlan) -> None:
-        self._access = access
-        self._plan = plan
-
-    def find(self, numbers: Sequence[PhoneNumber], scope: SearchScope, stage: Stage) -> Findings:
-        """As `find_contacts`, a few times over while HubSpot or the token is busy."""
-        patient = Retrying(
-            stop=stop_after_attempt(TRIES),
-            wait=wait_random_exponential(max=LONGEST_PAUSE_S),
-            retry=retry_if_exception_type((RetryLaterError, TokenBusyError)),
-            reraise=True,
-        )
-        return patient(
-            find_contacts,
-            self,
-            numbers,
-            scope=scope,
-            stage=stage,
-            may_search=self._wait_for_slot,
-        )
-
-    def search_contacts(self, search: ContactSearch) -> ContactPage:
-        """As the client's, once more if the token was too old."""
-        tokens = self._access.tokens
-        token = tokens.access_token(self._plan.connection_id)
-        try:
-            try:
-                return self._client(token.value).search_contacts(search)
-            except TokenRejectedError:
-                token = tokens.access_token(self._plan.connection_id, refused_version=token.version)
-                return self._client(token.value).search_contacts(search)
-        except RateLimitedError:
-            self._access.limits.lower_search_rate(self._plan.hub_id)
-            raise
-
-    def _wait_for_slot(self) -> bool:
-        while self._access.limits.reserve_search(self._plan.hub_id, longest_wait=0) is None:
-            time.sleep(SLOT_S)
-        return True
-
-    def _client(self, token: str) -> HubSpotClient:
-        return HubSpotClient(token, api_url=self._access.api_url, session=self._access.http)
+def _find(
+    access: HubSpotAccess,
+    plan: LookUpPlan,
+    numbers: Sequence[PhoneNumber],
+    scope: SearchScope,
+    stage: Stage,
+) -> Findings:
+    """As `find_contacts`, a few times over while HubSpot or the token is busy."""
+    for attempt in Retrying(
+        stop=stop_after_attempt(TRIES),
+        wait=wait_random_exponential(max=LONGEST_PAUSE_S),
+        retry=retry_if_exception_type((RetryLaterError, TokenBusyError)),
+        reraise=True,
+    ):
+        with attempt:
+            client = PacedHubSpot(
+                access, connection_id=plan.connection_id, hub_id=plan.hub_id, patience=PATIENCE
+            )
+            found = find_contacts(
+                client, numbers, scope=scope, stage=stage, may_search=client.may_search
+            )
+    return found

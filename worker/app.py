@@ -43,7 +43,7 @@ from worker.tasks import add_tasks
 
 log = structlog.get_logger(__name__)
 
-# Of Celery's commands: the doctor's, Flower's, and what tells a person how a worker is.
+# The commands of Celery that workers answer: the doctor's, Flower's, and what describes a worker.
 ANSWERED: Final = frozenset(
     {
         *("ping", "stats", "active", "reserved", "scheduled", "registered", "revoked"),
@@ -62,7 +62,7 @@ T = TypeVar("T", bound=BrokerSettings)
 
 
 def _load(group: type[T]) -> T:
-    """Read a group's settings, or end the process in words that tell of all that is wrong."""
+    """Read a group's settings, or end the process with a message that names all that is wrong."""
     try:
         return group.load()
     except SettingsError as error:
@@ -144,13 +144,13 @@ def _start_sweeping(**_: Any) -> None:
     _at_end.append(presence.stop)
     if (ports := process_resources().settings.metrics_port) is not None:
         _at_end.append(serve_metrics(ports))
-    gc.freeze()  # what is loaded by now stays; to look for garbage in it would hold up every turn
+    gc.freeze()  # full collections of what is loaded by now would hold up every round
     log.info("worker_started")
 
 
 @worker_shutting_down.connect(weak=False)
 def _stop_working(**_: Any) -> None:
-    # A warm shutdown: turns give back what they have not begun to write.
+    # A warm shutdown: rounds give back what they have not begun to write.
     process_resources().stopping.set()
 
 

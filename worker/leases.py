@@ -1,4 +1,4 @@
-"""Keeps running turns alive, their claims and places: one thread per process renews them all."""
+"""Keeps running rounds alive, their claims and places: one thread per process renews them all."""
 
 import threading
 import time
@@ -17,7 +17,7 @@ from shared.queue.claims import renew_claims
 log = structlog.get_logger(__name__)
 
 RENEW_EVERY_S: Final = 5.0
-TURN_S: Final = 60.0  # a turn past its deadline loses its claims
+ROUND_S: Final = 60.0  # a round past its deadline loses its claims
 
 
 class _Held(NamedTuple):
@@ -26,7 +26,7 @@ class _Held(NamedTuple):
 
 
 class Leases:
-    """Renews what the turns of this process hold, none longer than a turn may last."""
+    """Renews what the rounds of this process hold, none longer than a round may last."""
 
     def __init__(self, database: Database, limits: Limits) -> None:
         self._database = database
@@ -45,15 +45,15 @@ class Leases:
         self._stopping.set()
 
     @contextmanager
-    def hold(self, turn_id: str, hub_id: int) -> Iterator[None]:
-        """Keep a turn's place and its claim alive until the block ends."""
+    def hold(self, round_id: str, hub_id: int) -> Iterator[None]:
+        """Keep a round's place and its claim alive until the block ends."""
         with self._lock:
-            self._held[turn_id] = _Held(hub_id, time.monotonic() + TURN_S)
+            self._held[round_id] = _Held(hub_id, time.monotonic() + ROUND_S)
         try:
             yield
         finally:
             with self._lock:
-                del self._held[turn_id]
+                del self._held[round_id]
 
     def _run(self) -> None:
         while not self._stopping.wait(RENEW_EVERY_S):
@@ -67,8 +67,8 @@ class Leases:
         try:
             with self._database.begin() as session:
                 renew_claims(session, held)
-            for turn_id, hub_id in held.items():
-                self._limits.keep_turn(hub_id, turn_id)
+            for round_id, hub_id in held.items():
+                self._limits.keep_round(hub_id, round_id)
         except (SQLAlchemyError, RedisError) as error:
             # The marks check the lease; a claim that ran out is somebody else's.
             log.warning("leases_not_renewed", error=type(error).__name__)

@@ -1,11 +1,13 @@
 """What a worker process holds: made once per process, after any fork, closed at its end."""
 
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 import requests
 
+from shared.activities.destination import Destination
+from shared.activities.hubspot import HubSpotDestination
 from shared.broker.celery_app import WORKER_THREADS, WakeUps, connect_redis
 from shared.broker.deployment import DeploymentRedis
 from shared.configuration.settings import WorkerSettings
@@ -15,14 +17,18 @@ from shared.crypto import TokenCipher
 from shared.database.engines import Database
 from shared.hubspot.oauth import HubSpotOAuth
 from shared.hubspot.transport import build_session
+from shared.pacing.client import HubSpotAccess, PacedHubSpot, Patience
 from shared.pacing.limits import Limits
 from worker.leases import Leases
 
 # Above any sensible Celery concurrency of one process.
 HTTP_POOL_SIZE = 64
-# To ask each time would be a fifth of a turn's round trips, and a turn that loses its connection
+# To ask each time would be a fifth of a round's queries, and a round that loses its connection
 # only tries again, where a request would have to be refused.
 DATABASE_PING_AFTER_S = 1.0
+# Waiting longer for a slot would hold calls that another round could take; a request started with
+# less time left could outlast its round.
+PATIENCE = Patience(longest_wait_s=1.5, least_time_s=28.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +45,17 @@ class Resources:
     oauth: HubSpotOAuth
     tokens: TokenSource
     leases: Leases
-    # Held by the one turn that has large contents in memory.
+    # Held by the one round that has large contents in memory.
     loading: threading.Lock
     stopping: threading.Event
+
+    def open_destination(self, connection_id: str, hub_id: int, *, deadline: float) -> Destination:
+        """The account of a connection, until `deadline` (`time.monotonic`)."""
+        access = HubSpotAccess(self.tokens, self.limits, self.http, self.settings.hubspot_api_url)
+        patience = replace(PATIENCE, deadline=deadline, stopping=self.stopping)
+        return HubSpotDestination(
+            PacedHubSpot(access, connection_id=connection_id, hub_id=hub_id, patience=patience)
+        )
 
     def close(self) -> None:
         """Stop renewing and close what is pooled."""

@@ -18,7 +18,7 @@ from shared.hubspot.errors import (
     RateLimitedError,
     RetryLaterError,
 )
-from shared.matching.previews import BudgetSpentError
+from shared.pacing.client import OutOfBudgetError
 
 log = structlog.get_logger(__name__)
 
@@ -34,7 +34,7 @@ _CONFLICTS: Final = (
 # The first that fits is told.
 _DELAYS: Final = (
     (
-        BudgetSpentError,
+        OutOfBudgetError,
         "rate_limited",
         "HubSpot's limit of searches is used up for the moment. Try again soon.",
     ),
@@ -68,7 +68,7 @@ def told_to_person() -> Iterator[None]:
     """Turn what goes wrong with HubSpot in the block into an ApiError that says what to do."""
     try:
         yield
-    except (HubSpotError, BudgetSpentError, TokenBusyError, ConnectionEndedError, RedisError) as e:
+    except (HubSpotError, OutOfBudgetError, TokenBusyError, ConnectionEndedError, RedisError) as e:
         log.warning("hubspot_not_asked", error=type(e).__name__)
         for kind, code, message in _CONFLICTS:
             if isinstance(e, kind):

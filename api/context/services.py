@@ -27,7 +27,7 @@ from shared.crypto import TokenCipher
 from shared.database.engines import Database
 from shared.hubspot.oauth import HubSpotOAuth
 from shared.hubspot.transport import build_session
-from shared.matching.previews import HubSpotAccess
+from shared.pacing.client import HubSpotAccess
 from shared.pacing.limits import Limits
 
 # More requests at once wait for one of these: to open a connection costs more than a webhook.

@@ -22,6 +22,7 @@ from shared.hubspot.errors import (
 )
 from shared.hubspot.models import TokenGrant
 from shared.hubspot.oauth import HubSpotOAuth
+from shared.pacing.client import NoTokenError
 from shared.pacing.limits import Limits
 from shared.telemetry.metrics import TOKEN_REFRESHES
 
@@ -38,11 +39,11 @@ _REFUSED_KEY: Final = "grants:refused"
 _REFRESHED_KEY: Final = "grants:refreshed"
 
 
-class TokenBusyError(Exception):
+class TokenBusyError(NoTokenError):
     """Another worker is refreshing this connection's token: put the calls back for a second."""
 
 
-class ConnectionEndedError(Exception):
+class ConnectionEndedError(NoTokenError):
     """The connection is no longer live: the sweep gives its calls their reason."""
 
 

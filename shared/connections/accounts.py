@@ -1,4 +1,4 @@
-"""What is known of a HubSpot account: pauses that are told or earned, and how wide to work."""
+"""What is known of a HubSpot account: pauses, asked for or earned, and how wide to work."""
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
@@ -15,13 +15,13 @@ REFUSED_PROPERTIES_HOURS: Final = 1
 
 @dataclass(frozen=True, slots=True)
 class AccountState:
-    """The standing of an account now.
+    """The health of an account now.
 
     Attributes:
         hub_id: The account.
         paused_for: Seconds the account is to be left alone; 0 when it is not paused.
-        turn_width: Turns that may run side by side.
-        failing_turns: Turns in a row that failed for reasons of the account's.
+        turn_width: Rounds that may run side by side.
+        failing_turns: Rounds in a row that failed for reasons of the account's.
         is_raw_search: Calculated phone properties are not to be used in searches.
         refused_properties: Phone properties of connections that HubSpot refuses to search.
         was_paused: There is a pause on record, over or not.
@@ -37,7 +37,7 @@ class AccountState:
 
     @property
     def is_recovering(self) -> bool:
-        """Whether a good turn has something to restore."""
+        """Whether a good round has something to restore."""
         return self.failing_turns > 0 or self.turn_width < FULL_WIDTH or self.was_paused
 
 
@@ -87,8 +87,8 @@ _TURN_FAILED = text("""
 """)
 
 
-def note_failed_turn(session: Session, hub_id: int) -> int:
-    """Count a turn that the account failed; from the second on the width is one turn."""
+def count_failed_round(session: Session, hub_id: int) -> int:
+    """Count a round that the account failed; from the second on the width is one round."""
     return int(session.execute(_TURN_FAILED, {"hub_id": hub_id}).scalar_one())
 
 
@@ -102,8 +102,8 @@ _TURN_SUCCEEDED = text("""
 """)
 
 
-def note_good_turn(session: Session, hub_id: int) -> None:
-    """Forget failures and widen: one turn, then two, then four."""
+def record_good_round(session: Session, hub_id: int) -> None:
+    """Forget failures and widen: one round, then two, then four."""
     session.execute(_TURN_SUCCEEDED, {"hub_id": hub_id, "full": FULL_WIDTH})
 
 

@@ -22,7 +22,9 @@ from shared.hubspot.models import (
     CreateNotesAnswer,
     NewNote,
     Note,
+    NoteUpdate,
     RateLimit,
+    UpdateNotesAnswer,
 )
 from shared.hubspot.payload import (
     JsonObject,
@@ -101,6 +103,20 @@ class HubSpotClient:
         path = f"/crm/objects/{API_VERSION}/notes/batch/create"
         answer = self._request("create_notes", "POST", path, note_batches.create_body(notes))
         return note_batches.created_notes(answer, notes, self._access_token)
+
+    def update_notes(self, updates: Sequence[NoteUpdate]) -> UpdateNotesAnswer:
+        """Replace the bodies of up to 100 notes, each named once (Notes guide).
+
+        `POST /crm/objects/{version}/notes/batch/update`. Verified: associations stay as they are.
+        Assumed: as with a batch create, one bad input does not fail the others (207), and results
+        carry the body as HubSpot keeps it.
+
+        Raises:
+            HubSpotError: unless it is `definite`, any of the notes may have been changed.
+        """
+        path = f"/crm/objects/{API_VERSION}/notes/batch/update"
+        answer = self._request("update_notes", "POST", path, note_batches.update_body(updates))
+        return note_batches.updated_notes(answer, updates, self._access_token)
 
     def notes_of_contacts(
         self, contact_ids: Collection[str], *, before_page: Callable[[], object] = _at_once

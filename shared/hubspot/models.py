@@ -12,7 +12,7 @@ from shared.hubspot.payload import JsonObject, encode
 MAX_SEARCH_BODY = 3000
 """Characters in a search body; one more and HubSpot answers 400 (CRM search guide)."""
 MAX_NOTES = 100
-"""Notes in one batch create or batch read (Notes guide)."""
+"""Notes in one batch create, update or read (Notes guide)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +137,30 @@ class CreateNotesAnswer:
     rejected: dict[str, RejectedError]
     missing: frozenset[str]
     unmatched: tuple[Note, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class NoteUpdate:
+    """The body that a note is to have from now on: HTML, at most 65,536 characters."""
+
+    id: str
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateNotesAnswer:
+    """What became of each input of a batch update.
+
+    Attributes:
+        updated: by note id, the notes as HubSpot has them now.
+        refused: by note id, why HubSpot certainly did not change it; a NotFoundError if there is
+            no such note.
+        missing: note ids of which the answer says nothing certain: read them.
+    """
+
+    updated: dict[str, Note]
+    refused: dict[str, RejectedError]
+    missing: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,16 @@
-"""Bodies and answers of the batch endpoints that create, read and list notes."""
+"""Bodies and answers of the batch endpoints that create, update, read and list notes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from shared.hubspot.errors import NotFoundError, RejectedError, UnavailableError
-from shared.hubspot.models import CreateNotesAnswer, NewNote, Note
+from shared.hubspot.models import (
+    CreateNotesAnswer,
+    NewNote,
+    Note,
+    NoteUpdate,
+    UpdateNotesAnswer,
+)
 from shared.hubspot.payload import JsonObject, encode, identifier, member, objects
 from shared.hubspot.responses import Envelope, results_of
 from shared.hubspot.transport import Answer
@@ -74,7 +80,7 @@ def created_notes(answer: Answer, notes: Sequence[NewNote], token: str) -> Creat
             unmatched.append(note)
     rejected = {
         trace_id: error
-        for trace_id, error in _rejections(payload, answer.status, token)
+        for trace_id, error in _rejections(payload, answer.status, token, ("objectWriteTraceId",))
         if trace_id in asked and trace_id not in created
     }
     return CreateNotesAnswer(
@@ -85,8 +91,52 @@ def created_notes(answer: Answer, notes: Sequence[NewNote], token: str) -> Creat
     )
 
 
-def _rejections(payload: JsonObject, status: int, token: str) -> list[tuple[str, RejectedError]]:
-    """Each trace id that an item of `errors` names, if that item is certainly a refusal."""
+def update_body(updates: Sequence[NoteUpdate]) -> bytes:
+    """The body of a batch update; `id` is the record's, so `idProperty` must be left out."""
+    return encode(
+        {
+            "inputs": [
+                {
+                    "id": each.id,
+                    "objectWriteTraceId": each.id,
+                    "properties": {NOTE_BODY: each.body},
+                }
+                for each in updates
+            ]
+        }
+    )
+
+
+def updated_notes(answer: Answer, updates: Sequence[NoteUpdate], token: str) -> UpdateNotesAnswer:
+    """Match the results and errors of a batch update with its inputs, by note id.
+
+    A result outweighs an error. An error names its inputs by trace id, which is the note id here,
+    or by id.
+
+    Raises:
+        UnavailableError: the answer has no `results`; every note may have been changed.
+    """
+    payload, results = results_of(answer)
+    asked = {each.id for each in updates}
+    notes = filter(None, map(note_of, results))
+    updated = {note.id: note for note in notes if note.id in asked}
+    keys = ("objectWriteTraceId", "ids", "id")
+    refused = {
+        note_id: error
+        for note_id, error in _rejections(payload, answer.status, token, keys)
+        if note_id in asked and note_id not in updated
+    }
+    return UpdateNotesAnswer(
+        updated=updated,
+        refused=refused,
+        missing=frozenset(asked - updated.keys() - refused.keys()),
+    )
+
+
+def _rejections(
+    payload: JsonObject, status: int, token: str, keys: Sequence[str]
+) -> list[tuple[str, RejectedError]]:
+    """Each id that an item of `errors` names by one of `keys`, if it is certainly a refusal."""
     rejections = []
     for each in objects(payload.get("errors")):
         envelope = Envelope.of(each, [token])
@@ -100,7 +150,7 @@ def _rejections(payload: JsonObject, status: int, token: str) -> list[tuple[str,
             correlation_id=envelope.correlation_id or identifier(payload.get("correlationId")),
             definite=True,
         )
-        rejections += [(each, error) for each in envelope.context_ids("objectWriteTraceId")]
+        rejections += [(each, error) for key in keys for each in envelope.context_ids(key)]
     return rejections
 
 

@@ -54,7 +54,7 @@ class Asker:
         return self._searcher.search_contacts(search)
 
     def leave_out_refused(self) -> bool:
-        """After a refused search: tell whether phone properties were to blame; they are left out.
+        """After a refused search: whether phone properties were to blame; these are left out.
 
         HubSpot does not say which property it does not know, so each is asked for alone, once.
         """

@@ -169,7 +169,7 @@ class _Lookup:
         self._decide(number, owners)
 
     def _is_settled(self, owners: list[str]) -> bool:
-        """Tell whether further hits, which come later in the policy's order, change nothing."""
+        """Whether further hits, which come later in the policy's order, change nothing."""
         return len(owners) > (1 if self._scope.policy == "skip" else 0)
 
     def _decide(self, number: PhoneNumber, owners: list[str]) -> None:

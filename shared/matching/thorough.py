@@ -113,12 +113,12 @@ class _ThoroughLook:
         if page.total > MAX_PAGES * search.limit and len(probes) > 1:
             return False
         for _ in range(MAX_PAGES - 1):
-            self._note_owners(page, probes)
+            self._collect_owners(page, probes)
             if page.next_after is None:
                 return True
             search = replace(search, after=page.next_after)
             page = self._asker.ask(search)
-        self._note_owners(page, probes)
+        self._collect_owners(page, probes)
         return True
 
     def _read_first(self, probes: Sequence[Probe]) -> tuple[ContactSearch, ContactPage]:
@@ -131,7 +131,7 @@ class _ThoroughLook:
                 return search, page
             self._pieces += 1
 
-    def _note_owners(self, page: ContactPage, probes: Sequence[Probe]) -> None:
+    def _collect_owners(self, page: ContactPage, probes: Sequence[Probe]) -> None:
         wanted = {probe.number.e164 for probe in probes}
         for contact in page.contacts:
             sorted_as = contact.properties.get(sorted_by(self._scope)) or ""

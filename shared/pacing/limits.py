@@ -15,7 +15,7 @@ from redis import RedisError
 from shared.broker.deployment import DeploymentRedis
 from shared.telemetry.metrics import BUDGET_REFUSALS, BUDGET_WAIT_SECONDS
 
-# A turn's place is renewed while it runs; a dead worker's is free after this.
+# A round's place is renewed while it runs; a dead worker's is free after this.
 PLACE_S: Final = 15
 
 # HubSpot allows 5 a second (CRM search guide); network jitter would bunch a faster rhythm.
@@ -102,8 +102,8 @@ redis.call('EXPIRE', KEYS[1], 3600)
 """
 )
 
-# KEYS[1]: a sorted set of turn ids by the time at which each is given up.
-# ARGV: turn id, width, seconds. Returns 1 when the turn may run.
+# KEYS[1]: a sorted set of round ids by the time at which each is given up.
+# ARGV: round id, width, seconds. Returns 1 when the round may run.
 _ENTER: Final = (
     _TRUST
     + """
@@ -118,7 +118,7 @@ return 1
 """
 )
 
-# KEYS[1] as above. ARGV: turn id, seconds. On Redis's clock, because workers' clocks differ.
+# KEYS[1] as above. ARGV: round id, seconds. On Redis's clock, because workers' clocks differ.
 _KEEP: Final = (
     _TRUST
     + """
@@ -127,7 +127,7 @@ redis.call('ZADD', KEYS[1], 'XX', now + tonumber(ARGV[2]), ARGV[1])
 """
 )
 
-# KEYS[1] as above. ARGV: turn id.
+# KEYS[1] as above. ARGV: round id.
 _LEAVE: Final = (
     _TRUST
     + """
@@ -159,20 +159,20 @@ class Limits:
         self._keep = redis.register_script(_KEEP)
         self._leave = redis.register_script(_LEAVE)
 
-    def enter_turn(self, hub_id: int, turn_id: str, *, width: int) -> bool:
-        """Take one of the account's `width` places for a turn; False when all are taken."""
+    def enter_round(self, hub_id: int, round_id: str, *, width: int) -> bool:
+        """Take one of the account's `width` places for a round; False when all are taken."""
         entered = self._enter(
-            keys=[self._redis.key("turns", hub_id)], args=[turn_id, width, PLACE_S]
+            keys=[self._redis.key("turns", hub_id)], args=[round_id, width, PLACE_S]
         )
         return bool(entered)
 
-    def keep_turn(self, hub_id: int, turn_id: str) -> None:
-        """Renew the turn's place."""
-        self._keep(keys=[self._redis.key("turns", hub_id)], args=[turn_id, PLACE_S])
+    def keep_round(self, hub_id: int, round_id: str) -> None:
+        """Renew the round's place."""
+        self._keep(keys=[self._redis.key("turns", hub_id)], args=[round_id, PLACE_S])
 
-    def leave_turn(self, hub_id: int, turn_id: str) -> None:
+    def leave_round(self, hub_id: int, round_id: str) -> None:
         """Give the place back; a worker that dies gives it back by time."""
-        self._leave(keys=[self._redis.key("turns", hub_id)], args=[turn_id])
+        self._leave(keys=[self._redis.key("turns", hub_id)], args=[round_id])
 
     def reserve_search(self, hub_id: int, *, longest_wait: float) -> float | None:
         """Reserve a search: seconds to wait before sending it, None if over `longest_wait`."""
@@ -203,7 +203,7 @@ class Limits:
             return USUALLY_ALLOWED
         return allowed if LEAST_REQUESTS_ALLOWED <= allowed <= USUALLY_ALLOWED else USUALLY_ALLOWED
 
-    def note_request_limit(self, hub_id: int, allowed: int) -> None:
+    def record_request_limit(self, hub_id: int, allowed: int) -> None:
         """Remember HubSpot's X-HubSpot-RateLimit-Max (requests in 10 s) where it is below 100."""
         if allowed < USUALLY_ALLOWED:
             least = max(allowed, LEAST_REQUESTS_ALLOWED)
@@ -238,7 +238,7 @@ class Limits:
         BUDGET_WAIT_SECONDS.labels(line.budget).observe(wait)
         return wait
 
-    def note_busy(self, connection_id: str) -> None:
+    def record_busy(self, connection_id: str) -> None:
         """After a batch that was not small: one that is not full may gather for a moment."""
         with suppress(RedisError):  # a hint, given while calls are held
             self._redis.set(self._redis.key("busy", connection_id), b"", px=int(GATHER_S * 1000))
@@ -247,7 +247,7 @@ class Limits:
     def gathering(self, connection_id: str) -> Iterator[float | None]:
         """Gather calls, then claim them inside the block.
 
-        Yields the seconds to wait before claiming, None if another turn is gathering.
+        Yields the seconds to wait before claiming, None if another round is gathering.
         """
         left_s = self._redis.left_s(self._redis.key("busy", connection_id), within_s=GATHER_S)
         gathering = self._redis.key("gathering", connection_id)

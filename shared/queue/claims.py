@@ -34,8 +34,10 @@ class ClaimedCall:
     payload: Mapping[str, Any] | None
     received_at: datetime
     lane: int
-    looks: int
-    raw_lookup: bool
+    # Complete searches so far, none of which found a contact.
+    searches_done: int
+    # The calculated properties were searched, for the search under way.
+    calculated_searched: bool
     failures: int
     failing_for: float
     # Its last claim ended without any result.
@@ -103,7 +105,7 @@ _CLAIM = """
            CASE WHEN sum(content.bytes) OVER () <= :most_bytes THEN content.payload END AS payload,
            coalesce(content.bytes, 0) AS payload_bytes,
            coalesce(content.received_at, l.created_at) AS received_at,
-           l.lane, l.looks, l.raw_lookup, l.failures,
+           l.lane, l.looks AS searches_done, l.raw_lookup AS calculated_searched, l.failures,
            coalesce(extract(epoch FROM now() - l.failing_since), 0)::float8 AS failing_for,
            l.suspect_size IS NOT NULL AS is_suspect, l.hub_id, l.contact_id,
            extract(epoch FROM now() - l.last_write_at)::float8 AS marked_for,

@@ -36,8 +36,8 @@ class Outcome:
     error_message: str | None = None
     next_in: float | None = None
     lane: int = 0
-    looks: int = 0
-    raw_lookup: bool = False
+    searches_done: int = 0
+    calculated_searched: bool = False
     failures: int = 0
     is_failing: bool = False
     keeps_mark: bool = False
@@ -57,7 +57,7 @@ _RECORD = text("""
     WITH o AS MATERIALIZED (
         SELECT o.* FROM jsonb_to_recordset(CAST(:outcomes AS jsonb)) AS o (
             id text, fence int, status text, error_code text, error_message text,
-            next_in float8, lane smallint, looks smallint, raw_lookup boolean,
+            next_in float8, lane smallint, searches_done smallint, calculated_searched boolean,
             failures smallint, is_failing boolean, keeps_mark boolean,
             read_back_misses smallint, hub_id bigint, phone_number text, contact_id text,
             engagement_id text, is_attempt boolean, http_status smallint, correlation_id text)
@@ -68,7 +68,8 @@ _RECORD = text("""
         UPDATE hubspot_sync_logs l
         SET status = o.status, error_code = o.error_code, error_message = o.error_message,
             next_attempt_at = now() + make_interval(secs => o.next_in),
-            lane = o.lane, looks = o.looks, raw_lookup = o.raw_lookup, failures = o.failures,
+            lane = o.lane, looks = o.searches_done, raw_lookup = o.calculated_searched,
+            failures = o.failures,
             failing_since = CASE WHEN o.is_failing THEN coalesce(l.failing_since, now()) END,
             last_write_at = CASE WHEN o.keeps_mark THEN l.last_write_at END,
             read_back_misses = o.read_back_misses,
@@ -153,7 +154,7 @@ def record_outcomes(
     return recorded
 
 
-# Raw look-ups take several spellings a number, so they wait until a search body is full: those that
+# Raw searches take several spellings a number, so they wait until a search body is full: those that
 # would fill only a part of another go on waiting. Those that failed wait for their retry instead.
 _HASTEN = text("""
     WITH waiting AS (
@@ -171,10 +172,15 @@ _HASTEN = text("""
 """)
 
 
-def hasten_raw_lookups(
-    session: Session, *, user_id: str, workspace_id: str, looks: Collection[int], enough: int
+def hasten_raw_searches(
+    session: Session,
+    *,
+    user_id: str,
+    workspace_id: str,
+    searches_done: Collection[int],
+    enough: int,
 ) -> int:
-    """Make raw look-ups at these `looks` due at once, as many as are a multiple of `enough`.
+    """Make raw searches after so many complete ones due at once, a multiple of `enough` of them.
 
     Those that have waited longest go first. Returns how many it were.
     """
@@ -183,7 +189,7 @@ def hasten_raw_lookups(
         {
             "user_id": user_id,
             "workspace_id": workspace_id,
-            "looks": list(looks),
+            "looks": list(searches_done),
             "enough": enough,
         },
     )

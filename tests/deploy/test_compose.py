@@ -23,7 +23,7 @@ from shared.configuration.settings import (
     Settings,
     WorkerSettings,
 )
-from worker.leases import TURN_S
+from worker.leases import ROUND_S
 
 TEXT = (PROJECT / "docker-compose.yml").read_text()
 COMPOSE: dict[str, Any] = yaml.safe_load(TEXT)
@@ -187,7 +187,7 @@ def test_worker_is_asked_where_it_answers() -> None:
 def test_a_turn_may_end_before_its_worker_is_killed() -> None:
 
     grace = SERVICES["worker"]["stop_grace_period"]
-    assert int(grace.removesuffix("s")) > TURN_S
+    assert int(grace.removesuffix("s")) > ROUND_S
 
 
 def test_optional_services_run_only_when_asked_for() -> None:

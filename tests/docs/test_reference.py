@@ -25,7 +25,7 @@ from tests.docs.pages import (
     read_prose,
     split_sections,
 )
-from worker.rounds.transitions import LOOK_AGAIN_S
+from worker.rounds.transitions import SEARCH_AGAIN_S
 
 READERS = {
     "API": list_settings(ApiSettings),
@@ -144,7 +144,7 @@ def test_examples_of_a_webhook_are_read_without_a_warning() -> None:
 
 @pytest.mark.parametrize("page", ["how-it-works.md", "troubleshooting.md", "matching.md"])
 def test_times_of_later_looks_are_those_of_the_worker(page: str) -> None:
-    times = [describe_duration(seconds) for seconds in LOOK_AGAIN_S]
+    times = [describe_duration(seconds) for seconds in SEARCH_AGAIN_S]
     text = " ".join((DOCS / page).read_text().split())
 
     assert f"{', '.join(times[:-1])} and {times[-1]}" in text

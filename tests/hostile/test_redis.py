@@ -326,8 +326,8 @@ def test_limit_that_hubspot_cannot_have_told_is_none(worker: Resources, number: 
 def test_places_taken_for_years_are_free(worker: Resources) -> None:
     places = {"a": float("inf"), "b": time.time() + 1e9, "c": time.time() + 60}
     worker.redis.zadd(f"callsync:turns:{HUB}", places)
-    assert worker.limits.enter_turn(HUB, "ours", width=1)
-    assert not worker.limits.enter_turn(HUB, "another", width=1)
+    assert worker.limits.enter_round(HUB, "ours", width=1)
+    assert not worker.limits.enter_round(HUB, "another", width=1)
 
 
 @pytest.mark.parametrize("life_s", [None, 1_000_000])
@@ -409,7 +409,7 @@ def test_nonsense_goes_into_every_key_that_the_service_uses(workspace: Workspace
             duty(workspace.worker)._is_my_turn()
         sweep(workspace.worker)
         Presence(workspace.worker).look_round()
-        workspace.worker.limits.note_request_limit(workspace.hub_id, 50)
+        workspace.worker.limits.record_request_limit(workspace.hub_id, 50)
         workspace.worker.redis.set("the end", b"")
         used = set()
         for each in monitor.listen():

@@ -18,7 +18,7 @@ from tests.api.conftest import ClientFactory
 from tests.api.rows import connection_of
 from tests.notes.reading import ReadNote, read_note
 from worker.resources import Resources, open_resources
-from worker.rounds.reports import TurnEnd
+from worker.rounds.reports import RoundEnd
 from worker.rounds.sync import sync_connection
 
 PHONE = "+12025550123"
@@ -87,7 +87,7 @@ def test_texts_stay_texts_from_the_webhook_to_the_note_and_in_the_api(
     names = {text: "".join(filter(str.isprintable, text))[:200] for text in HOSTILE.values()}
     texts = {asker.send_call(call_id=names[text], **call_of(text)): text for text in names}
 
-    assert sync_connection(worker, connection_of(database, asker).id).end == TurnEnd.WORKED
+    assert sync_connection(worker, connection_of(database, asker).id).end == RoundEnd.WORKED
 
     notes = sandbox.notes(hub_id)
     assert {marker_ref(note.body) for note in notes} == set(texts)

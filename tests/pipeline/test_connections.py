@@ -9,7 +9,7 @@ from tests.pipeline.conftest import Interrupted, MakeWorkspace
 from tests.pipeline.interruptions import SEARCH
 from tests.pipeline.workspaces import Workspace
 from worker.maintenance.sweep import sweep
-from worker.rounds.reports import TurnEnd
+from worker.rounds.reports import RoundEnd
 
 
 def test_call_of_a_workspace_that_was_never_connected_is_skipped(
@@ -51,7 +51,7 @@ def test_calls_that_wait_when_the_workspace_disconnects_are_skipped_and_come_bac
     log_id = workspace.accept()
     workspace.disconnect()
 
-    assert workspace.turn() == TurnEnd.NOT_CONNECTED
+    assert workspace.turn() == RoundEnd.NOT_CONNECTED
     sweep(workspace.worker)
     assert workspace.log(log_id).error_code == "not_connected"
     assert workspace.notes() == []
@@ -278,7 +278,7 @@ def test_no_call_is_claimed_while_those_of_the_earlier_account_are_parted(
     workspace.add_contact()
     new_id = workspace.accept()
 
-    assert workspace.turn() == TurnEnd.PUT_OFF
+    assert workspace.turn() == RoundEnd.PUT_OFF
     assert workspace.notes() == []
 
     sweep(workspace.worker)

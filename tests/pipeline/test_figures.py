@@ -10,7 +10,7 @@ from sqlalchemy import update
 from shared.models import Call
 from tests.pipeline.workspaces import Workspace
 from worker.maintenance.sweep import sweep
-from worker.rounds.transitions import LOOK_AGAIN_S, RAW_LOOKUP_WAIT_S
+from worker.rounds.transitions import RAW_SEARCH_WAIT_S, SEARCH_AGAIN_S
 
 TOKEN_LIFETIME_S = 1800
 
@@ -52,13 +52,13 @@ def test_outcomes_are_counted_by_status_and_reason(workspace: Workspace, growth:
 def test_time_to_the_note_is_counted_by_lane(workspace: Workspace, growth: Growth) -> None:
     log_id = workspace.accept()
     workspace.work()
-    workspace.work_after(RAW_LOOKUP_WAIT_S + 1)
+    workspace.work_after(RAW_SEARCH_WAIT_S + 1)
     workspace.add_contact()
-    workspace.work_after(LOOK_AGAIN_S[0] + 1)
+    workspace.work_after(SEARCH_AGAIN_S[0] + 1)
     assert workspace.log(log_id).status == "success"
     assert growth("webhook_to_note_seconds_count", lane="live") == 0
     assert growth("webhook_to_note_seconds_count", lane="second_look") == 1
-    assert growth("webhook_to_note_seconds_sum", lane="second_look") >= LOOK_AGAIN_S[0]
+    assert growth("webhook_to_note_seconds_sum", lane="second_look") >= SEARCH_AGAIN_S[0]
 
 
 def test_note_that_is_found_is_adopted(workspace: Workspace, growth: Growth) -> None:

@@ -10,8 +10,8 @@ from tests.pipeline.conftest import Interrupted
 from tests.pipeline.interruptions import CREATE, SEARCH, WorkerKilledError, die
 from tests.pipeline.workspaces import Workspace, note_ids
 from worker.maintenance.sweep import sweep
-from worker.rounds.reports import TurnEnd
-from worker.rounds.transitions import LATE_COMMIT_S
+from worker.rounds.doubts import LATE_COMMIT_S
+from worker.rounds.reports import RoundEnd
 
 STEPS = [
     pytest.param(SEARCH, False, id="after the claim"),
@@ -30,7 +30,7 @@ def test_worker_killed_anywhere_costs_time_and_nothing_else(
 
     with pytest.raises(WorkerKilledError):
         workspace.turn(interrupted(path, die, is_after=is_after))
-    assert workspace.turn() == TurnEnd.NOTHING_DUE
+    assert workspace.turn() == RoundEnd.NOTHING_DUE
     workspace.finish()
 
     assert workspace.outcomes() == [("success", None)] * 3
@@ -80,7 +80,7 @@ def test_calls_are_held_as_long_as_the_lease_lasts(
     workspace.advance(LEASE_S - 2)
     sweep(workspace.worker)
 
-    assert workspace.turn() == TurnEnd.NOTHING_DUE
+    assert workspace.turn() == RoundEnd.NOTHING_DUE
 
 
 def be_overtaken(workspace: Workspace) -> None:
@@ -178,7 +178,7 @@ def test_call_that_cannot_be_rendered_ends_as_poison_and_its_neighbours_succeed(
         rounds += 1
         assert rounds < 12, "it is never given up"
         try:
-            while workspace.turn() == TurnEnd.WORKED:
+            while workspace.turn() == RoundEnd.WORKED:
                 pass
         except (TypeError, AttributeError):
             # Let go at once: no time has to pass until the sweep finds the calls.

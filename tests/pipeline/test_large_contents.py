@@ -1,22 +1,28 @@
 """Contents that are large: loaded for one write after another, whatever happens between them."""
 
 from collections.abc import Collection, Mapping
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 import pytest
 from sqlalchemy.orm import Session
 
 from shared.activities.rendering import render_note
 from shared.calls.call_details import CallDetails
+from shared.pacing.client import OutOfBudgetError, PacedHubSpot
 from shared.queue.claims import ClaimedCall, load_contents
 from tests.pipeline.conftest import Interrupted
 from tests.pipeline.interruptions import SEARCH
 from tests.pipeline.workspaces import Workspace
 from worker.maintenance.sweep import sweep
-from worker.rounds import pacing, turn, writing
-from worker.rounds.reports import TurnEnd
+from worker.rounds import round as rounds
+from worker.rounds import writing
+from worker.rounds.reports import RoundEnd
 
 SUMMARY: Final = "word " * 20_000
+
+
+def no_time_left(*_: object) -> NoReturn:
+    raise OutOfBudgetError
 
 
 class Loads:
@@ -46,7 +52,7 @@ def test_large_contents_are_loaded_for_each_write_and_written_whole(
     contact_id = workspace.add_contact()
     for number in range(5):
         workspace.accept(summary=f"Call number {number}. {SUMMARY}")
-    assert workspace.turn() == TurnEnd.WORKED
+    assert workspace.turn() == RoundEnd.WORKED
 
     assert workspace.outcomes() == [("success", None)] * 5
     assert [size // 100_000 for size in loads.sizes] == [2, 2, 1]
@@ -98,21 +104,22 @@ def test_call_that_takes_all_the_time_there_is_ends_as_poison_and_its_neighbour_
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It would be given back and taken up again for as long as its content is kept."""
-    monkeypatch.setattr(turn, "MOST_PROCESSOR_S", 0)
+    monkeypatch.setattr(rounds, "MOST_PROCESSOR_S", 0)
     workspace.add_contact()
     good_id, bad_id = (workspace.accept() for _ in range(2))
 
     def take_all_the_time(details: CallDetails, *, log_id: str) -> str:
         if log_id == bad_id:
-            monkeypatch.setattr(pacing, "LEAST_TIME_S", 1000)
+            monkeypatch.setattr(PacedHubSpot, "_wait", no_time_left)
         return render_note(details, log_id=log_id)
 
     monkeypatch.setattr(writing, "render_note", take_all_the_time)
+    wait = PacedHubSpot._wait
     turns = 0
     while workspace.log(bad_id).status == "pending":
         turns += 1
         assert turns < 12, "it is never given up"
-        monkeypatch.setattr(pacing, "LEAST_TIME_S", 28)
+        monkeypatch.setattr(PacedHubSpot, "_wait", wait)
         workspace.turn()
         sweep(workspace.worker)
 
@@ -128,7 +135,7 @@ def test_turn_that_waited_all_its_time_makes_no_call_suspect(
     workspace.turn(
         interrupted(
             SEARCH,
-            lambda: monkeypatch.setattr(pacing, "LEAST_TIME_S", 1000),
+            lambda: monkeypatch.setattr(PacedHubSpot, "_wait", no_time_left),
             is_after=True,
         )
     )

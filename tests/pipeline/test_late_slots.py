@@ -9,20 +9,22 @@ from typing import Final
 import pytest
 from sqlalchemy import event
 
+from shared.activities.hubspot import HubSpotDestination
 from shared.hubspot.models import ContactFilter, ContactSearch
-from shared.queue.claims import claim_due_calls
-from tests.pipeline.workspaces import Workspace
-from worker.rounds.pacing import (
+from shared.pacing.client import (
     LATEST_REQUEST_S,
     LATEST_SEARCH_S,
-    LEAST_TIME_S,
+    HubSpotAccess,
     OutOfBudgetError,
     PacedHubSpot,
 )
-from worker.rounds.turn import Turn
+from shared.queue.claims import claim_due_calls
+from tests.pipeline.workspaces import Workspace
+from worker.resources import PATIENCE
+from worker.rounds.round import Round
 from worker.rounds.writing import MatchedCall, write_notes
 
-TURN_S: Final = 60.0
+ROUND_S: Final = 60.0
 SEARCH: Final = ContactSearch((ContactFilter("phone", ("1",)),), ("phone",), "createdate", False)
 
 
@@ -57,11 +59,12 @@ def stalls() -> Stalls:
 
 @pytest.fixture
 def hubspot(workspace: Workspace, stalls: Stalls) -> PacedHubSpot:
+    worker = workspace.worker
     hubspot = PacedHubSpot(
-        replace(workspace.worker, stopping=stalls),
+        HubSpotAccess(worker.tokens, worker.limits, worker.http, worker.settings.hubspot_api_url),
         connection_id=workspace.connection_id,
         hub_id=workspace.hub_id,
-        deadline=TURN_S,
+        patience=replace(PATIENCE, deadline=ROUND_S, stopping=stalls),
         clock=stalls.clock,
     )
     hubspot.open()
@@ -116,7 +119,7 @@ def slow_commits(workspace: Workspace, stalls: Stalls, seconds: float) -> Iterat
     event.remove(engine, "commit", stall)
 
 
-def write(workspace: Workspace, hubspot: PacedHubSpot) -> Turn:
+def write(workspace: Workspace, hubspot: PacedHubSpot) -> Round:
     contact_id = workspace.add_contact()
     workspace.accept()
     connection = workspace.connection()
@@ -128,12 +131,12 @@ def write(workspace: Workspace, hubspot: PacedHubSpot) -> Turn:
             claim_id="turn_1",
             most=1,
         )
-    turn = Turn(workspace.worker, connection, hubspot, calls)
+    round_ = Round(workspace.worker, connection, HubSpotDestination(hubspot), calls)
     try:
-        write_notes(turn, [MatchedCall(calls[0], contact_id, None)])
+        write_notes(round_, [MatchedCall(calls[0], contact_id, None)])
     finally:
-        turn.give_back()
-    return turn
+        round_.give_back()
+    return round_
 
 
 @pytest.mark.parametrize(("seconds", "slots"), [(LATEST_REQUEST_S / 4, 1), (LATEST_REQUEST_S, 2)])
@@ -150,7 +153,7 @@ def test_mark_is_withdrawn_when_there_is_no_other_slot_in_time(
     workspace: Workspace, hubspot: PacedHubSpot, stalls: Stalls
 ) -> None:
     with (
-        slow_commits(workspace, stalls, TURN_S - LEAST_TIME_S),
+        slow_commits(workspace, stalls, ROUND_S - PATIENCE.least_time_s),
         pytest.raises(OutOfBudgetError),
     ):
         write(workspace, hubspot)

@@ -10,7 +10,7 @@ from tests.pipeline.conftest import Interrupted
 from tests.pipeline.interruptions import CREATE
 from tests.pipeline.workspaces import Workspace, assert_written_once
 from worker.maintenance.sweep import sweep
-from worker.rounds.transitions import LATE_COMMIT_S
+from worker.rounds.doubts import LATE_COMMIT_S
 
 SETTLED = "late_writes_settled"
 

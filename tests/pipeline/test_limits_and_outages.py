@@ -7,7 +7,7 @@ import pytest
 from shared.pacing.limits import SEARCH_BACK_OFF, SEARCH_PER_S
 from tests.pipeline.interruptions import Impatience, with_adapter
 from tests.pipeline.workspaces import Workspace
-from worker.rounds.reports import TurnEnd
+from worker.rounds.reports import RoundEnd
 
 
 def search_rate(workspace: Workspace) -> float:
@@ -60,7 +60,7 @@ def test_account_is_left_alone_as_long_as_hubspot_says(
     log_id = workspace.accept()
     workspace.sandbox.add_fault(endpoint, asked.kind, times=1, **asked.args)
 
-    assert workspace.work() == TurnEnd.PAUSED
+    assert workspace.work() == RoundEnd.PAUSED
 
     log = workspace.log(log_id)
     assert (log.status, log.error_code, log.attempts) == ("pending", asked.code, 0)
@@ -141,7 +141,7 @@ def test_two_failing_turns_pause_the_account_which_then_recovers_step_by_step(
         assert account.failing_turns == failing_turns
         assert (account.paused_for > 0) == (failing_turns == 2)
     assert workspace.account().turn_width == 1
-    assert workspace.turn() == TurnEnd.PAUSED
+    assert workspace.turn() == RoundEnd.PAUSED
     assert workspace.sandbox.struck(fault_id) == 2
 
     workspace.sandbox.clear_faults()
@@ -160,8 +160,8 @@ def test_two_failing_turns_pause_the_account_which_then_recovers_step_by_step(
 
 def test_narrowed_account_takes_one_turn_at_a_time(workspace: Workspace) -> None:
     workspace.accept()
-    enter_turn = workspace.worker.limits.enter_turn
-    assert enter_turn(workspace.hub_id, "another worker's turn", width=4)
+    enter_round = workspace.worker.limits.enter_round
+    assert enter_round(workspace.hub_id, "another worker's turn", width=4)
     workspace.sandbox.add_fault("contacts.search", "status", status=503, times=2)
 
     ends = []
@@ -169,4 +169,4 @@ def test_narrowed_account_takes_one_turn_at_a_time(workspace: Workspace) -> None
         ends.append(workspace.turn())
         workspace.advance(10)
 
-    assert ends == [TurnEnd.WORKED, TurnEnd.WORKED, TurnEnd.PUT_OFF]
+    assert ends == [RoundEnd.WORKED, RoundEnd.WORKED, RoundEnd.PUT_OFF]

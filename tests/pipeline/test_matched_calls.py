@@ -6,7 +6,7 @@ import pytest
 
 from tests.pipeline.conftest import MakeWorkspace, OpenWorker
 from tests.pipeline.workspaces import PHONE, Workspace
-from worker.rounds.reports import TurnEnd
+from worker.rounds.reports import RoundEnd
 
 OURS = "+12025550199"
 
@@ -236,7 +236,7 @@ def test_two_workspaces_on_one_account_keep_their_calls_apart(
     contact_id = one.add_contact()
     one_id, other_id = one.accept(call_id="call_1"), other.accept(call_id="call_1")
 
-    assert (one.work(), other.work()) == (TurnEnd.NOTHING_DUE, TurnEnd.NOTHING_DUE)
+    assert (one.work(), other.work()) == (RoundEnd.NOTHING_DUE, RoundEnd.NOTHING_DUE)
 
     bodies = {note.id: note.body for note in one.notes(contact_id)}
     assert len(bodies) == 2

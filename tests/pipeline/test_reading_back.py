@@ -5,7 +5,8 @@ import pytest
 from tests.pipeline.conftest import Interrupted, MakeWorkspace
 from tests.pipeline.interruptions import CREATE, READ_BACK
 from tests.pipeline.workspaces import Workspace, assert_written_once, note_ids
-from worker.rounds.transitions import FIRST_READ_BACK_S, LATE_COMMIT_S
+from worker.rounds.doubts import LATE_COMMIT_S
+from worker.rounds.transitions import FIRST_READ_BACK_S
 
 
 def test_contact_merged_away_while_in_doubt_is_read_under_its_survivor(

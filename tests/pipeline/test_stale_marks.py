@@ -4,11 +4,11 @@ import time
 
 import pytest
 
+from shared.activities.destination import OutOfBudgetError
 from shared.queue.claims import claim_due_calls
 from shared.queue.marks import Mark
 from tests.pipeline.workspaces import Workspace
-from worker.rounds.pacing import OutOfBudgetError, PacedHubSpot
-from worker.rounds.turn import Turn
+from worker.rounds.round import Round
 
 
 @pytest.mark.parametrize(("frozen_for", "may_write"), [(0, True), (11, False)])
@@ -26,22 +26,20 @@ def test_worker_frozen_after_its_mark_withdraws_it(
             claim_id="turn_1",
             most=1,
         )
-    hubspot = PacedHubSpot(
-        workspace.worker, connection_id=connection.id, hub_id=workspace.hub_id, deadline=0
-    )
-    turn = Turn(workspace.worker, connection, hubspot, calls)
-    assert turn.mark([Mark(calls[0], contact_id, None)]) == {log_id}
+    destination = workspace.worker.open_destination(connection.id, workspace.hub_id, deadline=0)
+    round_ = Round(workspace.worker, connection, destination, calls)
+    assert round_.mark([Mark(calls[0], contact_id, None)]) == {log_id}
 
     now = time.monotonic()
     monkeypatch.setattr(time, "monotonic", lambda: now + frozen_for)
     if may_write:
-        turn.require_lease()
+        round_.require_lease()
     else:
         with pytest.raises(OutOfBudgetError):
-            turn.require_lease()
-        turn.withdraw(calls)
+            round_.require_lease()
+        round_.withdraw(calls)
     monkeypatch.undo()
-    turn.give_back()
+    round_.give_back()
 
     # A mark that may have been used stays; one that was not is cleared.
     assert (workspace.log(log_id).last_write_at is not None) == may_write

@@ -8,14 +8,14 @@ import pytest
 from shared.connections.accounts import forget_refused_properties
 from tests.pipeline.workspaces import PHONE, Workspace
 from worker.rounds.lookups import THOROUGH_GATHERED, THOROUGH_NUMBERS
-from worker.rounds.transitions import LOOK_AGAIN_S, RAW_LOOKUP_WAIT_S
+from worker.rounds.transitions import RAW_SEARCH_WAIT_S, SEARCH_AGAIN_S
 
 IN_WORDS = f"{PHONE} (mobile, not before 9 pm)"
 
 
 def look_up_completely(workspace: Workspace) -> None:
     workspace.work()
-    workspace.work_after(RAW_LOOKUP_WAIT_S)
+    workspace.work_after(RAW_SEARCH_WAIT_S)
 
 
 def count_searches(workspace: Workspace) -> int:
@@ -28,7 +28,7 @@ def test_number_with_a_remark_is_found_at_the_second_look(workspace: Workspace) 
 
     look_up_completely(workspace)
     assert workspace.log(log_id).status == "pending"
-    workspace.advance(LOOK_AGAIN_S[0])
+    workspace.advance(SEARCH_AGAIN_S[0])
     look_up_completely(workspace)
 
     assert workspace.log(log_id).status == "success"
@@ -38,24 +38,24 @@ def test_number_with_a_remark_is_found_at_the_second_look(workspace: Workspace) 
 def test_no_look_costs_more_than_two_searches(workspace: Workspace) -> None:
     workspace.accept()
     counts = []
-    for wait in (*LOOK_AGAIN_S, 0):
+    for wait in (*SEARCH_AGAIN_S, 0):
         before = count_searches(workspace)
         look_up_completely(workspace)
         counts.append(count_searches(workspace) - before)
         workspace.advance(wait)
     # The calculated properties, then what people typed: in their spellings, or thoroughly.
-    assert counts == [2] * (len(LOOK_AGAIN_S) + 1)
+    assert counts == [2] * (len(SEARCH_AGAIN_S) + 1)
 
 
 def test_contact_made_during_the_day_with_a_remark_is_found_by_the_last_look(
     workspace: Workspace,
 ) -> None:
     log_id = workspace.accept()
-    for wait in LOOK_AGAIN_S[:3]:
+    for wait in SEARCH_AGAIN_S[:3]:
         look_up_completely(workspace)
         workspace.advance(wait)
     contact_id = workspace.add_contact(IN_WORDS)
-    for wait in LOOK_AGAIN_S[3:]:
+    for wait in SEARCH_AGAIN_S[3:]:
         look_up_completely(workspace)
         assert workspace.log(log_id).status == "skipped"
         workspace.advance(wait)
@@ -70,7 +70,7 @@ def at_second_look(workspace: Workspace, count: int) -> None:
     for place in range(count):
         workspace.accept(f"+1202555{place:04}")
     look_up_completely(workspace)
-    workspace.advance(LOOK_AGAIN_S[0])
+    workspace.advance(SEARCH_AGAIN_S[0])
 
 
 def test_few_thorough_looks_wait_for_others_and_share_searches(workspace: Workspace) -> None:
@@ -81,7 +81,7 @@ def test_few_thorough_looks_wait_for_others_and_share_searches(workspace: Worksp
 
     assert workspace.outcomes() == [("pending", None)] * (THOROUGH_GATHERED - 1)
     assert count_searches(workspace) == before + 1
-    workspace.work_after(RAW_LOOKUP_WAIT_S)
+    workspace.work_after(RAW_SEARCH_WAIT_S)
     assert workspace.outcomes() == [("skipped", "contact_not_found")] * (THOROUGH_GATHERED - 1)
     assert count_searches(workspace) == before + 1 + math.ceil((THOROUGH_GATHERED - 1) * 2 / 5)
 
@@ -95,7 +95,7 @@ def test_thorough_looks_that_fill_searches_are_not_kept_waiting(workspace: Works
 def test_one_turn_takes_so_many_thorough_looks_and_the_next_the_rest(workspace: Workspace) -> None:
     at_second_look(workspace, THOROUGH_NUMBERS + 5)
     workspace.turn()  # the calculated properties of all
-    workspace.advance(RAW_LOOKUP_WAIT_S)  # those that fill no search have waited for others
+    workspace.advance(RAW_SEARCH_WAIT_S)  # those that fill no search have waited for others
     before = count_searches(workspace)
 
     workspace.turn()
@@ -116,7 +116,7 @@ def test_account_without_calculated_properties_gets_a_thorough_look_too(
     workspace.work()
     assert workspace.log(log_id).status == "pending"
 
-    workspace.work_after(LOOK_AGAIN_S[0])
+    workspace.work_after(SEARCH_AGAIN_S[0])
 
     assert workspace.log(log_id).status == "success"
     assert len(workspace.notes(contact_id)) == 1
@@ -127,11 +127,11 @@ def test_hubspot_that_refuses_searches_by_pieces_costs_no_call_its_reason(
 ) -> None:
     log_id = workspace.accept()
     look_up_completely(workspace)
-    workspace.advance(LOOK_AGAIN_S[0])
+    workspace.advance(SEARCH_AGAIN_S[0])
     workspace.work()
     workspace.sandbox.add_fault("contacts.search", "status", status=400)
 
-    workspace.work_after(RAW_LOOKUP_WAIT_S)
+    workspace.work_after(RAW_SEARCH_WAIT_S)
 
     log = workspace.log(log_id)
     assert (log.status, log.error_code) == ("skipped", "contact_not_found")

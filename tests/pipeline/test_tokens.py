@@ -14,7 +14,7 @@ from shared.connections.tokens import lock_token
 from shared.pacing.limits import TOKENS_BURST
 from tests.pipeline.conftest import Interrupted
 from tests.pipeline.workspaces import Workspace
-from worker.rounds.reports import TurnEnd
+from worker.rounds.reports import RoundEnd
 
 LIFETIME_S = 1800
 
@@ -50,7 +50,7 @@ def test_many_turns_of_one_connection_refresh_its_token_once(workspace: Workspac
         ends = list(pool.map(lambda _: workspace.turn(), range(8)))
     workspace.work_after(1)
 
-    assert TurnEnd.WORKED in ends
+    assert RoundEnd.WORKED in ends
     assert count_refreshes(workspace) == 1
     assert workspace.outcomes() == [("success", None)] * 350
     assert len(workspace.notes()) == 350

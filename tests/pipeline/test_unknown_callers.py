@@ -4,13 +4,13 @@ import pytest
 
 from tests.pipeline.workspaces import PHONE, Workspace
 from worker.rounds.lookups import RAW_BODY_NUMBERS
-from worker.rounds.transitions import LOOK_AGAIN_S, RAW_LOOKUP_WAIT_S
+from worker.rounds.transitions import RAW_SEARCH_WAIT_S, SEARCH_AGAIN_S
 
 
 def look_up_completely(workspace: Workspace) -> None:
     """Both halves of a look-up: in the calculated properties, then in what people typed."""
     workspace.work()
-    workspace.work_after(RAW_LOOKUP_WAIT_S)
+    workspace.work_after(RAW_SEARCH_WAIT_S)
 
 
 def test_unknown_caller_gets_a_second_look_before_being_skipped(workspace: Workspace) -> None:
@@ -50,7 +50,7 @@ def test_contact_created_after_the_call_still_gets_the_note(workspace: Workspace
 def test_unknown_caller_is_given_up_after_the_last_look(workspace: Workspace) -> None:
     log_id = workspace.accept()
 
-    for wait in LOOK_AGAIN_S:
+    for wait in SEARCH_AGAIN_S:
         look_up_completely(workspace)
         assert workspace.due_in(log_id) == pytest.approx(wait, abs=1)
         workspace.advance(wait)
@@ -106,8 +106,8 @@ def test_number_that_hubspot_cannot_calculate_with_is_found_as_people_typed_it(
 
     workspace.work()
     assert workspace.log(log_id).raw_lookup
-    assert workspace.due_in(log_id) == pytest.approx(RAW_LOOKUP_WAIT_S, abs=1)
-    workspace.work_after(RAW_LOOKUP_WAIT_S)
+    assert workspace.due_in(log_id) == pytest.approx(RAW_SEARCH_WAIT_S, abs=1)
+    workspace.work_after(RAW_SEARCH_WAIT_S)
 
     assert workspace.log(log_id).status == "success"
     assert len(workspace.notes(contact_id)) == 1
@@ -136,7 +136,7 @@ def test_one_turn_fills_raw_searches_and_leaves_the_rest_for_others(workspace: W
     for number in range(2 * RAW_BODY_NUMBERS + 5):
         workspace.accept(f"+1202555{number:04}")
     workspace.turn()  # in the calculated properties; those that fill no search wait
-    workspace.advance(RAW_LOOKUP_WAIT_S)
+    workspace.advance(RAW_SEARCH_WAIT_S)
     before = len(workspace.requests("contacts.search"))
 
     workspace.turn()

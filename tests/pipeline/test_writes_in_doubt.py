@@ -12,7 +12,8 @@ from shared.privacy.erasure import erase_calls
 from shared.privacy.persons import Person, find_calls
 from tests.pipeline.interruptions import Impatience, with_adapter
 from tests.pipeline.workspaces import PHONE, Workspace, assert_written_once
-from worker.rounds.transitions import FIRST_READ_BACK_S, LATE_COMMIT_S
+from worker.rounds.doubts import LATE_COMMIT_S
+from worker.rounds.transitions import FIRST_READ_BACK_S
 
 COMMITTED: list[tuple[str, dict[str, Any]]] = [
     ("reset_after", {}),

@@ -27,7 +27,7 @@ from worker.maintenance.handovers import hand_over_calls
 from worker.maintenance.housekeeping import keep_house
 from worker.maintenance.sweep import sweep
 from worker.resources import Resources
-from worker.rounds.reports import TurnEnd
+from worker.rounds.reports import RoundEnd
 from worker.rounds.sync import sync_connection
 
 PHONE: Final = "+12025550123"
@@ -170,17 +170,17 @@ class Workspace:
             session=self.worker.http,
         )
 
-    def turn(self, worker: Resources | None = None) -> TurnEnd:
+    def turn(self, worker: Resources | None = None) -> RoundEnd:
         return sync_connection(worker or self.worker, self.connection_id).end
 
-    def work(self, worker: Resources | None = None) -> TurnEnd:
+    def work(self, worker: Resources | None = None) -> RoundEnd:
         """Run turns until one finds nothing to do; returns how that one ended."""
         for _ in range(MOST_TURNS):
-            if (end := self.turn(worker)) != TurnEnd.WORKED:
+            if (end := self.turn(worker)) != RoundEnd.WORKED:
                 return end
         raise AssertionError("the turns do not come to an end")
 
-    def work_after(self, seconds: float) -> TurnEnd:
+    def work_after(self, seconds: float) -> RoundEnd:
         """Let time pass, and work."""
         self.advance(seconds)
         return self.work()

@@ -19,12 +19,12 @@ def pause(tenant: Tenant, seconds: float) -> None:
 
 def fail(tenant: Tenant) -> int:
     with tenant.database.begin() as session:
-        return accounts.note_failed_turn(session, HUB)
+        return accounts.count_failed_round(session, HUB)
 
 
 def succeed(tenant: Tenant) -> int:
     with tenant.database.begin() as session:
-        accounts.note_good_turn(session, HUB)
+        accounts.record_good_round(session, HUB)
     return load(tenant).turn_width
 
 

@@ -66,7 +66,12 @@ def test_claimed_call_brings_its_content_and_its_ages(tenant: Tenant) -> None:
     assert call.payload == {}
     assert call.marked_for == pytest.approx(90, abs=5)
     assert call.failing_for == pytest.approx(600, abs=5)
-    assert (call.read_back_misses, call.failures, call.looks, call.raw_lookup) == (1, 4, 1, True)
+    assert (call.read_back_misses, call.failures, call.searches_done, call.calculated_searched) == (
+        1,
+        4,
+        1,
+        True,
+    )
     assert (call.id, call.hub_id, call.contact_id) == (log_id, 101, "7")
 
 

@@ -14,7 +14,7 @@ from shared.queue.late_writes import (
 from shared.queue.outcomes import Outcome
 from tests.queue.conftest import MakeTenant
 from tests.queue.tenants import HUB, Tenant, ago, skipped, written
-from worker.rounds.transitions import LATE_COMMIT_S
+from worker.rounds.doubts import LATE_COMMIT_S
 
 
 def doubted(call: ClaimedCall, *, hub_id: int = HUB, contact_id: str = "7") -> Outcome:

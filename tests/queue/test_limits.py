@@ -94,7 +94,7 @@ def test_requests_stay_within_ninety_in_any_ten_seconds(
 def test_requests_follow_the_limit_that_hubspot_tells(
     redis: DeploymentRedis, limits: Limits, told: int, most: int
 ) -> None:
-    limits.note_request_limit(HUB, told)
+    limits.record_request_limit(HUB, told)
     moments = sent_at(redis, lambda: limits.reserve_request(HUB, longest_wait=1e6), most + 30)
     assert most - 3 <= most_within(moments, 10) <= most
 
@@ -179,28 +179,28 @@ def test_another_429_lowers_what_has_recovered_so_far(
 def test_no_more_turns_than_the_account_is_wide(limits: Limits, width: int) -> None:
     with ThreadPoolExecutor(8) as pool:
         entered = list(
-            pool.map(lambda number: limits.enter_turn(HUB, f"{number}", width=width), range(20))
+            pool.map(lambda number: limits.enter_round(HUB, f"{number}", width=width), range(20))
         )
     assert sum(entered) == width
-    assert limits.enter_turn(HUB + 1, "elsewhere", width=1)
+    assert limits.enter_round(HUB + 1, "elsewhere", width=1)
 
 
 def test_place_is_free_once_its_turn_leaves(limits: Limits) -> None:
-    assert limits.enter_turn(HUB, "one", width=1)
-    limits.leave_turn(HUB, "two")
-    assert not limits.enter_turn(HUB, "two", width=1)
-    limits.leave_turn(HUB, "one")
-    assert limits.enter_turn(HUB, "two", width=1)
+    assert limits.enter_round(HUB, "one", width=1)
+    limits.leave_round(HUB, "two")
+    assert not limits.enter_round(HUB, "two", width=1)
+    limits.leave_round(HUB, "one")
+    assert limits.enter_round(HUB, "two", width=1)
 
 
 def test_place_of_a_dead_worker_is_free_after_a_turns_time(
     redis: DeploymentRedis, limits: Limits
 ) -> None:
-    limits.enter_turn(HUB, "dead", width=1)
+    limits.enter_round(HUB, "dead", width=1)
     ends_at = redis.zscore(TURNS, "dead")
     assert ends_at == pytest.approx(redis_now(redis) + PLACE_S, abs=1)
     redis.zadd(TURNS, {"dead": redis_now(redis) - 0.001})
-    assert limits.enter_turn(HUB, "next", width=1)
+    assert limits.enter_round(HUB, "next", width=1)
     assert redis.zrange(TURNS, 0, -1) == [b"next"]
 
 
@@ -208,8 +208,8 @@ def test_nothing_is_kept_for_accounts_that_are_idle(redis: DeploymentRedis, limi
     limits.reserve_search(HUB, longest_wait=1)
     limits.lower_search_rate(HUB)
     limits.reserve_request(HUB, longest_wait=1)
-    limits.note_request_limit(HUB, 50)
-    limits.enter_turn(HUB, "one", width=1)
+    limits.record_request_limit(HUB, 50)
+    limits.enter_round(HUB, "one", width=1)
     keys = redis.keys("callsync:*")
     assert len(keys) == 4
     assert all(0 < redis.ttl(key) <= 3600 for key in keys)

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from shared.queue.outcomes import Outcome, hasten_raw_lookups, record_outcomes
+from shared.queue.outcomes import Outcome, hasten_raw_searches, record_outcomes
 from shared.queue.surplus import add_surplus_notes, forget_surplus_note, take_surplus_notes
 from tests.queue.conftest import MakeTenant
 from tests.queue.tenants import HUB, STARTED_AT, Tenant, ago, skipped, written
@@ -23,8 +23,8 @@ def test_outcomes_of_a_batch_are_stored_whole(tenant: Tenant) -> None:
         error_message="Cut off.",
         next_in=60,
         lane=2,
-        looks=1,
-        raw_lookup=True,
+        searches_done=1,
+        calculated_searched=True,
         failures=4,
         is_failing=True,
         keeps_mark=True,
@@ -196,7 +196,7 @@ def test_collected_raw_lookups_are_due_once_they_fill_a_search(tenant: Tenant) -
 
     def hasten() -> int:
         with tenant.database.begin() as session:
-            return hasten_raw_lookups(session, **tenant.identity, looks={0, 2}, enough=5)
+            return hasten_raw_searches(session, **tenant.identity, searches_done={0, 2}, enough=5)
 
     assert hasten() == 0
     waiting += tenant.store(1, raw_lookup=True, next_attempt_at=ago(-4))
@@ -209,7 +209,7 @@ def test_raw_look_ups_that_would_fill_a_part_of_a_search_go_on_waiting(tenant: T
     (newest, *others) = tenant.store(12, raw_lookup=True, next_attempt_at=ago(-4))
     tenant.change([newest], next_attempt_at=ago(-5))
     with tenant.database.begin() as session:
-        hastened = hasten_raw_lookups(session, **tenant.identity, looks={0}, enough=5)
+        hastened = hasten_raw_searches(session, **tenant.identity, searches_done={0}, enough=5)
     assert hastened == 10
     due = {call.id for call in tenant.claim()}
     assert len(due) == 10

@@ -33,8 +33,8 @@ USES: tuple[Callable[[DeploymentRedis], object], ...] = (
     lambda redis: cache(redis).keep({"+12025550123": "1"}),
     lambda redis: Limits(redis).reserve_search(1, longest_wait=1),
     lambda redis: Limits(redis).reserve_request(1, longest_wait=1),
-    lambda redis: Limits(redis).enter_turn(1, "a", width=1),
-    lambda redis: Limits(redis).leave_turn(1, "a"),
+    lambda redis: Limits(redis).enter_round(1, "a", width=1),
+    lambda redis: Limits(redis).leave_round(1, "a"),
     lambda redis: Limits(redis).lower_search_rate(1),
 )
 

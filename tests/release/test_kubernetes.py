@@ -22,7 +22,7 @@ from tests.release.rendering import (
     render_variant,
 )
 from tests.settings.environment import make_environ
-from worker.leases import TURN_S
+from worker.leases import ROUND_S
 
 PROXY = (PROJECT / "deploy" / "proxy" / "nginx.conf").read_text()
 # Their schemas come with the operators that define them.
@@ -103,7 +103,7 @@ def test_nobody_is_killed_in_the_middle_of_something() -> None:
     pods = manifests.pods()
     leaving = manifests.containers()["api"]["lifecycle"]["preStop"]["sleep"]["seconds"]
 
-    assert pods["worker"]["spec"]["terminationGracePeriodSeconds"] > TURN_S
+    assert pods["worker"]["spec"]["terminationGracePeriodSeconds"] > ROUND_S
     # A webhook's statement is over in seconds; the rest is for those who send slowly.
     assert pods["api"]["spec"]["terminationGracePeriodSeconds"] >= leaving + 30
     # The proxy has passed on what it took, or given it up, before the API stops listening.

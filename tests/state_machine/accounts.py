@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Final
 
-from shared.hubspot.models import Contact, ContactNotes, NewNote, Note
+from shared.activities.destination import NewActivity
+from shared.hubspot.models import Contact, ContactNotes, Note
 
 # HubSpot cuts a request off after so long; until then an unanswered create may still commit.
 CUT_OFF_S: Final = 100.0
@@ -23,7 +24,7 @@ class Create:
     """
 
     hub_id: int
-    note: NewNote
+    note: NewActivity
     is_frozen: bool
 
 
@@ -44,7 +45,7 @@ class Account:
         notes: What is on its timelines, by note id.
         recorded: Note ids that workers have recorded.
         reported: Creates whose workers lived to record what they knew of them.
-        found: Which calls' numbers searches have found on which contacts.
+        found: Which numbers searches have found on which contacts.
         unanswered: Creates that may still commit, and until when on the history's clock.
         survivors: Contacts that were merged away, and into which.
         gone: Contacts that were deleted.
@@ -92,9 +93,7 @@ class Account:
     def surplus(self) -> list[str]:
         """Calls with several notes, all of them by creates that were reported."""
         refs = Counter(
-            note.create.note.trace_id
-            for note in self.notes.values()
-            if note.create in self.reported
+            note.create.note.log_id for note in self.notes.values() if note.create in self.reported
         )
         return [ref for ref, notes in refs.items() if notes > 1]
 
@@ -133,6 +132,9 @@ class Reader:
             for each in note_ids
             if each in self.account.notes
         }
+
+    def search_notes(self, contact_id: str, *, created_from_ms: int) -> tuple[Note, ...]:
+        raise NotImplementedError  # no timeline is that long
 
     def read_contact(self, contact_id: str) -> Contact | None:
         now = self.account.survivor(contact_id)

@@ -1,34 +1,28 @@
-"""What HubSpot may say to a worker, and what the service makes of the simpler answers."""
+"""What HubSpot may say to a worker."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final
 
-from shared.hubspot.errors import (
+from shared.activities.destination import (
     GrantRevokedError,
     RateLimitedError,
     RejectedError,
     TokenRejectedError,
+    TokenRenewedError,
     UnavailableError,
 )
-from shared.phone import InvalidNumberError
-from shared.queue.claims import ClaimedCall
-from shared.queue.outcomes import Outcome
-from worker.rounds import transitions
-from worker.rounds.pacing import TokenRenewedError
-
-JITTER: Final = 0.5
 
 
 class LookUp(Enum):
-    """What a search says of a call's number."""
+    """What a search says of a number; the last two are about all numbers of a search."""
 
     FOUND = auto()
     NOBODY = auto()
-    NOBODY_BY_CALCULATED = auto()
     SEVERAL = auto()
-    NO_NUMBER = auto()
+    REFUSED = auto()
+    OUT_OF_BUDGET = auto()
     UNAVAILABLE = auto()
     PERMISSION_WITHDRAWN = auto()
 
@@ -50,7 +44,8 @@ class Behaviour:
     """How HubSpot behaves while a worker goes on.
 
     Attributes:
-        look_ups: What searches say, call by call, over and over.
+        look_ups: What a search says: the first is about the whole, if it is such; then number by
+            number, over and over.
         contact: Which of the contacts has the number.
         answers: What creates are answered: the first is about the whole, unless HubSpot creates;
             then note by note, over and over.
@@ -67,17 +62,10 @@ class Behaviour:
 
 PROPER: Final = Behaviour()
 
-LOOK_UPS: Final[dict[LookUp, Callable[[ClaimedCall, str], Outcome]]] = {
-    LookUp.NOBODY: transitions.contact_missing,
-    LookUp.NOBODY_BY_CALCULATED: transitions.raw_lookup_wanted,
-    LookUp.SEVERAL: lambda call, number: transitions.contact_ambiguous(call, number, {"11", "12"}),
-    LookUp.NO_NUMBER: lambda call, _: transitions.number_unusable(call, InvalidNumberError("x")),
-    LookUp.UNAVAILABLE: lambda call, _: transitions.errored(
-        call, UnavailableError("x"), jitter=JITTER, in_doubt=False
-    ),
-    LookUp.PERMISSION_WITHDRAWN: lambda call, _: transitions.errored(
-        call, GrantRevokedError("x"), jitter=JITTER, in_doubt=False
-    ),
+# What a search is answered as a whole.
+FAILED_SEARCHES: Final[dict[LookUp, Callable[[], Exception]]] = {
+    LookUp.UNAVAILABLE: lambda: UnavailableError("x"),
+    LookUp.PERMISSION_WITHDRAWN: lambda: GrantRevokedError("x"),
 }
 
 # Answers to a whole create that has certainly written nothing.

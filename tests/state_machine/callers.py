@@ -1,4 +1,4 @@
-"""Who calls in a history, and what a person must see of it: told by the script, not by the code."""
+"""Who calls in a history, and what a person must see of it: said by the script, not by the code."""
 
 import html
 import re
@@ -43,8 +43,8 @@ CONTACTLESS: Final = {
     "invalid_phone_number",
     "unknown_direction",
 }
-# What a person must be told, in words that stand nowhere in the service.
-TOLD: Final = {
+# What messages must say, in words that stand nowhere in the service.
+MESSAGES: Final = {
     "contact_not_found": r"[Nn]o .*contact has this phone number",
     "ambiguous_contact": r"contacts have this phone number",
     "not_connected": r"not connected when|another HubSpot account",
@@ -64,7 +64,7 @@ class Caller:
         call_id: The call.
         spelling: The number as the voice platform gives it.
         number: The same in full.
-        summary: What was said, of which every note of the call must tell.
+        summary: What was said, which every note of the call must show.
     """
 
     call_id: str
@@ -79,7 +79,7 @@ class Caller:
             call_id, f"(202) 555-012{digit}", f"+1202555012{digit}", f"Asked <{digit}> & answered."
         )
 
-    def tells_of(self, body: str, log_id: str) -> bool:
+    def describes(self, body: str, log_id: str) -> bool:
         """Whether a note's words are about this call, and its last line names it."""
         last_line = _LAST_LINE.search(body)
         return (

@@ -1,16 +1,10 @@
 import base64
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 import pytest
 
 from shared.configuration.settings import WorkerSettings
-from shared.connections.accounts import AccountState
-from shared.queue.claims import ClaimedCall
-from tests.state_machine.turns import SteppedTurn
 from worker.resources import Resources, open_resources
-from worker.rounds import sync
-from worker.rounds.turn import Turn
-from worker.rounds.writing import MatchedCall
 
 
 @pytest.fixture(scope="module")
@@ -29,16 +23,3 @@ def resources(postgres_url: str, valkey_url: str) -> Iterator[Resources]:
     resources = open_resources(settings)
     yield resources
     resources.close()
-
-
-@pytest.fixture(autouse=True)
-def _scripted_searches(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A history says what searches find; everything else in a turn is the worker's own."""
-
-    def look_up(
-        turn: Turn, calls: Iterable[ClaimedCall], _account: AccountState
-    ) -> Iterator[list[MatchedCall]]:
-        assert isinstance(turn, SteppedTurn)
-        yield turn.look_up(list(calls))
-
-    monkeypatch.setattr(sync, "match_calls", look_up)

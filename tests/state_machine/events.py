@@ -110,3 +110,5 @@ class Change(Enum):
     DISCONNECT = auto()
     GRANT_REFUSED = auto()
     REFUSAL_TAKEN_BACK = auto()
+    REGION_WRONG = auto()  # in which the callers' numbers are none
+    REGION_RIGHT = auto()

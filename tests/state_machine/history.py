@@ -1,9 +1,10 @@
 """One history: a workspace, two HubSpot accounts, workers between their steps, and a clock."""
 
 import re
+from dataclasses import fields
 from datetime import timedelta
 from itertools import count
-from typing import Final, cast
+from typing import Final, Self
 
 from sqlalchemy import ColumnElement, DateTime, delete, func, select, update
 
@@ -11,7 +12,8 @@ from shared.calls.call_details import CallDetails
 from shared.calls.intake import LIVE_LANE, NewCall, StoredCall, store_calls
 from shared.connections.lifecycle import CONNECTED, find_connection
 from shared.log.replays import requeue_calls
-from shared.models import Account as Standing
+from shared.matching.contact_cache import CACHE_S, forget_everybody
+from shared.models import Account as Health
 from shared.models import (
     Base,
     Call,
@@ -25,20 +27,18 @@ from shared.models import (
 from shared.privacy.retention import delete_old_payloads, prune_logs
 from shared.queue.claims import return_expired_claims
 from shared.queue.handovers import is_parting
-from shared.queue.late_writes import LOOK_EVERY_S, take_late_writes
-from shared.queue.surplus import forget_surplus_note, take_surplus_notes
+from shared.queue.late_writes import LOOK_EVERY_S
 from shared.queue.waiting import find_waiting_tenants, settle_without_connection
 from shared.reasons import Reason
 from tests.queue.tenants import Tenant, grant
-from tests.state_machine.accounts import Account, Reader
+from tests.state_machine.accounts import Account
 from tests.state_machine.behaviour import PROPER, Behaviour
-from tests.state_machine.callers import CONTACTLESS, ENDINGS, TOLD, Caller
+from tests.state_machine.callers import CONTACTLESS, ENDINGS, MESSAGES, Caller
+from tests.state_machine.destinations import AccountDestination
 from tests.state_machine.invariants import find_broken
-from tests.state_machine.turns import SteppedTurn
-from worker.maintenance.late_writes import act_on_finding
+from tests.state_machine.rounds import SteppedRound
+from worker.maintenance.housekeeping import CHORES
 from worker.resources import Resources
-from worker.rounds.pacing import PacedHubSpot
-from worker.rounds.reconciling import read_back
 
 # Of contents, and of entries.
 RETENTION_DAYS: Final = 30
@@ -51,13 +51,31 @@ SHORTEST_WAIT_S: Final = 3.0
 _numbers = count(1)
 
 
+class _Resources(Resources):
+    """A worker's, with the accounts of a history in place of HubSpot."""
+
+    history: "History"
+
+    @classmethod
+    def of(cls, resources: Resources, history: "History") -> Self:
+        made = cls(**{each.name: getattr(resources, each.name) for each in fields(Resources)})
+        object.__setattr__(made, "history", history)
+        return made
+
+    def open_destination(
+        self, connection_id: str, hub_id: int, *, deadline: float
+    ) -> AccountDestination:
+        del connection_id, deadline
+        return AccountDestination(self.history.accounts[hub_id])
+
+
 class History:
     """A workspace of its own, so that one database serves many histories one after another.
 
     Attributes:
         tenant: The workspace.
         accounts: The HubSpot accounts that it may connect, by hub id.
-        turns: Workers that believe to hold calls.
+        rounds: Workers that believe to hold calls.
         accepted: Log ids by call id: what webhooks were answered with.
         now: Seconds since the history began.
         rows: The sync log as it was after the last step.
@@ -66,16 +84,17 @@ class History:
 
     def __init__(self, resources: Resources) -> None:
         number = next(_numbers)
-        self.resources = resources
+        self.resources = _Resources.of(resources, self)
         self.tenant = Tenant(resources.database, f"user_{number}")
         self.accounts = {hub_id: Account(hub_id) for hub_id in (2 * number, 2 * number + 1)}
-        self.turns: list[SteppedTurn] = []
+        self.rounds: list[SteppedRound] = []
         self.accepted: dict[str, str] = {}
         self.now = 0.0
         self.rows: dict[str, SyncLog] = {}
         self.pruned: dict[str, SyncLog] = {}
-        self._all_turns: list[SteppedTurn] = []
+        self._all_rounds: list[SteppedRound] = []
         self._checked_at = 0.0
+        self._matches_expire_at = 0.0
         self._claim_ids = count(1)
         self._grants = count(1)
 
@@ -102,28 +121,35 @@ class History:
         """A person goes through HubSpot's consent page; workers hand over what waited."""
         self.tenant.begin_connecting(grant(hub_id, name=f"t{next(self._grants)}"))
 
+    def set_region(self, region: str | None) -> None:
+        """A person says where numbers without a country code are."""
+        with self.tenant.database.begin() as session:
+            session.execute(
+                update(Connection).filter_by(**self.tenant.identity).values(default_region=region)
+            )
+
     def hand_over(self, calls: int | None = None) -> None:
         """Move calls that waited for a connect one by one, by default all."""
         self.tenant.hand_over(most=calls, size=1)
 
     def find_connection(self) -> Connection | None:
-        """What a turn finds when it looks: None if it has to do without a connection."""
+        """What a round finds when it looks: None if it has to do without a connection."""
         with self.tenant.database.begin() as session:
             connection = find_connection(session, **self.tenant.identity)
             if connection is None or connection.state != CONNECTED:
                 return None
             return None if is_parting(session, connection.id) else connection
 
-    def claim(self, connection: Connection, *, most: int) -> SteppedTurn:
-        """A turn takes calls under a connection that it has looked at, perhaps a while ago."""
+    def claim(self, connection: Connection, *, most: int) -> SteppedRound:
+        """A round takes calls under a connection that it has looked at, perhaps a while ago."""
         assert connection.hub_id is not None
-        claim_id = f"{self.tenant.user_id}-turn-{next(self._claim_ids)}"
+        claim_id = f"{self.tenant.user_id}-round-{next(self._claim_ids)}"
         calls = self.tenant.claim(most, claim_id=claim_id)
         for call in calls:
             before = self.rows[call.id]
             assert before.claimed_by is None, "a call was claimed that somebody holds"
             assert call.fence == before.fence + 1
-        turn = SteppedTurn(
+        round_ = SteppedRound(
             self.resources,
             connection,
             self.accounts[connection.hub_id],
@@ -131,12 +157,15 @@ class History:
             calls,
             clock=lambda: self.now,
         )
-        self._all_turns.append(turn)
-        return turn
+        self._all_rounds.append(round_)
+        return round_
 
     def pass_time(self, seconds: float) -> None:
         """Make all that the workspace has in Postgres older, and cut off what took too long."""
         self.now += seconds
+        if self.now >= self._matches_expire_at:
+            forget_everybody(self.resources.redis)
+            self._matches_expire_at = self.now + CACHE_S
         log_ids = select(SyncLog.id).filter_by(**self.tenant.identity)
         connection_ids = select(Connection.id).filter_by(**self.tenant.identity)
         owned: dict[type[Base], ColumnElement[bool]] = {
@@ -185,12 +214,8 @@ class History:
         with self.tenant.database.begin() as session:
             delete_old_payloads(session, days=RETENTION_DAYS)
             prune_logs(session, days=RETENTION_DAYS)
-            for write in take_late_writes(session, most=100):
-                reader = cast(PacedHubSpot, Reader(self.accounts[write.hub_id], is_vague=False))
-                act_on_finding(session, write, read_back(reader, [write])[write.id])
-            for note in take_surplus_notes(session, most=100):
-                self.accounts[note.hub_id].notes.pop(note.note_id, None)
-                forget_surplus_note(session, note)
+        for chore in ("late_writes_settled", "surplus_notes_archived"):
+            CHORES[chore](self.resources)
 
     def check(self) -> None:
         """Compare Postgres with HubSpot, and with itself before the step."""
@@ -205,7 +230,7 @@ class History:
                 session,
                 **self.tenant.identity,
                 accounts=self.accounts.values(),
-                turns=self.turns,
+                rounds=self.rounds,
                 pruned=self.pruned.values(),
             )
         assert not broken
@@ -220,9 +245,9 @@ class History:
         for account in self.accounts.values():
             for note in account.notes.values():
                 wanted = note.create.note
-                assert calls[wanted.trace_id].tells_of(wanted.body, wanted.trace_id)
+                assert calls[wanted.log_id].describes(wanted.body, wanted.log_id)
                 assert any(
-                    (wanted.trace_id, each) in account.found
+                    (calls[wanted.log_id].number, each) in account.found
                     for each in account.aliases(wanted.contact_id)
                 ), "a note on a contact that nobody found"
         self.rows = after
@@ -234,14 +259,15 @@ class History:
         Then a person connects an account and replays whatever did not get a note. Of what workers
         knew before they died, nothing is left twice.
         """
-        for turn in self._all_turns:
-            while turn.is_recording:
-                turn.step()
-            turn.die()
-        self.turns.clear()
+        for round_ in self._all_rounds:
+            while round_.is_recording:
+                round_.step()
+            round_.die()
+        self.rounds.clear()
         self._work_on()
         hub_id, *_ = self.accounts
         self.connect(hub_id)
+        self.set_region(None)
         self.hand_over()  # what is replayed before it is parted is parted all the same
         with self.tenant.database.begin() as session:
             requeue_calls(session, list(self.accepted.values()), **self.tenant.identity)
@@ -277,7 +303,7 @@ class History:
             self.hand_over()
             self.check()
             if (connection := self.find_connection()) is not None:
-                self._take_turn(connection)
+                self._take_round(connection)
             wait = self._next_in()
             if wait is None:
                 break
@@ -289,16 +315,16 @@ class History:
             assert row.next_attempt_at is None
             assert row.claimed_by is None
 
-    def take_turn(self, hubspot: Behaviour = PROPER) -> None:
+    def take_round(self, hubspot: Behaviour = PROPER) -> None:
         """A worker that nothing interrupts."""
         connection = self.find_connection()
         assert connection is not None
-        self._take_turn(connection, hubspot)
+        self._take_round(connection, hubspot)
 
-    def _take_turn(self, connection: Connection, hubspot: Behaviour = PROPER) -> None:
-        turn = self.claim(connection, most=100)
-        while not turn.is_over:
-            turn.step(hubspot)
+    def _take_round(self, connection: Connection, hubspot: Behaviour = PROPER) -> None:
+        round_ = self.claim(connection, most=100)
+        while not round_.is_over:
+            round_.step(hubspot)
             self.check()
 
     def _next_in(self) -> float | None:
@@ -314,13 +340,13 @@ class History:
 
     def end(self) -> None:
         """Remove the workspace: claims of suspects are counted over all workspaces."""
-        for turn in self._all_turns:
-            turn.die()
+        for round_ in self._all_rounds:
+            round_.die()
         with self.tenant.database.begin() as session:
             session.execute(delete(SyncLog).filter_by(**self.tenant.identity))
             session.execute(delete(Connection).filter_by(**self.tenant.identity))
             session.execute(delete(PrunedCall).where(PrunedCall.log_id.in_(self.accepted.values())))
-            for table in (SurplusNote, Standing):
+            for table in (SurplusNote, Health):
                 session.execute(delete(table).where(table.hub_id.in_(self.accounts)))
 
 
@@ -329,8 +355,8 @@ def _check_row(caller: Caller, row: SyncLog) -> None:
     assert row.phone_number in {caller.spelling, caller.number}, "the caller's number is lost"
     assert row.error_code in ENDINGS[row.status]
     assert (row.error_code is None) == (row.error_message is None)
-    if row.error_code in TOLD:
-        assert re.search(TOLD[row.error_code], row.error_message or "")
+    if row.error_code in MESSAGES:
+        assert re.search(MESSAGES[row.error_code], row.error_message or "")
     if row.status == "success":
         assert row.phone_number == caller.number
         assert row.hub_id is not None

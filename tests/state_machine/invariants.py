@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from shared.models import SyncLog
 from tests.state_machine.accounts import Account
-from tests.state_machine.turns import SteppedTurn
+from tests.state_machine.rounds import SteppedRound
 
 # `log` is the tenant's sync log, `note` what HubSpot has, `unanswered` the creates it may still
 # commit, `held` what workers believe to hold, `pruned` what was deleted from the log for its age.
@@ -139,7 +139,7 @@ def find_broken(
     user_id: str,
     workspace_id: str,
     accounts: Iterable[Account],
-    turns: Sequence[SteppedTurn],
+    rounds: Sequence[SteppedRound],
     pruned: Iterable[SyncLog],
 ) -> list[tuple[str, str]]:
     """What is broken, and the log or note id that shows it."""
@@ -150,7 +150,7 @@ def find_broken(
                 "id": note.id,
                 "hub_id": account.hub_id,
                 "contact_ids": account.aliases(note.create.note.contact_id),
-                "ref": note.create.note.trace_id,
+                "ref": note.create.note.log_id,
                 "is_frozen": note.create.is_frozen,
                 "is_recorded": note.id in account.recorded,
             }
@@ -158,14 +158,14 @@ def find_broken(
             for note in account.notes.values()
         ],
         "unanswered": [
-            {"ref": create.note.trace_id, "is_frozen": create.is_frozen}
+            {"ref": create.note.log_id, "is_frozen": create.is_frozen}
             for account in accounts
             for create, _ in account.unanswered
         ],
         "held": [
-            {"id": call.id, "fence": call.fence, "claim_id": turn.claim_id}
-            for turn in turns
-            for call in turn.open.values()
+            {"id": call.id, "fence": call.fence, "claim_id": round_.claim_id}
+            for round_ in rounds
+            for call in round_.open.values()
         ],
         "pruned": [{"id": log.id, "status": log.status} for log in pruned],
         "gone": [

@@ -39,11 +39,11 @@ from tests.state_machine.events import (
     usually,
 )
 from tests.state_machine.history import History
-from tests.state_machine.turns import SteppedTurn
+from tests.state_machine.rounds import SteppedRound
 from worker.resources import Resources
 
 HISTORIES: Final = int(os.environ.get("CALLSYNC_HISTORIES", "0"))
-MOST_TURNS: Final = 3
+MOST_STEPPED: Final = 3
 
 T = TypeVar("T")
 
@@ -74,7 +74,7 @@ class AnyHistory(RuleBasedStateMachine):
         super().__init__()
         self.history = History(resources)
         self.tenant = self.history.tenant
-        # The connection as the last turn saw it that looked.
+        # The connection as the last round saw it that looked.
         self.seen: Connection | None = None
 
     @initialize(calls=st.integers(1, 3))
@@ -117,46 +117,46 @@ class AnyHistory(RuleBasedStateMachine):
         self.history.pass_time(seconds)
         if are_alive:
             with self.tenant.database.begin() as session:
-                renew_claims(session, [turn.claim_id for turn in self.history.turns])
+                renew_claims(session, [round_.claim_id for round_ in self.history.rounds])
 
     def take_steps(self, work: Work) -> None:
         """A worker goes on, and is interrupted before the step after these."""
-        turn = self.choose_turn(work)
+        round_ = self.choose_round(work)
         for _ in range(work.steps):
-            if turn is None or turn.is_over:
+            if round_ is None or round_.is_over:
                 break
-            turn.step(work.hubspot)
+            round_.step(work.hubspot)
             self.history.check()
-        self.history.turns = [turn for turn in self.history.turns if not turn.is_over]
+        self.history.rounds = [round_ for round_ in self.history.rounds if not round_.is_over]
 
-    def choose_turn(self, work: Work) -> SteppedTurn | None:
-        """A turn under way or a new one, which may have looked at the connection a while ago."""
-        turns = self.history.turns
-        if len(turns) == MOST_TURNS or work.number % (len(turns) + 1) < len(turns):
-            return pick(turns, work.number)
+    def choose_round(self, work: Work) -> SteppedRound | None:
+        """A round under way or a new one, which may have looked at the connection a while ago."""
+        rounds = self.history.rounds
+        if len(rounds) == MOST_STEPPED or work.number % (len(rounds) + 1) < len(rounds):
+            return pick(rounds, work.number)
         if not work.saw_earlier_connection:
             self.seen = self.history.find_connection()
         if self.seen is None:
             return None
-        turns.append(self.history.claim(self.seen, most=work.most))
+        rounds.append(self.history.claim(self.seen, most=work.most))
         self.history.check()
-        return turns[-1]
+        return rounds[-1]
 
     @happens(number=numbers, ending=st.sampled_from(Ending))
-    def end_turn(self, number: int, ending: Ending) -> None:
+    def end_round(self, number: int, ending: Ending) -> None:
         """A worker is shut down, loses Postgres, meets a defect, or is killed."""
-        if not self.history.turns:
+        if not self.history.rounds:
             return
-        turn = pick(self.history.turns, number)
+        round_ = pick(self.history.rounds, number)
         if ending is Ending.SHUT_DOWN:
-            turn.shut_down()
+            round_.shut_down()
         elif ending is Ending.POSTGRES_AWAY:
-            turn.lose_postgres()
+            round_.lose_postgres()
         elif ending is Ending.EXCEPTION:
-            turn.meet_defect()
+            round_.meet_defect()
         else:
-            turn.die()
-        self.history.turns.remove(turn)
+            round_.die()
+        self.history.rounds.remove(round_)
 
     @happens(seconds=st.sampled_from(LONG))
     def wait_long(self, seconds: int) -> None:
@@ -192,6 +192,8 @@ class AnyHistory(RuleBasedStateMachine):
         elif change is Change.REFUSAL_TAKEN_BACK:
             with self.tenant.database.begin() as session:
                 connections.restore(session, [connection.id])
+        elif change in {Change.REGION_WRONG, Change.REGION_RIGHT}:
+            self.history.set_region("FR" if change is Change.REGION_WRONG else None)
         else:
             self.connect(0 if change is Change.CONNECT else 1)
 

@@ -7,9 +7,9 @@ import pytest
 from shared.log.replays import requeue_calls
 from tests.state_machine.behaviour import PROPER, Answer, Behaviour, LookUp
 from tests.state_machine.history import History
-from tests.state_machine.turns import SteppedTurn
+from tests.state_machine.rounds import SteppedRound
 from worker.resources import Resources
-from worker.rounds.transitions import LATE_COMMIT_S
+from worker.rounds.doubts import LATE_COMMIT_S
 
 UNANSWERED = Behaviour(answers=(Answer.LOST,))
 LATEST_COMMIT_S = 100
@@ -29,7 +29,7 @@ def history(resources: Resources) -> Iterator[History]:
     history.end()
 
 
-def claim(history: History) -> SteppedTurn:
+def claim(history: History) -> SteppedRound:
     connection = history.find_connection()
     assert connection is not None
     return history.claim(connection, most=1)
@@ -48,21 +48,21 @@ def notes(history: History) -> int:
     return sum(len(account.notes) for account in history.accounts.values())
 
 
-def take_steps(turn: SteppedTurn, history: History, count: int) -> None:
+def take_steps(round_: SteppedRound, history: History, count: int) -> None:
     for _ in range(count):
-        turn.step(PROPER)
+        round_.step(PROPER)
         history.check()
 
 
 def test_create_that_commits_as_late_as_it_can_is_not_repeated(history: History) -> None:
-    history.take_turn(UNANSWERED)
+    history.take_round(UNANSWERED)
     while history.now < LATEST_COMMIT_S:
         history.pass_time(10)
-        history.take_turn()
+        history.take_round()
     history.commit_late(0)
     history.check()
     history.pass_time(LATE_COMMIT_S)
-    history.take_turn()
+    history.take_round()
     assert history.rows[history.accepted["call_1"]].status == "success"
     assert notes(history) == 1
 
@@ -89,7 +89,7 @@ def test_second_note_of_a_worker_that_was_frozen_is_archived(history: History) -
     history.sweep()
     history.check()
     for _ in range(2):
-        history.take_turn()
+        history.take_round()
         history.pass_time(LATE_COMMIT_S)
     assert history.rows[history.accepted["call_1"]].status == "success"
     take_steps(frozen, history, 2)  # sent, recorded
@@ -105,7 +105,7 @@ def test_second_note_of_which_a_frozen_worker_did_not_hear_is_archived(history: 
     history.sweep()
     history.check()
     for _ in range(2):
-        history.take_turn()
+        history.take_round()
         history.pass_time(LATE_COMMIT_S)
     assert history.rows[history.accepted["call_1"]].status == "success"
     frozen.step(Behaviour(answers=(Answer.LOST_BUT_WRITTEN,)))
@@ -121,14 +121,14 @@ def test_call_that_waits_is_read_back_after_a_frozen_worker_wrote(history: Histo
     history.pass_time(30)
     history.sweep()
     history.check()
-    history.take_turn()
+    history.take_round()
     history.pass_time(LATE_COMMIT_S)
-    history.take_turn(Behaviour(answers=(Answer.LIMITED,)))  # the rewrite was refused
+    history.take_round(Behaviour(answers=(Answer.LIMITED,)))  # the rewrite was refused
     frozen.step(Behaviour(answers=(Answer.LOST_BUT_WRITTEN,)))
     frozen.step()
     history.check()
     history.pass_time(LATE_COMMIT_S)
-    history.take_turn()
+    history.take_round()
     assert history.rows[history.accepted["call_1"]].status == "success"
     assert notes(history) == 1
 
@@ -136,10 +136,9 @@ def test_call_that_waits_is_read_back_after_a_frozen_worker_wrote(history: Histo
 def test_replay_during_a_look_outlives_it(history: History) -> None:
     nobody = Behaviour(look_ups=(LookUp.NOBODY,))
     log_id = history.accepted["call_1"]
-    for _ in range(2):
-        history.take_turn(nobody)
+    while history.rows[log_id].status != "skipped":
+        history.take_round(nobody)
         history.pass_time(700)
-    assert history.rows[log_id].status == "skipped"
     looking = claim(history)
     history.check()
     looking.step(nobody)
@@ -148,7 +147,7 @@ def test_replay_during_a_look_outlives_it(history: History) -> None:
     looking.step()
     history.check()
     assert history.rows[log_id].status == "pending"
-    history.take_turn()
+    history.take_round()
     assert history.rows[log_id].status == "success"
 
 
@@ -182,21 +181,21 @@ def test_outcome_without_a_note_is_dropped_once_the_claim_is_lost(history: Histo
 
 
 def test_worker_that_cannot_record_an_unanswered_create_keeps_the_doubt(history: History) -> None:
-    turn = claim(history)
-    take_steps(turn, history, 2)  # looked up, marked
-    turn.step(UNANSWERED)
-    turn.lose_postgres()
+    round_ = claim(history)
+    take_steps(round_, history, 2)  # looked up, marked
+    round_.step(UNANSWERED)
+    round_.lose_postgres()
     history.check()
-    history.take_turn()
+    history.take_round()
     history.commit_late(0)
     history.check()
     history.pass_time(LATE_COMMIT_S)
-    history.take_turn()
+    history.take_round()
     assert notes(history) == 1
 
 
 def test_call_is_known_when_its_entry_has_been_pruned(history: History) -> None:
-    history.take_turn()
+    history.take_round()
     prune(history)
     again = history.deliver("call_1")
     assert again.is_duplicate
@@ -212,7 +211,7 @@ def test_worker_that_was_frozen_until_its_entry_was_pruned_writes_nothing(
     history.pass_time(30)
     history.sweep()
     history.check()
-    history.take_turn()
+    history.take_round()
     prune(history)
     frozen.step()
     history.check()
@@ -226,7 +225,7 @@ def test_outcome_of_an_entry_that_was_pruned_is_nobodys(history: History) -> Non
     history.pass_time(30)
     history.sweep()
     history.check()
-    history.take_turn()
+    history.take_round()
     prune(history)
     slow.step()
     history.check()
@@ -236,7 +235,7 @@ def test_outcome_of_an_entry_that_was_pruned_is_nobodys(history: History) -> Non
 
 def test_call_in_doubt_is_not_pruned(history: History) -> None:
     first, second = history.accounts
-    history.take_turn(Behaviour(answers=(Answer.LOST_BUT_WRITTEN,)))
+    history.take_round(Behaviour(answers=(Answer.LOST_BUT_WRITTEN,)))
     history.connect(second)
     history.hand_over()
     history.check()
@@ -249,7 +248,7 @@ def test_call_in_doubt_is_not_pruned(history: History) -> None:
     assert len(history.accounts[first].notes) == 1
 
 
-def test_no_turn_begins_until_every_call_is_parted_from_the_account_before(
+def test_no_round_begins_until_every_call_is_parted_from_the_account_before(
     history: History,
 ) -> None:
     history.accepted["call_2"] = history.deliver("call_2").log_id
@@ -268,9 +267,9 @@ def test_no_turn_begins_until_every_call_is_parted_from_the_account_before(
     history.check()
     take_steps(slow, history, 1)
     assert slow.is_over
-    history.take_turn()
-    told = {row.call_id: (row.error_code, row.hub_id) for row in history.rows.values()}
-    assert told == {
+    history.take_round()
+    ends = {row.call_id: (row.error_code, row.hub_id) for row in history.rows.values()}
+    assert ends == {
         "call_1": ("not_connected", first),
         "call_2": ("not_connected", first),
         "call_3": (None, second),

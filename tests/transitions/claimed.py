@@ -7,8 +7,8 @@ from shared.queue.claims import ClaimedCall
 from shared.queue.outcomes import Outcome
 from worker.rounds.transitions import RETRY_FOR_S
 
-PENDING: Final[dict[str, Any]] = {"status": "pending", "lane": 0, "looks": 0}
-SKIPPED: Final[dict[str, Any]] = {"status": "skipped", "lane": 3, "looks": 2}
+PENDING: Final[dict[str, Any]] = {"status": "pending", "lane": 0, "searches_done": 0}
+SKIPPED: Final[dict[str, Any]] = {"status": "skipped", "lane": 3, "searches_done": 2}
 IN_DOUBT: Final[dict[str, Any]] = {"hub_id": 1, "contact_id": "7", "marked_for": 30.0}
 A_DAY: Final[dict[str, Any]] = {"failing_for": RETRY_FOR_S, "failures": 30}
 
@@ -21,7 +21,7 @@ def claimed(**fields: Any) -> ClaimedCall:
         "phone_number": "+12025550123",
         "payload": {"call_id": "call_1"},
         "received_at": datetime(2026, 11, 22, 10, tzinfo=UTC),
-        "raw_lookup": False,
+        "calculated_searched": False,
         "failures": 0,
         "failing_for": 0.0,
         "is_suspect": False,

@@ -6,7 +6,7 @@ import pytest
 
 from shared.hubspot.errors import NetworkError, RateLimitedError
 from tests.transitions.claimed import A_DAY, PENDING, SKIPPED, claimed, reason
-from worker.rounds import transitions
+from worker.rounds import doubts, transitions
 
 LATE = 120.0
 
@@ -31,7 +31,7 @@ def test_second_miss_after_two_minutes_ends_the_doubt(
     marked_for: float | None, misses: int, may_write: bool
 ) -> None:
     call = claimed(marked_for=marked_for, read_back_misses=misses)
-    assert transitions.may_write_again(call) == may_write
+    assert doubts.may_write_again(call) == may_write
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ def test_miss_is_counted_and_asked_again_when_it_can_end_the_doubt(
     marked_for: float, next_in: float, state: dict[str, Any]
 ) -> None:
     call = claimed(**state, marked_for=marked_for, failures=1, failing_for=marked_for)
-    outcome = transitions.read_back_missed(call)
+    outcome = doubts.read_back_missed(call)
     assert outcome.status == call.status
     assert outcome.next_in == next_in
     assert outcome.read_back_misses == 1
@@ -55,7 +55,7 @@ def test_miss_is_counted_and_asked_again_when_it_can_end_the_doubt(
 
 def test_unanswered_read_back_is_no_miss() -> None:
     call = claimed(marked_for=30.0, read_back_misses=1)
-    outcome = transitions.read_back_unknown(call, None)
+    outcome = doubts.read_back_unknown(call, None)
     assert outcome.read_back_misses == 1
     assert outcome.keeps_mark
     assert outcome.next_in == 91
@@ -63,7 +63,7 @@ def test_unanswered_read_back_is_no_miss() -> None:
 
 def test_contact_that_cannot_be_read_is_asked_ever_more_rarely() -> None:
     waits = [
-        transitions.read_back_unknown(claimed(marked_for=1000.0, failures=failures), None).next_in
+        doubts.read_back_unknown(claimed(marked_for=1000.0, failures=failures), None).next_in
         for failures in (0, 1, 5, 40)
     ]
     assert waits == [10, 10, 160, 3600]
@@ -71,7 +71,7 @@ def test_contact_that_cannot_be_read_is_asked_ever_more_rarely() -> None:
 
 def test_survivor_of_a_merge_is_read_soon_and_its_misses_count_anew() -> None:
     call = claimed(marked_for=300.0, read_back_misses=1, failures=9)
-    outcome = transitions.read_back_unknown(call, "8")
+    outcome = doubts.read_back_unknown(call, "8")
     assert outcome.contact_id == "8"
     assert outcome.next_in == 10
     assert outcome.read_back_misses == 0
@@ -84,9 +84,9 @@ def test_doubt_of_a_day_is_shown_as_unconfirmed_and_still_not_forgotten(
 ) -> None:
     call = claimed(**state, marked_for=100_000.0, **A_DAY)
     for outcome in (
-        transitions.read_back_missed(call),
-        transitions.read_back_unknown(call, None),
-        transitions.read_back_unknown(call, "8"),
+        doubts.read_back_missed(call),
+        doubts.read_back_unknown(call, None),
+        doubts.read_back_unknown(call, "8"),
     ):
         assert reason(outcome) == ("error", "unconfirmed")
         assert outcome.next_in is None
@@ -110,7 +110,7 @@ def test_misses_before_an_ambiguous_write_do_not_count_for_it(misses: int) -> No
 
 
 def test_doubt_in_an_account_that_is_gone_is_kept_for_good() -> None:
-    outcome = transitions.account_changed(claimed(marked_for=30.0, hub_id=1, contact_id="7"))
+    outcome = doubts.account_changed(claimed(marked_for=30.0, hub_id=1, contact_id="7"))
     assert reason(outcome) == ("error", "unconfirmed")
     assert outcome.next_in is None
     assert outcome.keeps_mark

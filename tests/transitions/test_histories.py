@@ -23,7 +23,7 @@ from shared.phone import InvalidNumberError
 from shared.queue.claims import ClaimedCall
 from shared.queue.outcomes import Outcome
 from tests.transitions.claimed import PENDING, SKIPPED, claimed
-from worker.rounds import transitions
+from worker.rounds import doubts, transitions
 
 ERRORS: Final[tuple[HubSpotError, ...]] = (
     RateLimitedError("x", retry_after=3),
@@ -38,11 +38,11 @@ ERRORS: Final[tuple[HubSpotError, ...]] = (
 TRANSIENT: Final = tuple(error for error in ERRORS if isinstance(error, RetryLaterError))
 
 calls = st.builds(
-    lambda state, looks, failures, failing_for, raw_lookup: claimed(
-        **state | {"looks": looks},
+    lambda state, searches_done, failures, failing_for, calculated_searched: claimed(
+        **state | {"searches_done": searches_done},
         failures=failures,
         failing_for=failing_for,
-        raw_lookup=raw_lookup,
+        calculated_searched=calculated_searched,
     ),
     st.sampled_from([PENDING, SKIPPED]),
     st.integers(0, 7),
@@ -63,7 +63,7 @@ jitters = st.floats(0, 1)
 Event = Callable[[ClaimedCall], Outcome]
 
 certain_events: st.SearchStrategy[Event] = st.one_of(
-    st.just(lambda call: transitions.raw_lookup_wanted(call, "+12025550123")),
+    st.just(lambda call: transitions.not_in_calculated(call, "+12025550123")),
     st.just(lambda call: transitions.contact_missing(call, "+12025550123")),
     st.just(lambda call: transitions.contact_ambiguous(call, "+12025550123", {"1", "2"})),
     st.just(lambda call: transitions.number_unusable(call, InvalidNumberError("x"))),
@@ -79,10 +79,10 @@ certain_events: st.SearchStrategy[Event] = st.one_of(
     ),
 )
 doubtful_events: st.SearchStrategy[Event] = st.one_of(
-    st.just(transitions.read_back_missed),
-    st.just(lambda call: transitions.read_back_unknown(call, None)),
-    st.just(lambda call: transitions.read_back_unknown(call, "8")),
-    st.just(transitions.account_changed),
+    st.just(doubts.read_back_missed),
+    st.just(lambda call: doubts.read_back_unknown(call, None)),
+    st.just(lambda call: doubts.read_back_unknown(call, "8")),
+    st.just(doubts.account_changed),
     st.builds(
         lambda error, jitter: (
             lambda call: transitions.errored(call, error, jitter=jitter, in_doubt=True)
@@ -192,16 +192,16 @@ def test_nothing_is_written_again_before_two_misses_of_which_the_last_is_late(
         if row.due_at is None or row.due_at > row.now:
             continue
         call = row.claim()
-        if transitions.may_write_again(call):
+        if doubts.may_write_again(call):
             assert missed >= 1, "a miss now would be the first since the write"
-            assert row.now - row.marked_at >= transitions.LATE_COMMIT_S
+            assert row.now - row.marked_at >= doubts.LATE_COMMIT_S
             # It is written again, and that too ends without an answer.
             row.mark()
             missed = 0
             row.record(transitions.errored(call, NetworkError("x"), jitter=0, in_doubt=True))
         else:
             row.record(event(call))
-            missed += event is transitions.read_back_missed
+            missed += event is doubts.read_back_missed
 
 
 @given(st.floats(0, 60), st.floats(0, 2))
@@ -209,10 +209,10 @@ def test_lost_write_is_written_again_within_minutes(marked_for: float, lag: floa
     row = Row(now=marked_for)
     for _ in range(3):
         call = row.claim()
-        if transitions.may_write_again(call):
+        if doubts.may_write_again(call):
             break
-        row.record(transitions.read_back_missed(call))
+        row.record(doubts.read_back_missed(call))
         assert row.due_at is not None
         row.now = row.due_at + lag
-    assert transitions.may_write_again(row.claim())
+    assert doubts.may_write_again(row.claim())
     assert row.now <= 180

@@ -15,13 +15,13 @@ HOUR = 3600.0
 
 
 def test_note_ends_every_doubt_and_every_schedule() -> None:
-    call = claimed(**SKIPPED, **IN_DOUBT, **A_DAY, raw_lookup=True, read_back_misses=1)
+    call = claimed(**SKIPPED, **IN_DOUBT, **A_DAY, calculated_searched=True, read_back_misses=1)
     assert transitions.note_written(call, "9", contact_id="7", hub_id=1) == Outcome(
         id="hs_1",
         fence=3,
         status="success",
         lane=3,
-        looks=2,
+        searches_done=2,
         hub_id=1,
         contact_id="7",
         engagement_id="9",
@@ -43,7 +43,7 @@ def test_call_without_a_usable_number_is_skipped_for_good(error: PhoneError, cod
 
 
 @pytest.mark.parametrize(
-    ("looks", "status", "lane", "next_in"),
+    ("searches_done", "status", "lane", "next_in"),
     [
         # looks before this one; what a person sees; which lane is next; when
         (0, "pending", 2, 30),
@@ -56,31 +56,39 @@ def test_call_without_a_usable_number_is_skipped_for_good(error: PhoneError, cod
     ],
 )
 def test_missing_contact_is_looked_up_again_ever_more_rarely(
-    looks: int, status: str, lane: int, next_in: float | None
+    searches_done: int, status: str, lane: int, next_in: float | None
 ) -> None:
-    before = PENDING if looks < transitions.LOOKS_BEFORE_SKIPPING else SKIPPED
-    outcome = transitions.contact_missing(claimed(**before | {"looks": looks}), PHONE)
+    before = PENDING if searches_done < transitions.SEARCHES_BEFORE_SKIPPING else SKIPPED
+    outcome = transitions.contact_missing(
+        claimed(**before | {"searches_done": searches_done}), PHONE
+    )
     assert reason(outcome) == (status, "contact_not_found")
-    assert (outcome.lane, outcome.next_in, outcome.looks) == (lane, next_in, looks + 1)
+    assert (outcome.lane, outcome.next_in, outcome.searches_done) == (
+        lane,
+        next_in,
+        searches_done + 1,
+    )
     assert outcome.phone_number == PHONE
 
 
 def test_skipped_call_stays_skipped_even_when_its_looks_start_afresh() -> None:
-    outcome = transitions.contact_missing(claimed(**SKIPPED | {"looks": 0}), PHONE)
+    outcome = transitions.contact_missing(claimed(**SKIPPED | {"searches_done": 0}), PHONE)
     assert reason(outcome) == ("skipped", "contact_not_found")
 
 
 def test_every_look_begins_with_the_calculated_properties() -> None:
-    assert not transitions.contact_missing(claimed(raw_lookup=True), PHONE).raw_lookup
+    assert not transitions.contact_missing(
+        claimed(calculated_searched=True), PHONE
+    ).calculated_searched
 
 
 @pytest.mark.parametrize("state", [PENDING, SKIPPED])
 def test_raw_lookup_is_a_short_wait_and_no_attempt(state: dict[str, Any]) -> None:
     call = claimed(**state)
-    outcome = transitions.raw_lookup_wanted(call, PHONE)
+    outcome = transitions.not_in_calculated(call, PHONE)
     assert outcome.status == call.status
-    assert (outcome.lane, outcome.looks) == (call.lane, call.looks)
-    assert outcome.raw_lookup
+    assert (outcome.lane, outcome.searches_done) == (call.lane, call.searches_done)
+    assert outcome.calculated_searched
     assert outcome.next_in == 5
     assert not outcome.is_attempt
     assert outcome.phone_number == PHONE
@@ -100,10 +108,10 @@ def test_ambiguous_contact_names_the_candidates() -> None:
 def test_vanished_contact_is_matched_anew(
     state: dict[str, Any], shown: tuple[str, str | None]
 ) -> None:
-    outcome = transitions.contact_vanished(claimed(**state, raw_lookup=True, **IN_DOUBT))
+    outcome = transitions.contact_vanished(claimed(**state, calculated_searched=True, **IN_DOUBT))
     assert reason(outcome) == shown
     assert outcome.next_in == 5
-    assert not outcome.raw_lookup
+    assert not outcome.calculated_searched
     assert not outcome.keeps_mark
 
 

@@ -64,14 +64,18 @@ def test_backoff_doubles_up_to_an_hour_with_half_of_it_jitter(
 def test_transient_error_is_retried_in_the_same_lane(
     error: HubSpotError, code: str, state: dict[str, Any], in_doubt: bool
 ) -> None:
-    call = claimed(**state, failures=3, failing_for=60.0, raw_lookup=True)
+    call = claimed(**state, failures=3, failing_for=60.0, calculated_searched=True)
     outcome = transitions.errored(call, error, jitter=1, in_doubt=in_doubt)
 
     assert outcome.status == call.status
     if state is PENDING:
         assert outcome.error_code == code
     assert outcome.next_in == 40
-    assert (outcome.lane, outcome.looks, outcome.raw_lookup) == (call.lane, call.looks, True)
+    assert (outcome.lane, outcome.searches_done, outcome.calculated_searched) == (
+        call.lane,
+        call.searches_done,
+        True,
+    )
     assert (outcome.failures, outcome.is_failing, outcome.is_attempt) == (4, True, True)
     assert outcome.keeps_mark == in_doubt
 
@@ -164,7 +168,7 @@ def test_hubspots_facts_are_kept_with_the_attempt() -> None:
 )
 @pytest.mark.parametrize("state", [PENDING, SKIPPED])
 @pytest.mark.parametrize("doubt", [{}, IN_DOUBT])
-def test_told_wait_burns_no_attempt(
+def test_wait_that_hubspot_asks_for_burns_no_attempt(
     error: RetryLaterError,
     code: str,
     is_failing: bool,
@@ -180,7 +184,7 @@ def test_told_wait_burns_no_attempt(
     assert outcome.keeps_mark == bool(doubt)
 
 
-def test_told_waits_of_a_day_end_as_an_error() -> None:
+def test_waits_of_a_day_that_hubspot_asked_for_end_as_an_error() -> None:
     outcome = transitions.postponed(claimed(**A_DAY), RateLimitedError("full"), seconds=77)
     assert reason(outcome) == ("error", "rate_limited")
     assert outcome.next_in is None

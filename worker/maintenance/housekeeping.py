@@ -9,10 +9,9 @@ import structlog
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from shared.activities.destination import DestinationError, NoTokenError, OutOfBudgetError
 from shared.configuration.settings import WorkerSettings
-from shared.connections.access_tokens import ConnectionEndedError, TokenBusyError
 from shared.database.engines import allow_idling
-from shared.hubspot.errors import HubSpotError
 from shared.log.tallies import roll_up_tallies
 from shared.privacy import retention
 from shared.privacy.audit import delete_old_deeds
@@ -22,7 +21,6 @@ from worker.maintenance.late_writes import look_for_late_writes
 from worker.maintenance.recurring import Recurring
 from worker.maintenance.revoking import LONGEST_S, revoke_due_grants
 from worker.resources import Resources
-from worker.rounds.pacing import OutOfBudgetError, PacedHubSpot
 
 log = structlog.get_logger(__name__)
 
@@ -124,13 +122,11 @@ def _archive_surplus_notes(resources: Resources) -> int:
     archived = 0
     deadline = time.monotonic() + TIME_S
     for note in due:
-        hubspot = PacedHubSpot(
-            resources, connection_id=note.connection_id, hub_id=note.hub_id, deadline=deadline
-        )
+        destination = resources.open_destination(note.connection_id, note.hub_id, deadline=deadline)
         try:
-            hubspot.open()
-            hubspot.archive_note(note.note_id)
-        except (HubSpotError, OutOfBudgetError, TokenBusyError, ConnectionEndedError) as error:
+            destination.open()
+            destination.archive(note.note_id)
+        except (DestinationError, OutOfBudgetError, NoTokenError) as error:
             log.warning("surplus_note_kept", note_id=note.note_id, error=type(error).__name__)
             continue
         with resources.database.begin() as session:

@@ -6,8 +6,15 @@ from typing import Final
 import structlog
 from sqlalchemy.orm import Session
 
-from shared.connections.access_tokens import ConnectionEndedError, TokenBusyError
-from shared.hubspot.errors import HubSpotError
+from shared.activities.destination import (
+    ContactGone,
+    DestinationError,
+    Finding,
+    Found,
+    NoTokenError,
+    OutOfBudgetError,
+    Unknown,
+)
 from shared.queue.late_writes import (
     LateWriteDue,
     count_look,
@@ -18,9 +25,8 @@ from shared.queue.late_writes import (
 from shared.queue.outcomes import Outcome, record_outcomes
 from shared.reasons import Status
 from worker.resources import Resources
-from worker.rounds.pacing import OutOfBudgetError, PacedHubSpot
-from worker.rounds.reconciling import ContactGone, Finding, Found, Unknown, read_back
-from worker.rounds.transitions import may_write_again
+from worker.rounds.doubts import may_write_again
+from worker.rounds.reading_back import read_back
 
 log = structlog.get_logger(__name__)
 
@@ -33,19 +39,19 @@ def look_for_late_writes(resources: Resources, *, deadline: float) -> int:
         due = take_late_writes(session, most=MOST_LOOKS)
     settled = 0
     for write in due:
-        hubspot = PacedHubSpot(
-            resources, connection_id=write.connection_id, hub_id=write.hub_id, deadline=deadline
+        destination = resources.open_destination(
+            write.connection_id, write.hub_id, deadline=deadline
         )
         try:
-            hubspot.open()
-            finding = read_back(hubspot, [write])[write.id]
-        except (HubSpotError, OutOfBudgetError, TokenBusyError, ConnectionEndedError) as error:
+            destination.open()
+            finding = read_back(destination, [write])[write.id]
+        except (DestinationError, OutOfBudgetError, NoTokenError) as error:
             log.warning("late_write_not_looked_for", log_id=write.id, error=type(error).__name__)
             continue
         with resources.database.begin() as session:
             settled += act_on_finding(session, write, finding)
         if isinstance(finding, Found):
-            notes = [finding.note_id, *finding.surplus]
+            notes = [finding.activity_id, *finding.surplus]
             log.info("late_write_looked_for", log_id=write.id, note_ids=notes)
     return settled
 
@@ -56,7 +62,7 @@ def act_on_finding(session: Session, write: LateWriteDue, finding: Finding) -> b
     A note that is found need not be the late one: the call may have got another meanwhile.
     """
     if isinstance(finding, Found):
-        for note_id in (finding.note_id, *finding.surplus):
+        for note_id in (finding.activity_id, *finding.surplus):
             _record_note(session, write, note_id)
     if isinstance(finding, Unknown):
         if finding.contact_id is not None:

@@ -1,92 +1,105 @@
-"""Settling writes in doubt: each found note is adopted, each certain miss may be written again."""
+"""What a call may do next while a write of it is in doubt: pure functions, as in `transitions`.
 
-from collections.abc import Sequence
-from contextlib import suppress
+A write is *in doubt* between its mark and a definite answer. While it is, the mark stays and only
+reading HubSpot back may end the doubt: with the note, or with two misses of which the last is late
+enough that a create cannot commit any more.
+"""
+
 from dataclasses import replace
+from datetime import datetime
+from typing import Final, Protocol
 
-from redis import RedisError
-
-from shared.hubspot.errors import (
-    AccountLockedError,
-    RateLimitedError,
-    RejectedError,
-    RetryLaterError,
-    UnavailableError,
-)
+from shared.activities.destination import DestinationError
 from shared.queue.claims import ClaimedCall
 from shared.queue.outcomes import Outcome
-from shared.queue.surplus import add_surplus_notes
-from shared.telemetry.metrics import NOTES
-from worker.rounds import transitions
-from worker.rounds.reconciling import ContactGone, Finding, Found, Unknown, read_back
-from worker.rounds.turn import Turn
-from worker.rounds.writing import MatchedCall
+from shared.reasons import DOUBT_ELSEWHERE_MESSAGE, Reason, Status
+from worker.rounds.transitions import (
+    FIRST_READ_BACK_S,
+    IN_DOUBT_MESSAGE,
+    RETRY_FOR_S,
+    backoff,
+    errored,
+    final,
+    unchanged,
+)
+
+# HubSpot cuts a request off after 100 s; until then an unanswered create may still commit.
+LATE_COMMIT_S: Final = 120.0
+MISSES_BEFORE_REWRITING: Final = 2
 
 
-def settle_doubts(turn: Turn) -> list[MatchedCall]:
-    """Read back the calls whose last write is in doubt; returns those to write again.
+class Doubt(Protocol):
+    """A call of which a write is in doubt: its log id, and where and for how long already."""
 
-    A failure to read back is recorded for these calls alone and does not end the turn.
+    @property
+    def id(self) -> str: ...
+    @property
+    def contact_id(self) -> str | None: ...
+    @property
+    def received_at(self) -> datetime: ...
+    @property
+    def marked_for(self) -> float | None: ...
+    @property
+    def read_back_misses(self) -> int: ...
+
+
+def may_write_again(doubt: Doubt) -> bool:
+    """Whether a read-back that misses the note now ends the doubt."""
+    return is_late(doubt) and doubt.read_back_misses + 1 >= MISSES_BEFORE_REWRITING
+
+
+def is_late(doubt: Doubt) -> bool:
+    """Whether the write cannot commit any more if it has not by now."""
+    return (doubt.marked_for or 0) >= LATE_COMMIT_S
+
+
+def write_doubted(
+    call: ClaimedCall, error: DestinationError, *, jitter: float, hub_id: int, contact_id: str
+) -> Outcome:
+    """A create may have written the note, to this contact, and HubSpot did not say."""
+    outcome = errored(call, error, jitter=jitter, in_doubt=True)
+    return replace(outcome, hub_id=hub_id, contact_id=contact_id)
+
+
+def account_changed(call: ClaimedCall) -> Outcome:
+    """A write is in doubt in an account that is not connected any more."""
+    outcome = final(call, Status.ERROR, Reason.UNCONFIRMED, DOUBT_ELSEWHERE_MESSAGE)
+    return replace(outcome, keeps_mark=True)
+
+
+def read_back_missed(call: ClaimedCall) -> Outcome:
+    """HubSpot does not show the note, but it may still appear: ask once more, late enough."""
+    return replace(
+        _still_in_doubt(call, "the note is not there yet"),
+        read_back_misses=call.read_back_misses + 1,
+    )
+
+
+def read_back_unknown(call: ClaimedCall, contact_id: str | None) -> Outcome:
+    """HubSpot did not answer for the contact; `contact_id` names the survivor of a merge.
+
+    The misses so far were about the contact that was merged away, so they count anew.
     """
-    doubted = [call for call in turn.open.values() if call.marked_for is not None]
-    elsewhere = [call for call in doubted if call.hub_id != turn.hub_id]
-    turn.record([transitions.account_changed(call) for call in elsewhere])
-    here = [call for call in doubted if call.hub_id == turn.hub_id]
-    if not here:
-        return []
-    try:
-        findings = read_back(turn.hubspot, here)
-    except RejectedError as error:
-        # A refusal to read says nothing about the calls.
-        turn.fail(here, UnavailableError(error.message, status=error.status))
-        return []
-    except (RateLimitedError, AccountLockedError):
-        raise  # concerns every call of the account
-    except RetryLaterError as error:
-        turn.fail(here, error)
-        return []
-    return _act_on(turn, here, findings)
+    outcome = _still_in_doubt(call, "the contact could not be read")
+    if outcome.next_in is None:
+        return outcome
+    if contact_id is None:  # nothing was learnt: ask ever more rarely
+        return replace(outcome, next_in=max(outcome.next_in, backoff(call.failures, jitter=1)))
+    return replace(outcome, contact_id=contact_id, next_in=FIRST_READ_BACK_S, read_back_misses=0)
 
 
-def _act_on(
-    turn: Turn, calls: Sequence[ClaimedCall], findings: dict[str, Finding]
-) -> list[MatchedCall]:
-    to_write: list[MatchedCall] = []
-    outcomes: list[Outcome] = []
-    for call in calls:
-        contact_id = call.contact_id or ""
-        match findings[call.id]:
-            case Found(note_id, surplus):
-                NOTES.labels("adopted").inc()
-                outcomes.append(turn.written(call, note_id, contact_id))
-                _remember_surplus(turn, call, surplus)
-            case Unknown(survivor_id):
-                if survivor_id is not None:
-                    _forget_match(turn, call)
-                outcomes.append(transitions.read_back_unknown(call, survivor_id))
-            case ContactGone():
-                _forget_match(turn, call)
-                outcomes.append(transitions.contact_vanished(call))
-            case _ if not transitions.may_write_again(call):
-                outcomes.append(transitions.read_back_missed(call))
-            case _ if call.is_content_gone:
-                outcomes.append(transitions.payload_gone(call))
-            case _:
-                # The doubt is over: what HubSpot says of the new write is all that counts.
-                settled = replace(call, marked_for=None, read_back_misses=0)
-                to_write.append(MatchedCall(settled, contact_id, None))
-    turn.record(outcomes)
-    return to_write
-
-
-def _forget_match(turn: Turn, call: ClaimedCall) -> None:
-    """Let other calls of the caller find whose number it is now; a mark has stored it in full."""
-    if call.phone_number is not None:
-        with suppress(RedisError):  # matches expire by themselves, and outcomes wait to be recorded
-            turn.cache.forget(call.phone_number)
-
-
-def _remember_surplus(turn: Turn, call: ClaimedCall, note_ids: tuple[str, ...]) -> None:
-    if note_ids:
-        with turn.resources.database.begin() as session:
-            add_surplus_notes(session, hub_id=turn.hub_id, log_id=call.id, note_ids=note_ids)
+def _still_in_doubt(call: ClaimedCall, what: str) -> Outcome:
+    if call.failing_for >= RETRY_FOR_S:
+        message = f"A note may have been written, but HubSpot could not confirm it: {what}."
+        return replace(final(call, Status.ERROR, Reason.UNCONFIRMED, message), keeps_mark=True)
+    until_late = LATE_COMMIT_S - (call.marked_for or 0)
+    return replace(
+        unchanged(call),
+        error_code=Reason.HUBSPOT_UNAVAILABLE,
+        error_message=IN_DOUBT_MESSAGE.format(what),
+        next_in=max(until_late + 1, FIRST_READ_BACK_S),
+        is_failing=True,
+        failures=call.failures + 1,
+        keeps_mark=True,
+        read_back_misses=call.read_back_misses,
+    )

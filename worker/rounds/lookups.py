@@ -6,11 +6,11 @@ from typing import Final
 
 import structlog
 
+from shared.activities.destination import UnavailableError
 from shared.calls.directions import read_customers_end
 from shared.connections import accounts
 from shared.connections.accounts import AccountState
-from shared.hubspot.errors import UnavailableError
-from shared.matching.finding import Findings, find_contacts
+from shared.matching.finding import Findings
 from shared.matching.hits import Ambiguous, Match, NoMatch, Refused
 from shared.matching.preferences import scope_of
 from shared.matching.scope import SearchScope, Stage
@@ -20,21 +20,22 @@ from shared.queue import outcomes
 from shared.queue.claims import ClaimedCall
 from shared.queue.outcomes import Outcome
 from worker.rounds import transitions
-from worker.rounds.transitions import LOOK_AGAIN_S, THOROUGH_LOOKS
-from worker.rounds.turn import Turn, retry_jitter
+from worker.rounds.health import retry_jitter
+from worker.rounds.round import Round
+from worker.rounds.transitions import SEARCH_AGAIN_S, THOROUGH_SEARCHES
 from worker.rounds.writing import MatchedCall
 
-# Raw look-ups that fill a search body, about.
+# Numbers that fill the body of a raw search, about.
 RAW_BODY_NUMBERS: Final = 10
-# So many thorough ones fill two searches, and a multiple of it as many: others come later.
+# So many numbers fill two thorough searches; a search takes multiples of it, the others wait.
 THOROUGH_FILLING: Final = 5
-# Thorough ones that fill four searches.
+# Numbers that fill four thorough searches.
 THOROUGH_GATHERED: Final = 10
-# Eight searches, about two seconds of an account's. The rest takes a turn behind live calls.
+# Eight searches, about two seconds of an account's. The rest waits behind live calls.
 THOROUGH_NUMBERS: Final = 20
 
-_RAW_LOOKS: Final = frozenset(range(len(LOOK_AGAIN_S) + 1)) - THOROUGH_LOOKS
-_GATHERED: Final = ((_RAW_LOOKS, RAW_BODY_NUMBERS), (THOROUGH_LOOKS, THOROUGH_GATHERED))
+_RAW_SEARCHES: Final = frozenset(range(len(SEARCH_AGAIN_S) + 1)) - THOROUGH_SEARCHES
+_GATHERED: Final = ((_RAW_SEARCHES, RAW_BODY_NUMBERS), (THOROUGH_SEARCHES, THOROUGH_GATHERED))
 
 log = structlog.get_logger(__name__)
 
@@ -49,7 +50,7 @@ class _Sorted:
 
 
 def match_calls(
-    turn: Turn, calls: Iterable[ClaimedCall], account: AccountState
+    round_: Round, calls: Iterable[ClaimedCall], account: AccountState
 ) -> Iterator[list[MatchedCall]]:
     """Find each call's contact: first those that are known or calculated, then as people typed.
 
@@ -57,27 +58,27 @@ def match_calls(
     outcome recorded before.
 
     Args:
-        turn: The turn that holds the calls.
+        round_: The round that holds the calls.
         calls: Claimed calls without a write in doubt.
-        account: What is known of the turn's account.
+        account: What is known of the round's account.
 
     Raises:
-        HubSpotError: A search failed; the calls of its stage have no outcome.
+        DestinationError: A search failed; the calls of its stage have no outcome.
     """
     result = _Sorted()
-    numbered = _parse(calls, turn.region, result)
-    known = turn.cache.find(number.e164 for _, number in numbered)
+    numbered = _parse(calls, round_.region, result)
+    known = round_.cache.find(number.e164 for _, number in numbered)
     for call, number in numbered:
         if number.e164 in known:
             result.matched.append(MatchedCall(call, known[number.e164], number.e164))
     unknown = [(call, number) for call, number in numbered if number.e164 not in known]
-    scope = scope_of(turn.connection, account, turn.resources.settings)
+    scope = scope_of(round_.connection, account, round_.resources.settings)
     for stage in Stage:
         wanted = [each for each in unknown if _stage_of(each[0], scope) is stage]
-        _look_up(turn, wanted, result, scope, stage)
-        turn.record(result.outcomes)
-        turn.give_back(result.undecided)
-        _hasten(turn, result.outcomes)
+        _look_up(round_, wanted, result, scope, stage)
+        round_.record(result.outcomes)
+        round_.give_back(result.undecided)
+        _hasten(round_, result.outcomes)
         yield result.matched
         result = _Sorted()
 
@@ -97,26 +98,26 @@ def _parse(calls: Iterable[ClaimedCall], region: str, result: _Sorted) -> _Numbe
 
 
 def _stage_of(call: ClaimedCall, scope: SearchScope) -> Stage:
-    """In which stage a call is looked up in this turn."""
-    if not call.raw_lookup and not scope.is_raw:
+    """In which stage a call is looked up in this round."""
+    if not call.calculated_searched and not scope.is_raw:
         return Stage.CALCULATED
     return _last_stage_of(call)
 
 
 def _last_stage_of(call: ClaimedCall) -> Stage:
-    """What completes the call's look: the pieces find what the usual spellings find, and more."""
-    return Stage.THOROUGH if call.looks in THOROUGH_LOOKS else Stage.RAW
+    """The stage that completes a search: pieces find what the usual spellings find, and more."""
+    return Stage.THOROUGH if call.searches_done in THOROUGH_SEARCHES else Stage.RAW
 
 
 def _look_up(
-    turn: Turn, numbered: _Numbered, result: _Sorted, scope: SearchScope, stage: Stage
+    round_: Round, numbered: _Numbered, result: _Sorted, scope: SearchScope, stage: Stage
 ) -> None:
     numbers = {number.e164: number for _, number in numbered}
     if not numbers:
         return
     wanted = tuple(numbers.values())
     if stage is Stage.CALCULATED:
-        # One body a turn: what does not fit is cheaper in the next turn's full one.
+        # One body a round: what does not fit is cheaper in the next round's full one.
         wanted = pack_calculated(wanted, scope).taken
     if stage is Stage.RAW:
         # Likewise, but for numbers that fill no body at all.
@@ -125,23 +126,23 @@ def _look_up(
     if stage is Stage.THOROUGH:
         wanted = wanted[: len(wanted) // THOROUGH_FILLING * THOROUGH_FILLING or len(wanted)]
         wanted = wanted[:THOROUGH_NUMBERS]
-    findings = find_contacts(
-        turn.hubspot, wanted, scope=scope, stage=stage, may_search=turn.hubspot.may_search
-    )
-    _remember(turn, findings)
+    findings = round_.destination.find(wanted, scope=scope, stage=stage)
+    _remember(round_, findings)
     for call, number in numbered:
         _sort(result, call, number, findings)
 
 
-def _remember(turn: Turn, findings: Findings) -> None:
+def _remember(round_: Round, findings: Findings) -> None:
     if findings.calculated_unsupported:
-        with turn.resources.database.begin() as session:
-            accounts.remember_raw_search(session, turn.hub_id)
+        with round_.resources.database.begin() as session:
+            accounts.remember_raw_search(session, round_.hub_id)
     if findings.refused_properties:
         log.warning("phone_properties_refused", properties=findings.refused_properties)
-        with turn.resources.database.begin() as session:
-            accounts.remember_refused_properties(session, turn.hub_id, findings.refused_properties)
-    turn.cache.keep(
+        with round_.resources.database.begin() as session:
+            accounts.remember_refused_properties(
+                session, round_.hub_id, findings.refused_properties
+            )
+    round_.cache.keep(
         {
             e164: decision.contact_id
             for e164, decision in findings.decisions.items()
@@ -157,7 +158,7 @@ def _sort(result: _Sorted, call: ClaimedCall, number: PhoneNumber, findings: Fin
         case NoMatch(stage) if stage is _last_stage_of(call):
             result.outcomes.append(transitions.contact_missing(call, number.e164))
         case NoMatch():
-            result.outcomes.append(transitions.raw_lookup_wanted(call, number.e164))
+            result.outcomes.append(transitions.not_in_calculated(call, number.e164))
         case Ambiguous(contact_ids):
             result.outcomes.append(transitions.contact_ambiguous(call, number.e164, contact_ids))
         case Refused(error):
@@ -172,15 +173,17 @@ def _sort(result: _Sorted, call: ClaimedCall, number: PhoneNumber, findings: Fin
             result.undecided.append(call)
 
 
-def _hasten(turn: Turn, recorded: Iterable[Outcome]) -> None:
-    """Let look-ups go on at once for which enough others have gathered."""
-    for looks, enough in _GATHERED:
-        if any(outcome.raw_lookup and outcome.looks in looks for outcome in recorded):
-            with turn.resources.database.begin() as session:
-                outcomes.hasten_raw_lookups(
+def _hasten(round_: Round, recorded: Iterable[Outcome]) -> None:
+    """Make raw searches due at once when enough of them wait to fill a search body."""
+    for done, enough in _GATHERED:
+        if any(
+            outcome.calculated_searched and outcome.searches_done in done for outcome in recorded
+        ):
+            with round_.resources.database.begin() as session:
+                outcomes.hasten_raw_searches(
                     session,
-                    user_id=turn.connection.user_id,
-                    workspace_id=turn.connection.workspace_id,
-                    looks=looks,
+                    user_id=round_.connection.user_id,
+                    workspace_id=round_.connection.workspace_id,
+                    searches_done=done,
                     enough=enough,
                 )

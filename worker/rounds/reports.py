@@ -1,4 +1,4 @@
-"""How a turn ended: for the log, Flower and the metrics."""
+"""How a round ended: for the log, Flower and the metrics."""
 
 import time
 from collections import Counter
@@ -10,8 +10,8 @@ from enum import StrEnum
 from shared.telemetry.metrics import TURN_CALLS, TURN_SECONDS, TURNS
 
 
-class TurnEnd(StrEnum):
-    """How a turn ended, as Flower and the log show it."""
+class RoundEnd(StrEnum):
+    """How a round ended, as Flower and the log show it."""
 
     WORKED = "worked"
     NOTHING_DUE = "nothing_due"
@@ -23,8 +23,8 @@ class TurnEnd(StrEnum):
 
 
 @dataclass(slots=True)
-class TurnReport:
-    """What a turn did.
+class RoundReport:
+    """What a round did.
 
     Attributes:
         end: How it ended; `FAILED` until that is known.
@@ -34,7 +34,7 @@ class TurnReport:
             missing were given back.
     """
 
-    end: TurnEnd = TurnEnd.FAILED
+    end: RoundEnd = RoundEnd.FAILED
     hub_id: int | None = None
     calls: int = 0
     outcomes: Counter[str] = field(default_factory=Counter)
@@ -47,9 +47,9 @@ class TurnReport:
 
 
 @contextmanager
-def reported() -> Iterator[TurnReport]:
-    """Count the turn inside the block by what its report says in the end."""
-    report = TurnReport()
+def reported() -> Iterator[RoundReport]:
+    """Count the round inside the block by what its report says in the end."""
+    report = RoundReport()
     started = time.monotonic()
     try:
         yield report

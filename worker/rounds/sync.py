@@ -1,4 +1,4 @@
-"""The turn, from a wake-up to recorded outcomes: claim, read back, match, mark, write, record.
+"""The round, from a wake-up to recorded outcomes: claim, read back, match, mark, write, record.
 
 Knows no Celery. Everything in here may run twice, die anywhere, or run beside itself: the claim
 keeps others off, the mark says what may have been written, and the fence decides who may record.
@@ -15,68 +15,67 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import InternalError as ServerStateError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
+from shared.activities.destination import DestinationError, OutOfBudgetError
 from shared.broker.celery_app import WakeUpError
 from shared.connections import accounts
 from shared.connections.access_tokens import ConnectionEndedError, TokenBusyError
 from shared.connections.lifecycle import CONNECTED
 from shared.database.engines import patiently
-from shared.hubspot.errors import HubSpotError
 from shared.models import Connection
 from shared.queue.claims import ClaimedCall, claim_due_calls, count_due_calls, take_back_claim
 from shared.queue.handovers import is_parting
 from shared.queue.suspects import find_connections_with_suspects
 from shared.telemetry.tracing import links_to, span
-from worker.leases import TURN_S
+from worker.leases import ROUND_S
 from worker.resources import Resources
 from worker.rounds import transitions
-from worker.rounds.doubts import settle_doubts
 from worker.rounds.lookups import match_calls
-from worker.rounds.pacing import OutOfBudgetError, PacedHubSpot
-from worker.rounds.reports import TurnEnd, TurnReport, reported
-from worker.rounds.turn import Turn
+from worker.rounds.reading_back import settle_doubts
+from worker.rounds.reports import RoundEnd, RoundReport, reported
+from worker.rounds.round import Round
 from worker.rounds.writing import write_notes
 
 log = structlog.get_logger(__name__)
 
 MOST_CALLS: Final = 100
-# A batch of at least so many says that calls come faster than turns: gathering then pays.
+# A batch of at least so many says that calls come faster than rounds: gathering then pays.
 BUSY_CALLS: Final = 8
 PUT_OFF_S: Final = 1.0
 MOST_TO_WAKE: Final = 16
 
 
-def sync_connection(resources: Resources, connection_id: str) -> TurnReport:
+def sync_connection(resources: Resources, connection_id: str) -> RoundReport:
     """Work on the due calls of one connection, as many as fit one search.
 
     Raises:
         RedisError, SQLAlchemyError: An engine is away; claimed calls come back by themselves.
     """
     with reported() as report:
-        report.end = _take_turn(resources, connection_id, report)
+        report.end = _begin_round(resources, connection_id, report)
     return report
 
 
-def _take_turn(resources: Resources, connection_id: str, report: TurnReport) -> TurnEnd:
+def _begin_round(resources: Resources, connection_id: str, report: RoundReport) -> RoundEnd:
     resources.wake_ups.heard(connection_id)
     if resources.stopping.is_set():
-        return TurnEnd.STOPPING
+        return RoundEnd.STOPPING
     due = _look_for_calls(resources, connection_id)
-    if isinstance(due, TurnEnd):
+    if isinstance(due, RoundEnd):
         return due
     account = due.account
-    turn_id = uuid4().hex
+    round_id = uuid4().hex
     try:
-        if not resources.limits.enter_turn(account.hub_id, turn_id, width=account.turn_width):
-            return TurnEnd.PUT_OFF
+        if not resources.limits.enter_round(account.hub_id, round_id, width=account.turn_width):
+            return RoundEnd.PUT_OFF
         with (
             structlog.contextvars.bound_contextvars(
                 connection_id=connection_id, hub_id=account.hub_id
             ),
-            resources.leases.hold(turn_id, account.hub_id),
+            resources.leases.hold(round_id, account.hub_id),
         ):
-            return _run(resources, due, turn_id, report)
+            return _run(resources, due, round_id, report)
     finally:
-        resources.limits.leave_turn(account.hub_id, turn_id)
+        resources.limits.leave_round(account.hub_id, round_id)
 
 
 class _Due(NamedTuple):
@@ -85,47 +84,44 @@ class _Due(NamedTuple):
     calls: int  # or more
 
 
-def _look_for_calls(resources: Resources, connection_id: str) -> _Due | TurnEnd:
+def _look_for_calls(resources: Resources, connection_id: str) -> _Due | RoundEnd:
     with resources.database.read() as session:
         connection = session.get(Connection, connection_id)
         if connection is None or connection.state != CONNECTED or connection.hub_id is None:
-            return TurnEnd.NOT_CONNECTED
+            return RoundEnd.NOT_CONNECTED
         account = accounts.load_account(session, connection.hub_id)
         if account.paused_for > 0:
-            return TurnEnd.PAUSED
+            return RoundEnd.PAUSED
         calls = count_due_calls(session, **_tenant(connection), most=2 * MOST_CALLS)
         if calls and is_parting(session, connection_id):
-            return TurnEnd.PUT_OFF
-    return _Due(connection, account, calls) if calls else TurnEnd.NOTHING_DUE
+            return RoundEnd.PUT_OFF
+    return _Due(connection, account, calls) if calls else RoundEnd.NOTHING_DUE
 
 
-def _run(resources: Resources, due: _Due, turn_id: str, report: TurnReport) -> TurnEnd:
+def _run(resources: Resources, due: _Due, round_id: str, report: RoundReport) -> RoundEnd:
     connection, account, waiting = due
-    hubspot = PacedHubSpot(
-        resources,
-        connection_id=connection.id,
-        hub_id=account.hub_id,
-        deadline=time.monotonic() + TURN_S,
+    destination = resources.open_destination(
+        connection.id, account.hub_id, deadline=time.monotonic() + ROUND_S
     )
     with resources.limits.gathering(connection.id) as seconds:
-        # Whoever is gathering takes a batch; what is beyond it is worth a turn beside that.
+        # Whoever is gathering takes a batch; what is beyond it is worth a round beside that.
         if seconds is None and waiting < 2 * MOST_CALLS:
-            return TurnEnd.PUT_OFF
+            return RoundEnd.PUT_OFF
         if seconds and waiting < MOST_CALLS and resources.stopping.wait(seconds):
-            return TurnEnd.PUT_OFF
+            return RoundEnd.PUT_OFF
         # The slot comes before the claim: while it is awaited, more calls gather for one search.
-        if not hubspot.may_search():
-            return TurnEnd.PUT_OFF
-        calls = _claim(resources, connection, turn_id)
+        if not destination.may_find():
+            return RoundEnd.PUT_OFF
+        calls = _claim(resources, connection, round_id)
         if len(calls) >= BUSY_CALLS:
-            resources.limits.note_busy(connection.id)
+            resources.limits.record_busy(connection.id)
     if not calls:
-        return TurnEnd.NOTHING_DUE
+        return RoundEnd.NOTHING_DUE
     log.info("turn_started", calls=len(calls))
     if len(calls) == MOST_CALLS:
         _wake(resources, connection.id)  # at the tail: others are served in between
-    turn = Turn(resources, connection, hubspot, calls)
-    report.hub_id, report.calls, report.outcomes = account.hub_id, len(calls), turn.outcomes
+    round_ = Round(resources, connection, destination, calls)
+    report.hub_id, report.calls, report.outcomes = account.hub_id, len(calls), round_.outcomes
     with span(
         "turn",
         SpanKind.CONSUMER,
@@ -136,7 +132,7 @@ def _run(resources: Resources, due: _Due, turn_id: str, report: TurnReport) -> T
         },
         links=links_to(call.payload for call in calls),
     ):
-        _work(turn, account)
+        _work(round_, account)
     with resources.database.read() as session:
         is_more_due = count_due_calls(session, **_tenant(connection), most=1) > 0
         # Suspects wait for each other; whoever was turned away meanwhile may come again.
@@ -148,30 +144,30 @@ def _run(resources: Resources, due: _Due, turn_id: str, report: TurnReport) -> T
     if is_more_due:
         others.append(connection.id)  # a successor may have found no place beside us
     _wake(resources, *others)
-    return TurnEnd.WORKED
+    return RoundEnd.WORKED
 
 
 def _tenant(connection: Connection) -> dict[str, str]:
     return {"user_id": connection.user_id, "workspace_id": connection.workspace_id}
 
 
-def _claim(resources: Resources, connection: Connection, turn_id: str) -> list[ClaimedCall]:
+def _claim(resources: Resources, connection: Connection, round_id: str) -> list[ClaimedCall]:
     try:
         with resources.database.begin() as session:
             return claim_due_calls(
-                session, **_tenant(connection), claim_id=turn_id, most=MOST_CALLS
+                session, **_tenant(connection), claim_id=round_id, most=MOST_CALLS
             )
     except (OperationalError, InterfaceError):
         # It may have been committed: then these calls would wait for the end of a lease that nobody
         # knows of.
-        patiently(_take_back, resources, turn_id)
+        patiently(_take_back, resources, round_id)
         _wake(resources, connection.id)
         raise
 
 
-def _take_back(resources: Resources, turn_id: str) -> None:
+def _take_back(resources: Resources, round_id: str) -> None:
     with resources.database.begin() as session:
-        take_back_claim(session, turn_id)
+        take_back_claim(session, round_id)
 
 
 def _wake(resources: Resources, *connection_ids: str) -> None:
@@ -182,39 +178,39 @@ def _wake(resources: Resources, *connection_ids: str) -> None:
         log.warning("wake_up_lost", connection_id=connection_id, error=str(error))
 
 
-def _work(turn: Turn, account: accounts.AccountState) -> None:
+def _work(round_: Round, account: accounts.AccountState) -> None:
     """Bring every claimed call to an outcome, or give it back."""
     try:
-        turn.hubspot.open()
-        matched = settle_doubts(turn)
-        for found in match_calls(turn, _certain(turn), account):
-            write_notes(turn, matched + found)
+        round_.destination.open()
+        matched = settle_doubts(round_)
+        for found in match_calls(round_, _certain(round_), account):
+            write_notes(round_, matched + found)
             matched = []
-    except HubSpotError as error:
-        turn.fail(list(turn.open.values()), error)
+    except DestinationError as error:
+        round_.fail(list(round_.open.values()), error)
     except (OutOfBudgetError, TokenBusyError):
-        if turn.is_stuck:
+        if round_.is_stuck:
             # Something in these calls takes all the time there is, and will the next time too.
-            turn.abandon()
+            round_.abandon()
         else:
-            turn.give_back(delay=PUT_OFF_S)
+            round_.give_back(delay=PUT_OFF_S)
     except ConnectionEndedError:
-        turn.give_back()
+        round_.give_back()
     except (RedisError, OperationalError, InterfaceError, ServerStateError, PoolTimeoutError):
         # An engine is away, which is no fault of the calls: nobody becomes a suspect for it.
-        turn.give_back(delay=PUT_OFF_S)
+        round_.give_back(delay=PUT_OFF_S)
         raise
     except Exception:
         # A defect of ours, or a call that brings one out; Celery logs what is raised on. As after a
         # crash the calls come back in smaller batches, until the one at fault is alone.
-        turn.abandon()
+        round_.abandon()
         raise
-    turn.give_back()
-    turn.note_standing(account)
+    round_.give_back()
+    round_.health.record(account, has_answered=round_.destination.has_answered)
 
 
-def _certain(turn: Turn) -> list[ClaimedCall]:
+def _certain(round_: Round) -> list[ClaimedCall]:
     """The calls of which no write is in doubt; without their content there is nothing to write."""
-    gone = [call for call in turn.open.values() if call.is_content_gone]
-    turn.record([transitions.payload_gone(call) for call in gone if call.marked_for is None])
-    return [call for call in turn.open.values() if call.marked_for is None]
+    gone = [call for call in round_.open.values() if call.is_content_gone]
+    round_.record([transitions.payload_gone(call) for call in gone if call.marked_for is None])
+    return [call for call in round_.open.values() if call.marked_for is None]

@@ -3,22 +3,17 @@
 Every function takes the claimed call and what was learnt, and returns the row's next state
 whole. Nothing here waits, asks HubSpot or reads a clock; times are seconds from now.
 
-A write is *in doubt* between its mark and a definite answer. While it is, the mark stays and only
-reading HubSpot back may end the doubt: with the note, or with two misses of which the last is late
-enough that a create cannot commit any more.
+What happens while a write is in doubt is in `worker.rounds.doubts`.
 """
 
 from collections.abc import Collection
 from dataclasses import replace
-from datetime import datetime
-from typing import Final, Protocol
+from typing import Final
 
-from shared.calls.directions import UnknownDirectionError
-from shared.calls.intake import BACKFILL_LANE
-from shared.hubspot.errors import (
+from shared.activities.destination import (
     ConfigurationError,
+    DestinationError,
     GrantRevokedError,
-    HubSpotError,
     MissingScopesError,
     NetworkError,
     RateLimitedError,
@@ -26,11 +21,12 @@ from shared.hubspot.errors import (
     RetryLaterError,
     TokenRejectedError,
 )
+from shared.calls.directions import UnknownDirectionError
+from shared.calls.intake import BACKFILL_LANE
 from shared.phone import PhoneError, WithheldNumberError
 from shared.queue.claims import ClaimedCall
 from shared.queue.outcomes import Outcome
 from shared.reasons import (
-    DOUBT_ELSEWHERE_MESSAGE,
     NOT_FOUND_MESSAGE,
     RECONNECT_MESSAGE,
     Reason,
@@ -46,19 +42,15 @@ LONGEST_RETRY_S: Final = 3600.0
 # A wrong client secret is mended by an operator, not by asking often.
 CONFIGURATION_RETRY_S: Final = 300.0
 
-RAW_LOOKUP_WAIT_S: Final = 5.0
-# Seconds from each complete look-up that found nobody to the next one.
-LOOK_AGAIN_S: Final = (30.0, 600.0, 3600.0, 6 * 3600.0, 24 * 3600.0)
-LOOKS_BEFORE_SKIPPING: Final = 2
-# By how many looks came before; the second, and the last for contacts that were made since.
-THOROUGH_LOOKS: Final = frozenset({1, len(LOOK_AGAIN_S)})
-LOOK_WITHOUT_CONNECTION_S: Final = 6 * 3600.0
+RAW_SEARCH_WAIT_S: Final = 5.0
+# Seconds from each complete search that found nobody to the next one.
+SEARCH_AGAIN_S: Final = (30.0, 600.0, 3600.0, 6 * 3600.0, 24 * 3600.0)
+SEARCHES_BEFORE_SKIPPING: Final = 2
+# By how many searches came before: the second, and the last, for contacts that were made since.
+THOROUGH_SEARCHES: Final = frozenset({1, len(SEARCH_AGAIN_S)})
+SEARCH_WITHOUT_CONNECTION_S: Final = 6 * 3600.0
 
 FIRST_READ_BACK_S: Final = 10.0
-# HubSpot cuts a request off after 100 s; until then an unanswered create may still commit.
-LATE_COMMIT_S: Final = 120.0
-MISSES_BEFORE_REWRITING: Final = 2
-
 IN_DOUBT_MESSAGE: Final = (
     "HubSpot gave no clear answer ({}). It is asked for the note before anything is written again."
 )
@@ -77,7 +69,7 @@ def note_written(call: ClaimedCall, note_id: str, *, contact_id: str, hub_id: in
         fence=call.fence,
         status=Status.SUCCESS,
         lane=call.lane,
-        looks=call.looks,
+        searches_done=call.searches_done,
         hub_id=hub_id,
         contact_id=contact_id,
         engagement_id=note_id,
@@ -93,36 +85,36 @@ def number_unusable(call: ClaimedCall, error: PhoneError) -> Outcome:
             reason = Reason.UNKNOWN_DIRECTION
         case _:
             reason = Reason.INVALID_PHONE_NUMBER
-    return _final(call, Status.SKIPPED, reason, str(error))
+    return final(call, Status.SKIPPED, reason, str(error))
 
 
-def raw_lookup_wanted(call: ClaimedCall, phone_number: str) -> Outcome:
+def not_in_calculated(call: ClaimedCall, phone_number: str) -> Outcome:
     """Not found by the calculated properties; what people typed is searched with others' soon.
 
-    In the usual spellings, or, at `THOROUGH_LOOKS`, in any.
+    In the usual spellings, or, at `THOROUGH_SEARCHES`, in any.
     """
     return replace(
-        _unchanged(call),
-        raw_lookup=True,
-        next_in=RAW_LOOKUP_WAIT_S,
+        unchanged(call),
+        calculated_searched=True,
+        next_in=RAW_SEARCH_WAIT_S,
         phone_number=phone_number,
         is_attempt=False,
     )
 
 
 def contact_missing(call: ClaimedCall, phone_number: str) -> Outcome:
-    """A complete look-up found nobody: look again soon (HubSpot's index lags), then rarely."""
-    looks = call.looks + 1
-    is_skipped = looks >= LOOKS_BEFORE_SKIPPING
+    """A complete search found nobody: search again soon (HubSpot's index lags), then rarely."""
+    searches_done = call.searches_done + 1
+    is_skipped = searches_done >= SEARCHES_BEFORE_SKIPPING
     return Outcome(
         id=call.id,
         fence=call.fence,
         status=Status.SKIPPED if is_skipped else call.status,
         error_code=Reason.CONTACT_NOT_FOUND,
         error_message=NOT_FOUND_MESSAGE,
-        next_in=LOOK_AGAIN_S[looks - 1] if looks <= len(LOOK_AGAIN_S) else None,
+        next_in=SEARCH_AGAIN_S[searches_done - 1] if searches_done <= len(SEARCH_AGAIN_S) else None,
         lane=BACKFILL_LANE if is_skipped else SECOND_LOOK_LANE,
-        looks=looks,
+        searches_done=searches_done,
         phone_number=phone_number,
     )
 
@@ -131,9 +123,7 @@ def contact_ambiguous(
     call: ClaimedCall, phone_number: str, contact_ids: Collection[str]
 ) -> Outcome:
     """Several contacts have the number, and the customer wants none of them chosen."""
-    outcome = _final(
-        call, Status.SKIPPED, Reason.AMBIGUOUS_CONTACT, describe_ambiguity(contact_ids)
-    )
+    outcome = final(call, Status.SKIPPED, Reason.AMBIGUOUS_CONTACT, describe_ambiguity(contact_ids))
     return replace(outcome, phone_number=phone_number)
 
 
@@ -143,10 +133,10 @@ def contact_vanished(call: ClaimedCall) -> Outcome:
     HubSpot's index may still find it; whatever it does for a day is the answer.
     """
     if call.failing_for >= RETRY_FOR_S:
-        return _final(call, Status.SKIPPED, Reason.CONTACT_NOT_FOUND, NOT_FOUND_MESSAGE)
+        return final(call, Status.SKIPPED, Reason.CONTACT_NOT_FOUND, NOT_FOUND_MESSAGE)
     return replace(
-        _unchanged(call),
-        raw_lookup=False,
+        unchanged(call),
+        calculated_searched=False,
         next_in=backoff(call.failures, jitter=1),
         failures=call.failures + 1,
         is_failing=True,
@@ -155,7 +145,7 @@ def contact_vanished(call: ClaimedCall) -> Outcome:
 
 def payload_gone(call: ClaimedCall) -> Outcome:
     """The call's content was deleted before its note could be written."""
-    return _final(
+    return final(
         call,
         Status.ERROR,
         Reason.PAYLOAD_EXPIRED,
@@ -163,13 +153,9 @@ def payload_gone(call: ClaimedCall) -> Outcome:
     )
 
 
-def account_changed(call: ClaimedCall) -> Outcome:
-    """A write is in doubt in an account that is not connected any more."""
-    outcome = _final(call, Status.ERROR, Reason.UNCONFIRMED, DOUBT_ELSEWHERE_MESSAGE)
-    return replace(outcome, keeps_mark=True)
-
-
-def errored(call: ClaimedCall, error: HubSpotError, *, jitter: float, in_doubt: bool) -> Outcome:
+def errored(
+    call: ClaimedCall, error: DestinationError, *, jitter: float, in_doubt: bool
+) -> Outcome:
     """HubSpot, or the way to it, failed the call.
 
     Args:
@@ -184,7 +170,7 @@ def errored(call: ClaimedCall, error: HubSpotError, *, jitter: float, in_doubt: 
             outcome = _doubted(outcome, error)
     elif isinstance(error, ConfigurationError):
         outcome = replace(
-            _unchanged(call),
+            unchanged(call),
             error_code=_unless_skipped(call, Reason.CONFIGURATION_ERROR),
             error_message=_unless_skipped(
                 call, "HubSpot refuses this service's own credentials. Its operators are told."
@@ -201,20 +187,12 @@ def errored(call: ClaimedCall, error: HubSpotError, *, jitter: float, in_doubt: 
     )
 
 
-def write_doubted(
-    call: ClaimedCall, error: HubSpotError, *, jitter: float, hub_id: int, contact_id: str
-) -> Outcome:
-    """A create may have written the note, to this contact, and HubSpot did not say."""
-    outcome = errored(call, error, jitter=jitter, in_doubt=True)
-    return replace(outcome, hub_id=hub_id, contact_id=contact_id)
-
-
 def postponed(call: ClaimedCall, error: RetryLaterError, *, seconds: float) -> Outcome:
     """HubSpot asked for patience: wait as long as it says, without burning an attempt."""
     if call.failing_for >= RETRY_FOR_S:
         return errored(call, error, jitter=0, in_doubt=call.marked_for is not None)
     return replace(
-        _unchanged(call),
+        unchanged(call),
         error_code=_unless_skipped(call, reason_of(error)),
         error_message=_unless_skipped(call, error.message),
         next_in=seconds,
@@ -225,81 +203,19 @@ def postponed(call: ClaimedCall, error: RetryLaterError, *, seconds: float) -> O
     )
 
 
-class Doubt(Protocol):
-    """A call of which a write is in doubt: its log id, and where and for how long already."""
-
-    @property
-    def id(self) -> str: ...
-    @property
-    def contact_id(self) -> str | None: ...
-    @property
-    def received_at(self) -> datetime: ...
-    @property
-    def marked_for(self) -> float | None: ...
-    @property
-    def read_back_misses(self) -> int: ...
-
-
-def may_write_again(doubt: Doubt) -> bool:
-    """Whether a read-back that misses the note now ends the doubt."""
-    return (
-        doubt.marked_for is not None
-        and doubt.marked_for >= LATE_COMMIT_S
-        and doubt.read_back_misses + 1 >= MISSES_BEFORE_REWRITING
-    )
-
-
-def read_back_missed(call: ClaimedCall) -> Outcome:
-    """HubSpot does not show the note, but it may still appear: ask once more, late enough."""
-    return replace(
-        _still_in_doubt(call, "the note is not there yet"),
-        read_back_misses=call.read_back_misses + 1,
-    )
-
-
-def read_back_unknown(call: ClaimedCall, contact_id: str | None) -> Outcome:
-    """HubSpot did not answer for the contact; `contact_id` names the survivor of a merge.
-
-    The misses so far were about the contact that was merged away, so they count anew.
-    """
-    outcome = _still_in_doubt(call, "the contact could not be read")
-    if outcome.next_in is None:
-        return outcome
-    if contact_id is None:  # nothing was learnt: ask ever more rarely
-        return replace(outcome, next_in=max(outcome.next_in, backoff(call.failures, jitter=1)))
-    return replace(outcome, contact_id=contact_id, next_in=FIRST_READ_BACK_S, read_back_misses=0)
-
-
-def _still_in_doubt(call: ClaimedCall, what: str) -> Outcome:
-    if call.failing_for >= RETRY_FOR_S:
-        message = f"A note may have been written, but HubSpot could not confirm it: {what}."
-        return replace(_final(call, Status.ERROR, Reason.UNCONFIRMED, message), keeps_mark=True)
-    until_late = LATE_COMMIT_S - (call.marked_for or 0)
-    return replace(
-        _unchanged(call),
-        error_code=Reason.HUBSPOT_UNAVAILABLE,
-        error_message=IN_DOUBT_MESSAGE.format(what),
-        next_in=max(until_late + 1, FIRST_READ_BACK_S),
-        is_failing=True,
-        failures=call.failures + 1,
-        keeps_mark=True,
-        read_back_misses=call.read_back_misses,
-    )
-
-
-def _retried(call: ClaimedCall, error: HubSpotError, jitter: float) -> Outcome:
+def _retried(call: ClaimedCall, error: DestinationError, jitter: float) -> Outcome:
     reason = reason_of(error)
     if call.failing_for >= RETRY_FOR_S:
         if call.status == Status.SKIPPED:
-            return replace(_unchanged(call), next_in=None)
-        return _final(
+            return replace(unchanged(call), next_in=None)
+        return final(
             call, Status.ERROR, reason, f"Given up after a day of retries: {error.message}"
         )
     wait = backoff(call.failures, jitter)
     if isinstance(error, RetryLaterError) and error.retry_after is not None:
         wait = max(wait, error.retry_after * (1 + jitter / 10))
     return replace(
-        _unchanged(call),
+        unchanged(call),
         error_code=_unless_skipped(call, reason),
         error_message=_unless_skipped(call, error.message),
         next_in=wait,
@@ -308,7 +224,7 @@ def _retried(call: ClaimedCall, error: HubSpotError, jitter: float) -> Outcome:
     )
 
 
-def _doubted(outcome: Outcome, error: HubSpotError) -> Outcome:
+def _doubted(outcome: Outcome, error: DestinationError) -> Outcome:
     if outcome.next_in is None:
         return outcome
     return replace(
@@ -319,19 +235,19 @@ def _doubted(outcome: Outcome, error: HubSpotError) -> Outcome:
     )
 
 
-def _refused(call: ClaimedCall, error: HubSpotError) -> Outcome:
+def _refused(call: ClaimedCall, error: DestinationError) -> Outcome:
     if call.status == Status.SKIPPED and not isinstance(error, RejectedError):
         # It was only looked up again, and may be once the connection is mended.
-        return replace(_unchanged(call), next_in=LOOK_WITHOUT_CONNECTION_S)
+        return replace(unchanged(call), next_in=SEARCH_WITHOUT_CONNECTION_S)
     message = RECONNECT_MESSAGE if isinstance(error, GrantRevokedError) else error.message
     if isinstance(error, MissingScopesError):
         message = f"Reconnect HubSpot to grant what is missing. {message}"
-    return _final(call, Status.ERROR, reason_of(error), message)
+    return final(call, Status.ERROR, reason_of(error), message)
 
 
-def reason_of(error: HubSpotError) -> Reason:
+def reason_of(error: DestinationError) -> Reason:
     """The sync log's code for an error of HubSpot's."""
-    reasons: tuple[tuple[type[HubSpotError], Reason], ...] = (
+    reasons: tuple[tuple[type[DestinationError], Reason], ...] = (
         (RateLimitedError, Reason.RATE_LIMITED),
         (NetworkError, Reason.NETWORK_ERROR),
         (RejectedError, Reason.REJECTED_BY_HUBSPOT),
@@ -343,7 +259,7 @@ def reason_of(error: HubSpotError) -> Reason:
     return next(matches, Reason.HUBSPOT_UNAVAILABLE)
 
 
-def _unchanged(call: ClaimedCall) -> Outcome:
+def unchanged(call: ClaimedCall) -> Outcome:
     """The call as it was; a skipped call that is being looked up again keeps its reason."""
     return Outcome(
         id=call.id,
@@ -352,13 +268,14 @@ def _unchanged(call: ClaimedCall) -> Outcome:
         error_code=_if_skipped(call, Reason.CONTACT_NOT_FOUND),
         error_message=_if_skipped(call, NOT_FOUND_MESSAGE),
         lane=call.lane,
-        looks=call.looks,
-        raw_lookup=call.raw_lookup,
+        searches_done=call.searches_done,
+        calculated_searched=call.calculated_searched,
         failures=call.failures,
     )
 
 
-def _final(call: ClaimedCall, status: Status, reason: Reason, message: str) -> Outcome:
+def final(call: ClaimedCall, status: Status, reason: Reason, message: str) -> Outcome:
+    """The call ends, with a reason."""
     return Outcome(
         id=call.id,
         fence=call.fence,
@@ -366,7 +283,7 @@ def _final(call: ClaimedCall, status: Status, reason: Reason, message: str) -> O
         error_code=reason,
         error_message=message,
         lane=call.lane,
-        looks=call.looks,
+        searches_done=call.searches_done,
     )
 
 
