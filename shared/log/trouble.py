@@ -180,8 +180,8 @@ _FAILED = text("""
     GROUP BY error_code ORDER BY calls DESC, error_code
 """)
 _SURPLUS = text("""
-    SELECT count(*), min(created_at) FROM hubspot_surplus_notes
-    WHERE created_at < now() - make_interval(secs => :lasts)
+    SELECT count(*), min(written_at) FROM hubspot_strays
+    WHERE activity_id IS NOT NULL AND written_at < now() - make_interval(secs => :lasts)
 """)
 _REVOCATIONS = text("""
     SELECT count(*), min(created_at) FROM hubspot_revocations

@@ -23,9 +23,8 @@ from shared.hubspot.client import HubSpotClient
 from shared.hubspot.models import NewNote
 from shared.log.replays import requeue_calls
 from shared.models import Attempt, Call, Connection, Revocation, SyncLog
-from worker.maintenance.handovers import hand_over_calls
 from worker.maintenance.housekeeping import keep_house
-from worker.maintenance.sweep import sweep
+from worker.maintenance.sweep import hand_over_calls, sweep
 from worker.resources import Resources
 from worker.rounds.reports import TurnEnd
 from worker.rounds.sync import sync_connection

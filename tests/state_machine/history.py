@@ -17,16 +17,19 @@ from shared.models import (
     Call,
     Connection,
     Handover,
-    LateWrite,
     PrunedCall,
-    SurplusNote,
+    Stray,
     SyncLog,
 )
 from shared.privacy.retention import delete_old_payloads, prune_logs
 from shared.queue.claims import return_expired_claims
 from shared.queue.handovers import is_parting
-from shared.queue.late_writes import LOOK_EVERY_S, take_late_writes
-from shared.queue.surplus import forget_surplus_note, take_surplus_notes
+from shared.queue.strays import (
+    LOOK_EVERY_S,
+    forget_stray,
+    take_strays_to_archive,
+    take_strays_to_find,
+)
 from shared.queue.waiting import find_waiting_tenants, settle_without_connection
 from shared.reasons import Reason
 from tests.queue.tenants import Tenant, grant
@@ -35,7 +38,7 @@ from tests.state_machine.behaviour import PROPER, Behaviour
 from tests.state_machine.callers import CONTACTLESS, ENDINGS, TOLD, Caller
 from tests.state_machine.invariants import find_broken
 from tests.state_machine.turns import SteppedTurn
-from worker.maintenance.late_writes import act_on_finding
+from worker.maintenance.strays import act_on_finding
 from worker.resources import Resources
 from worker.rounds.pacing import PacedHubSpot
 from worker.rounds.reconciling import read_back
@@ -145,8 +148,7 @@ class History:
             Connection: Connection.user_id == self.tenant.user_id,
             Handover: Handover.connection_id.in_(connection_ids),
             PrunedCall: PrunedCall.log_id.in_(self.accepted.values()),
-            SurplusNote: SurplusNote.log_id.in_(log_ids),
-            LateWrite: LateWrite.log_id.in_(log_ids),
+            Stray: Stray.log_id.in_(log_ids),
         }
         age = timedelta(seconds=seconds)
         with self.tenant.database.begin() as session:
@@ -185,12 +187,12 @@ class History:
         with self.tenant.database.begin() as session:
             delete_old_payloads(session, days=RETENTION_DAYS)
             prune_logs(session, days=RETENTION_DAYS)
-            for write in take_late_writes(session, most=100):
+            for write in take_strays_to_find(session, most=100):
                 reader = cast(PacedHubSpot, Reader(self.accounts[write.hub_id], is_vague=False))
                 act_on_finding(session, write, read_back(reader, [write])[write.id])
-            for note in take_surplus_notes(session, most=100):
-                self.accounts[note.hub_id].notes.pop(note.note_id, None)
-                forget_surplus_note(session, note)
+            for note in take_strays_to_archive(session, most=100):
+                self.accounts[note.hub_id].notes.pop(note.activity_id, None)
+                forget_stray(session, note)
 
     def check(self) -> None:
         """Compare Postgres with HubSpot, and with itself before the step."""
@@ -320,7 +322,7 @@ class History:
             session.execute(delete(SyncLog).filter_by(**self.tenant.identity))
             session.execute(delete(Connection).filter_by(**self.tenant.identity))
             session.execute(delete(PrunedCall).where(PrunedCall.log_id.in_(self.accepted.values())))
-            for table in (SurplusNote, Standing):
+            for table in (Stray, Standing):
                 session.execute(delete(table).where(table.hub_id.in_(self.accounts)))
 
 

@@ -11,10 +11,10 @@ from sqlalchemy import text
 
 from shared.connections.lifecycle import CONNECTED
 from shared.queue.claims import return_expired_claims
+from shared.queue.handovers import move_page
 from shared.queue.waiting import WaitingTenant, find_waiting_tenants, settle_without_connection
 from shared.reasons import Reason, Status
 from shared.telemetry.metrics import CLAIMS_EXPIRED, LAST_SWEEP, OUTCOMES, SWEEP_SECONDS
-from worker.maintenance.handovers import hand_over_calls
 from worker.maintenance.recurring import Recurring
 from worker.resources import Resources
 
@@ -81,3 +81,32 @@ def _wake(resources: Resources, waiting: list[WaitingTenant], *, is_troubled: bo
             resources.wake_ups.heard(tenant.connection_id)
         if resources.redis.once(key, within_s=WAKE_AGAIN_S):
             resources.wake_ups.wake(tenant.connection_id)
+
+
+def hand_over_calls(resources: Resources, *, deadline: float) -> int:
+    """Move calls until none is left to move, or `deadline` (monotonic) has come; returns how many.
+
+    Each page is a transaction of its own, so that a restart loses nothing, and several workers may
+    do this beside each other.
+
+    Raises:
+        SQLAlchemyError, WakeUpError: What is left is moved the next time.
+    """
+    moved = 0
+    while time.monotonic() < deadline:
+        with resources.database.begin() as session:
+            page = move_page(session)
+        if page is None:
+            break
+        moved += page.moved
+        if page.moved:
+            log.info(
+                "calls_handed_over",
+                connection_id=page.connection_id,
+                kind=page.kind,
+                calls=page.moved,
+            )
+        # Calls are due now, or nothing keeps those that are from being claimed any more.
+        if page.is_last if page.kind == "part" else page.moved:
+            resources.wake_ups.wake(page.connection_id)
+    return moved
