@@ -9,7 +9,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from shared.queue.strays import UnansweredWrite, add_unanswered_writes, add_untaken
-from shared.reasons import CONTACTLESS
+from shared.reasons import CONTACTLESS, Lane
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class Outcome:
     error_code: str | None = None
     error_message: str | None = None
     next_in: float | None = None
-    lane: int = 0
+    lane: int = Lane.LIVE
     looks: int = 0
     raw_lookup: bool = False
     failures: int = 0

@@ -12,7 +12,7 @@ from sqlalchemy import func, insert, select, text, update
 
 from cli import main
 from commands import erase_tenant
-from shared.calls.intake import LIVE_LANE, NewCall, store_calls
+from shared.calls.intake import NewCall, store_calls
 from shared.connections.lifecycle import CONNECTED, ensure_connection, find_connection
 from shared.database.engines import Database
 from shared.models import (
@@ -37,6 +37,7 @@ from shared.privacy.audit import Action, Actor, Deed, record_deed
 from shared.queue.marks import Mark, mark_calls
 from shared.queue.outcomes import Outcome
 from shared.queue.strays import UnansweredWrite, add_unanswered_writes
+from shared.reasons import Lane
 from tests.emptying import empty
 from tests.local.waiting import GUARD_SECONDS, wait_for
 from tests.queue.tenants import HUB, Tenant, ago, grant, written
@@ -329,7 +330,7 @@ def test_call_that_is_delivered_again_afterwards_is_a_new_one(tenant: Tenant, er
                     payload={},
                 )
             ],
-            lane=LIVE_LANE,
+            lane=Lane.LIVE,
         )[0]
     assert not again.is_duplicate
     assert again.log_id != log_id

@@ -8,7 +8,7 @@ from typing import Final, cast
 from sqlalchemy import ColumnElement, DateTime, delete, func, select, update
 
 from shared.calls.call_details import CallDetails
-from shared.calls.intake import LIVE_LANE, NewCall, StoredCall, store_calls
+from shared.calls.intake import NewCall, StoredCall, store_calls
 from shared.connections.lifecycle import CONNECTED, find_connection
 from shared.log.replays import requeue_calls
 from shared.models import Account as Standing
@@ -31,7 +31,7 @@ from shared.queue.strays import (
     take_strays_to_find,
 )
 from shared.queue.waiting import find_waiting_tenants, settle_without_connection
-from shared.reasons import Reason
+from shared.reasons import Lane, Reason
 from tests.queue.tenants import Tenant, grant
 from tests.state_machine.accounts import Account, Reader
 from tests.state_machine.behaviour import PROPER, Behaviour
@@ -98,7 +98,7 @@ class History:
                         payload=details.to_payload(),
                     )
                 ],
-                lane=LIVE_LANE,
+                lane=Lane.LIVE,
             )[0]
 
     def connect(self, hub_id: int) -> None:

@@ -14,7 +14,6 @@ from datetime import datetime
 from typing import Final, Protocol
 
 from shared.calls.directions import UnknownDirectionError
-from shared.calls.intake import BACKFILL_LANE
 from shared.hubspot.errors import (
     ConfigurationError,
     GrantRevokedError,
@@ -33,12 +32,11 @@ from shared.reasons import (
     DOUBT_ELSEWHERE_MESSAGE,
     NOT_FOUND_MESSAGE,
     RECONNECT_MESSAGE,
+    Lane,
     Reason,
     Status,
     describe_ambiguity,
 )
-
-SECOND_LOOK_LANE: Final = 2
 
 RETRY_FOR_S: Final = 24 * 3600.0
 FIRST_RETRY_S: Final = 5.0
@@ -121,7 +119,7 @@ def contact_missing(call: ClaimedCall, phone_number: str) -> Outcome:
         error_code=Reason.CONTACT_NOT_FOUND,
         error_message=NOT_FOUND_MESSAGE,
         next_in=LOOK_AGAIN_S[looks - 1] if looks <= len(LOOK_AGAIN_S) else None,
-        lane=BACKFILL_LANE if is_skipped else SECOND_LOOK_LANE,
+        lane=Lane.BACKFILL if is_skipped else Lane.SECOND_LOOK,
         looks=looks,
         phone_number=phone_number,
     )

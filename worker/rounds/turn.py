@@ -25,7 +25,8 @@ from shared.models import Connection
 from shared.queue.claims import ClaimedCall, abandon_calls, release_calls
 from shared.queue.marks import WRITE_WITHIN_S, Mark, mark_calls
 from shared.queue.outcomes import Outcome, record_outcomes
-from shared.telemetry.metrics import ACCOUNT_PAUSES, LANES, OUTCOMES, WEBHOOK_TO_NOTE_SECONDS
+from shared.reasons import Lane
+from shared.telemetry.metrics import ACCOUNT_PAUSES, OUTCOMES, WEBHOOK_TO_NOTE_SECONDS
 from worker.resources import Resources
 from worker.rounds import transitions
 from worker.rounds.pacing import OutOfBudgetError, PacedHubSpot
@@ -135,7 +136,9 @@ class Turn:
             OUTCOMES.labels(outcome.status, outcome.error_code or "").inc()
             self.outcomes[outcome.error_code or outcome.status] += 1
             if outcome.engagement_id is not None and call is not None:
-                WEBHOOK_TO_NOTE_SECONDS.labels(LANES[call.lane]).observe(recorded[outcome.id])
+                WEBHOOK_TO_NOTE_SECONDS.labels(Lane(call.lane).name.lower()).observe(
+                    recorded[outcome.id]
+                )
             log.info(
                 "call_recorded",
                 log_id=outcome.id,
