@@ -8,7 +8,7 @@ from typing import Final
 from redis import RedisError
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
-from shared.broker.celery_app import connect_redis
+from shared.broker.deployment import connect_redis
 from shared.configuration.settings import ServiceSettings
 from shared.connections.access_tokens import ConnectionEndedError, TokenBusyError, TokenSource
 from shared.connections.hubspot_app import open_oauth

@@ -6,8 +6,9 @@ from functools import cache
 
 import requests
 
-from shared.broker.celery_app import WORKER_THREADS, WakeUps, connect_redis
-from shared.broker.deployment import DeploymentRedis
+from shared.broker.celery_app import WORKER_THREADS
+from shared.broker.deployment import DeploymentRedis, connect_redis
+from shared.broker.waking import WakeUps
 from shared.configuration.settings import WorkerSettings
 from shared.connections.access_tokens import TokenSource
 from shared.connections.hubspot_app import open_oauth

@@ -18,10 +18,11 @@ from sqlalchemy import text, update
 from faults import garbage
 from local.engines import Engine
 from local.processes import Process
-from shared.broker.celery_app import WakeUps, make_celery
+from shared.broker.celery_app import make_celery
 from shared.broker.messages import HOUSEKEEPING_TASK, read_message
-from shared.broker.sealed import seal
 from shared.broker.transport import RELIED_ON, GuardedChannel, GuardedTransport
+from shared.broker.waking import WakeUps
+from shared.crypto import seal
 from shared.database.engines import Database
 from shared.ids import new_connection_id
 from shared.matching.contact_cache import CACHE_S
@@ -170,7 +171,7 @@ def test_match_that_is_kept_beyond_its_time_counts_as_absent(
     assert workspace.log(log_id).contact_id == former_id  # while it lasts it is one of ours
 
     now = time.time()
-    monkeypatch.setattr("shared.broker.sealed.time.time", lambda: now + CACHE_S + 1)
+    monkeypatch.setattr("shared.crypto.time.time", lambda: now + CACHE_S + 1)
     worker.redis.set(key, old)
     assert_next_note_is_on(workspace, contact_id)
 

@@ -11,7 +11,7 @@ from sqlalchemy import select, text, update
 
 from cli import main
 from commands import erase_person as erase_command
-from shared.broker.celery_app import connect_redis
+from shared.broker.deployment import connect_redis
 from shared.calls.intake import NewCall, store_calls
 from shared.database.engines import Database
 from shared.models import AuditEntry, Base, Connection

@@ -9,7 +9,7 @@ import structlog
 from redis import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
-from shared.broker.celery_app import WakeUpError
+from shared.broker.waking import WakeUpError
 from worker.resources import Resources
 
 log = structlog.get_logger(__name__)
