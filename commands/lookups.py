@@ -11,7 +11,7 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait
 from shared.broker.deployment import connect_redis
 from shared.configuration.settings import ServiceSettings
 from shared.connections.access_tokens import ConnectionEndedError, TokenBusyError, TokenSource
-from shared.connections.hubspot_app import open_oauth
+from shared.connections.oauth_states import open_oauth
 from shared.crypto import TokenCipher
 from shared.database.engines import Database
 from shared.hubspot.client import HubSpotClient

@@ -1,4 +1,4 @@
-"""Activities in HubSpot of which a call may have one too many."""
+"""What is left of calls beside their log: activities that may be one too many, and old hashes."""
 
 from datetime import datetime
 
@@ -9,6 +9,8 @@ from sqlalchemy import (
     ForeignKey,
     Identity,
     Integer,
+    LargeBinary,
+    SmallInteger,
     Text,
     UniqueConstraint,
     func,
@@ -55,3 +57,24 @@ class Stray(Base):
         CheckConstraint("kind IN ('note', 'call')", "kind"),
         CheckConstraint("(contact_id IS NULL) <> (activity_id IS NULL)", "sought_or_found"),
     )
+
+
+class PrunedCall(Base):
+    """A call that is known by a hash alone, so that another delivery of it is still a duplicate."""
+
+    __tablename__ = "hubspot_pruned_calls"
+
+    identity_hash: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
+    log_id: Mapped[str] = mapped_column(Id)
+    remembered_at: Mapped[datetime] = mapped_column(Moment, server_default=func.now(), index=True)
+
+
+class PruningKey(Base):
+    """The key of those hashes: one row, made when the first call is pruned."""
+
+    __tablename__ = "hubspot_pruning_keys"
+
+    id: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
+    key: Mapped[bytes] = mapped_column(LargeBinary)
+
+    __table_args__ = (CheckConstraint("id = 1", "only_one"),)
