@@ -49,8 +49,8 @@ from tests.pipeline.conftest import (
 )
 from tests.pipeline.workspaces import PHONE, Workspace, note_ids
 from worker.maintenance.housekeeping import housekeeping
-from worker.maintenance.recurring import MOST_MISSED, Recurring
-from worker.maintenance.sweep import SWEEP_LOCK, sweep, sweeping
+from worker.maintenance.recurring import DUTIES_LOCK, MOST_MISSED, Recurring
+from worker.maintenance.sweep import NAME, sweep, sweeping
 from worker.presence import Presence
 from worker.resources import Resources
 
@@ -180,7 +180,10 @@ def test_match_that_is_kept_beyond_its_time_counts_as_absent(
 def sweeping_stopped(database: Database) -> Iterator[None]:
     """Nobody sweeps meanwhile: what is done, was done for a message."""
     with database.begin() as session:
-        session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": SWEEP_LOCK})
+        session.execute(
+            text("SELECT pg_advisory_xact_lock(:key, hashtext(:name))"),
+            {"key": DUTIES_LOCK, "name": NAME},
+        )
         yield
 
 

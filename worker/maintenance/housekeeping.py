@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from typing import Final
 
 import structlog
-from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from shared.configuration.settings import WorkerSettings
@@ -15,7 +14,7 @@ from shared.log.tallies import roll_up_tallies
 from shared.privacy import retention
 from shared.privacy.audit import delete_old_deeds
 from shared.telemetry.metrics import HOUSEKEEPING_SECONDS, LAST_HOUSEKEEPING
-from worker.maintenance.recurring import Recurring
+from worker.maintenance.recurring import Recurring, lock_duty
 from worker.maintenance.revoking import LONGEST_S, revoke_due_grants
 from worker.maintenance.strays import archive_strays, find_strays
 from worker.resources import Resources
@@ -27,7 +26,6 @@ EVERY_S: Final = 60.0
 TIME_S: Final = 50.0
 # For each chore that only changes rows: batches are begun until then.
 BATCHES_S: Final = 10.0
-_CHORES_LOCK: Final = 4_825_304
 
 Chore = Callable[[Resources, float], int]
 """Does what is due, beginning nothing after a deadline (monotonic); returns how much that was."""
@@ -70,17 +68,11 @@ def keep_house(resources: Resources) -> dict[str, int]:
 def _held_alone(resources: Resources, name: str) -> Iterator[bool]:
     """Keep other workers off a chore inside the block; yields whether they were not at it.
 
-    The transaction is open while HubSpot is asked, but holds this lock and not a row. It ends with
-    its worker, and soon after one that is frozen.
+    The transaction is open while HubSpot is asked, but holds this lock and not a row.
     """
     with resources.database.begin() as session:
         allow_idling(session, seconds=TIME_S + LONGEST_S)
-        yield bool(
-            session.execute(
-                text("SELECT pg_try_advisory_xact_lock(:key, hashtext(:name))"),
-                {"key": _CHORES_LOCK, "name": name},
-            ).scalar_one()
-        )
+        yield lock_duty(session, name)
 
 
 def in_batches(change: Callable[[Session, WorkerSettings], int]) -> Chore:

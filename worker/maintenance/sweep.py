@@ -7,7 +7,6 @@ import time
 from typing import Final
 
 import structlog
-from sqlalchemy import text
 
 from shared.connections.lifecycle import CONNECTED
 from shared.queue.claims import return_expired_claims
@@ -15,7 +14,7 @@ from shared.queue.handovers import move_page
 from shared.queue.waiting import WaitingTenant, find_waiting_tenants, settle_without_connection
 from shared.reasons import Reason, Status
 from shared.telemetry.metrics import CLAIMS_EXPIRED, LAST_SWEEP, OUTCOMES, SWEEP_SECONDS
-from worker.maintenance.recurring import Recurring
+from worker.maintenance.recurring import Recurring, lock_duty
 from worker.resources import Resources
 
 log = structlog.get_logger(__name__)
@@ -25,12 +24,12 @@ EVERY_S: Final = 1.0
 WAKE_AGAIN_S: Final = 3
 # Connections that wait are woken again in between.
 HANDING_OVER_S: Final = 1.0
-SWEEP_LOCK: Final = 4_825_303
+NAME: Final = "sweep"
 
 
 def sweeping(resources: Resources) -> Recurring:
     """The sweep as a duty of all workers."""
-    return Recurring(resources, name="sweep", every_s=EVERY_S, do=_sweep_and_say)
+    return Recurring(resources, name=NAME, every_s=EVERY_S, do=_sweep_and_say)
 
 
 def _sweep_and_say(resources: Resources, is_troubled: bool) -> None:
@@ -48,10 +47,7 @@ def sweep(resources: Resources, *, is_troubled: bool = False) -> None:
         SQLAlchemyError, RedisError, WakeUpError: Tried again a second later.
     """
     with resources.database.begin() as session:
-        is_alone = session.execute(
-            text("SELECT pg_try_advisory_xact_lock(:key)"), {"key": SWEEP_LOCK}
-        ).scalar_one()
-        if not is_alone:
+        if not lock_duty(session, NAME):
             return
         returned, poisonous = return_expired_claims(session)
         waiting = find_waiting_tenants(session)
