@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from shared.queue.strays import UnansweredWrite, add_unanswered_writes, add_untaken
+from shared.queue.strays import Surplus, UnansweredWrite, add_surplus, add_unanswered_writes
 from shared.reasons import CONTACTLESS, Lane
 
 
@@ -119,14 +119,13 @@ def record_outcomes(
     )
     recorded = {row.id: row.age for row in rows}
     dropped = [each for each in outcomes if each.id not in recorded]
-    untaken = [each for each in dropped if each.engagement_id]
-    # A statement of its own: inside the first one a note that is recorded concurrently would be
-    # invisible.
-    add_untaken(
+    add_surplus(
         session,
-        log_ids=[each.id for each in untaken],
-        hub_ids=[each.hub_id for each in untaken],
-        activity_ids=[each.engagement_id for each in untaken],
+        [
+            Surplus(each.id, each.hub_id, each.engagement_id)
+            for each in dropped
+            if each.engagement_id
+        ],
     )
     add_unanswered_writes(
         session,

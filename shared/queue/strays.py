@@ -28,6 +28,15 @@ class UnansweredWrite:
 
 
 @dataclass(frozen=True, slots=True)
+class Surplus:
+    """A second activity of a call, of which HubSpot has said that it is there."""
+
+    log_id: str
+    hub_id: int | None
+    activity_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class StrayToFind:
     """An unanswered write, with a live connection of its account; `id` is the log id.
 
@@ -100,49 +109,32 @@ def add_unanswered_writes(session: Session, writes: Sequence[UnansweredWrite]) -
         )
 
 
+# Not what the log names, which another worker may have recorded meanwhile.
 _ADD_SURPLUS = text("""
     INSERT INTO hubspot_strays (log_id, hub_id, activity_id)
-    SELECT :log_id, :hub_id, id FROM unnest(CAST(:activity_ids AS text[])) AS n (id)
-    ORDER BY id
-    ON CONFLICT DO NOTHING
-""")
-
-
-def add_surplus(session: Session, *, hub_id: int, log_id: str, activity_ids: Sequence[str]) -> None:
-    """Remember activities of a call beside the one that its log names."""
-    session.execute(
-        _ADD_SURPLUS, {"hub_id": hub_id, "log_id": log_id, "activity_ids": list(activity_ids)}
-    )
-
-
-# The row has another note already: this one must go.
-_ADD_UNTAKEN = text("""
-    INSERT INTO hubspot_strays (log_id, hub_id, activity_id)
-    SELECT o.log_id, o.hub_id, o.activity_id
+    SELECT n.log_id, n.hub_id, n.activity_id
     FROM unnest(CAST(:log_ids AS text[]), CAST(:hub_ids AS bigint[]), CAST(:activity_ids AS text[]))
-             AS o (log_id, hub_id, activity_id)
-    JOIN hubspot_sync_logs l ON l.id = o.log_id
-    WHERE (l.hub_id, l.engagement_id) <> (o.hub_id, o.activity_id)
-    ORDER BY o.hub_id, o.activity_id
+             AS n (log_id, hub_id, activity_id)
+    JOIN hubspot_sync_logs l ON l.id = n.log_id
+    WHERE (l.hub_id, l.engagement_id) IS DISTINCT FROM (n.hub_id, n.activity_id)
+    ORDER BY n.hub_id, n.activity_id
     ON CONFLICT DO NOTHING
 """)
 
 
-def add_untaken(
-    session: Session,
-    *,
-    log_ids: Sequence[str],
-    hub_ids: Sequence[int | None],
-    activity_ids: Sequence[str | None],
-) -> None:
-    """Remember those of these activities, one of each call, that are not what its log names."""
-    if log_ids:
+def add_surplus(session: Session, found: Sequence[Surplus]) -> None:
+    """Remember activities of calls beside those that their logs name; those that do are left out.
+
+    A statement of its own: inside the one that records outcomes, an activity that is recorded
+    concurrently would be invisible.
+    """
+    if found:
         session.execute(
-            _ADD_UNTAKEN,
+            _ADD_SURPLUS,
             {
-                "log_ids": list(log_ids),
-                "hub_ids": list(hub_ids),
-                "activity_ids": list(activity_ids),
+                "log_ids": [each.log_id for each in found],
+                "hub_ids": [each.hub_id for each in found],
+                "activity_ids": [each.activity_id for each in found],
             },
         )
 

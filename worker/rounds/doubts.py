@@ -15,7 +15,7 @@ from shared.hubspot.errors import (
 )
 from shared.queue.claims import ClaimedCall
 from shared.queue.outcomes import Outcome
-from shared.queue.strays import add_surplus
+from shared.queue.strays import Surplus, add_surplus
 from shared.telemetry.metrics import NOTES
 from worker.rounds import transitions
 from worker.rounds.reconciling import ContactGone, Finding, Found, Unknown, read_back
@@ -89,4 +89,4 @@ def _forget_match(turn: Turn, call: ClaimedCall) -> None:
 def _remember_surplus(turn: Turn, call: ClaimedCall, note_ids: tuple[str, ...]) -> None:
     if note_ids:
         with turn.resources.database.begin() as session:
-            add_surplus(session, hub_id=turn.hub_id, log_id=call.id, activity_ids=note_ids)
+            add_surplus(session, [Surplus(call.id, turn.hub_id, each) for each in note_ids])
