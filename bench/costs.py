@@ -6,7 +6,7 @@ from typing import Final
 from bench.load import send_at_rate, send_in_turn
 from bench.results import Result
 from bench.rig import Rig, Workspace, phone_numbers
-from shared.broker.celery_app import connect_redis
+from shared.broker.deployment import connect_redis
 
 ACCOUNTS: Final = 200
 BURST: Final = 100  # calls of each account

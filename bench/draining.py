@@ -7,7 +7,7 @@ from typing import Final
 from bench.peers.running import peer_worker
 from bench.results import Goal, Result
 from bench.rig import Rig, phone_numbers
-from shared.broker.celery_app import connect_redis
+from shared.broker.deployment import connect_redis
 
 CALLS: Final = 20_000
 ACCOUNTS: Final = 100

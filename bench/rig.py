@@ -22,9 +22,10 @@ from local.producer import WEBHOOK_PATH
 from local.stack import Stack
 from local.visitor import Visitor, sign_in
 from sandbox.client import SandboxControl
-from shared.calls.intake import LIVE_LANE, NewCall, store_calls
+from shared.calls.intake import NewCall, store_calls
 from shared.configuration.settings import DatabaseSettings
 from shared.database.engines import Database
+from shared.reasons import Lane
 
 # What HubSpot's answers take from a data centre, about: 150 to 250 ms.
 LATENCY_MS: Final = 150
@@ -151,7 +152,7 @@ class Rig:
                 self._new_call(workspace, n) for n in numbers[start : start + ROWS_A_TRANSACTION]
             ]
             with self.database.begin() as session:
-                store_calls(session, calls, lane=LIVE_LANE)
+                store_calls(session, calls, lane=Lane.LIVE)
 
     def _new_call(self, workspace: Workspace, number: str) -> NewCall:
         call = workspace.call(number)

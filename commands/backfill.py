@@ -14,9 +14,10 @@ from commands.call_rows import BadRow, CallRow, CallRows, HeaderError
 from commands.rehearsal import MatchReport, Rehearsal
 from commands.row_notices import RowNotices
 from commands.terminal import make_console, open_database, readable_settings_errors
-from shared.calls.intake import BACKFILL_LANE, NewCall, store_calls
+from shared.calls.intake import NewCall, store_calls
 from shared.configuration.settings import ServiceSettings
 from shared.database.engines import Database
+from shared.reasons import Lane
 
 ROWS_A_TRANSACTION: Final = 1000
 # Rows may be large, and Postgres takes no statement of a gigabyte.
@@ -137,7 +138,7 @@ def _take_batch(batch: list[NewCall], take: TakeCalls, tally: Tally) -> None:
 
 def _store(database: Database, batch: Sequence[NewCall]) -> int:
     with database.begin() as session:
-        stored = store_calls(session, batch, lane=BACKFILL_LANE)
+        stored = store_calls(session, batch, lane=Lane.BACKFILL)
     return sum(each.is_duplicate for each in stored)
 
 

@@ -14,8 +14,8 @@ from sqlalchemy import URL, text
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from commands.terminal import first_line
-from shared.broker.celery_app import connect_redis, make_celery
-from shared.broker.deployment import DeploymentRedis, find_strangers, identify
+from shared.broker.celery_app import make_celery
+from shared.broker.deployment import DeploymentRedis, connect_redis, find_strangers, identify
 from shared.database.engines import Database, find_limits
 from shared.database.rights import Rights, find_rights
 from shared.database.schema import REQUIRED_REVISION, find_revision

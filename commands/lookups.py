@@ -7,10 +7,10 @@ from typing import Final
 from redis import RedisError
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
-from shared.broker.celery_app import connect_redis
+from shared.broker.deployment import connect_redis
 from shared.configuration.settings import ServiceSettings
 from shared.connections.access_tokens import ConnectionEndedError, TokenBusyError, TokenSource
-from shared.connections.hubspot_app import open_oauth
+from shared.connections.oauth_states import open_oauth
 from shared.crypto import TokenCipher
 from shared.database.engines import Database
 from shared.hubspot.errors import HubSpotError, RetryLaterError

@@ -12,7 +12,7 @@ from rich.console import Console
 from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from shared.broker.celery_app import connect_redis
+from shared.broker.deployment import connect_redis
 from shared.configuration.settings import DatabaseSettings, ServiceSettings, SettingsError
 from shared.database.engines import Database
 from shared.matching.contact_cache import CACHE_S, forget_everybody

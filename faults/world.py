@@ -39,7 +39,11 @@ _MOMENTS: Final = (
         ("next_attempt_at", "last_write_at", "failing_since", "claimed_until"),
         _OURS,
     ),
-    ("hubspot_late_writes", ("written_at", "next_attempt_at"), _OUR_LOGS),
+    (
+        "hubspot_strays",
+        ("written_at", "next_attempt_at"),
+        f"activity_id IS NULL AND {_OUR_LOGS}",
+    ),
     ("hubspot_accounts", ("paused_until",), _OUR_HUBS),
 )
 _LEFT_BY_A_RUN: Final = (
@@ -48,7 +52,7 @@ _LEFT_BY_A_RUN: Final = (
     ("hubspot_oauth_tokens", _OURS),
     ("hubspot_accounts", _OUR_HUBS),
     ("hubspot_revocations", _OUR_HUBS),
-    ("hubspot_surplus_notes", _OUR_HUBS),
+    ("hubspot_strays", _OUR_HUBS),
 )
 _FIND_UNSETTLED: Final = """
     SELECT id FROM hubspot_sync_logs

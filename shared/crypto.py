@@ -5,6 +5,7 @@ import hashlib
 import hmac
 import json
 import os
+import time
 from collections.abc import Sequence
 from uuid import UUID
 
@@ -18,6 +19,11 @@ TABLE = "hubspot_oauth_tokens"
 NONCE_BYTES = 12  # what GCM is specified for (NIST SP 800-38D §8.2)
 KEYED_HASH_BYTES = 16
 SIGNATURE_BYTES = 16
+# Processes' clocks differ.
+CLOCK_SKEW_S = 60
+# Digits of the time at which it ends, and of the signature.
+_END_DIGITS = 11
+_SIGNATURE_DIGITS = 2 * SIGNATURE_BYTES
 
 
 class UndecryptableError(Exception):
@@ -96,6 +102,32 @@ class TokenCipher:
         """Tell whether `sign` made it of the same parts, under any of the keys."""
         made = (_sign(key, parts).encode() for key in self._signing_keys)
         return any(hmac.compare_digest(each, signature.encode()) for each in made)
+
+
+def seal(cipher: TokenCipher, value: str, *use: str, lives_s: int) -> bytes:
+    """Sign a text for what it is used for, until `lives_s` seconds from now.
+
+    Whoever can write to Redis may delete such a text, or put an old one back while it lasts. A text
+    of their own, one of another use, and one whose time is over all count as absent.
+    """
+    ends_at = f"{int(time.time()) + lives_s:0{_END_DIGITS}d}"
+    return f"{ends_at}{cipher.sign(*use, ends_at, value)}{value}".encode()
+
+
+def unseal(cipher: TokenCipher, sealed: object, *use: str, lives_s: int) -> str | None:
+    """The text, or None unless `seal` made this for the same use, and not too long ago."""
+    if not isinstance(sealed, bytes):
+        return None
+    try:
+        told = sealed.decode()
+        ends_at, rest = told[:_END_DIGITS], told[_END_DIGITS:]
+        left_s = int(ends_at) - time.time()
+    except ValueError:
+        return None
+    signature, value = rest[:_SIGNATURE_DIGITS], rest[_SIGNATURE_DIGITS:]
+    if not 0 < left_s <= lives_s + CLOCK_SKEW_S:
+        return None
+    return value if cipher.is_signature(signature, *use, ends_at, value) else None
 
 
 def _derive(key: bytes, purpose: bytes) -> bytes:

@@ -1,7 +1,7 @@
-"""Why a call is not (yet) in HubSpot: the stable codes that logs, API and metrics share."""
+"""What a call's state is and why: the stable words that queue, logs, API and metrics share."""
 
 from collections.abc import Collection
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 from typing import Final
 
 
@@ -12,6 +12,15 @@ class Status(StrEnum):
     SUCCESS = "success"
     ERROR = "error"
     SKIPPED = "skipped"
+
+
+class Lane(IntEnum):
+    """Where a call waits: each lane that has calls gets its share, the first ones first."""
+
+    LIVE = 0
+    REQUEUED = 1
+    SECOND_LOOK = 2
+    BACKFILL = 3
 
 
 class Reason(StrEnum):

@@ -19,7 +19,6 @@ from celery.signals import (
     worker_shutdown,
     worker_shutting_down,
 )
-from celery.worker.control import Panel
 
 from shared.broker.celery_app import make_celery
 from shared.broker.messages import HOUSEKEEPING_TASK
@@ -42,14 +41,6 @@ from worker.resources import process_resources
 from worker.tasks import add_tasks
 
 log = structlog.get_logger(__name__)
-
-# The commands of Celery that workers answer: the doctor's, Flower's, and what describes a worker.
-ANSWERED: Final = frozenset(
-    {
-        *("ping", "stats", "active", "reserved", "scheduled", "registered", "revoked"),
-        *("active_queues", "conf", "report", "enable_events"),
-    }
-)
 
 # Celery's other commands need the broker alone. A Flower that was started in a way nobody foresaw
 # must still ask for its password, so that its group is what is left.
@@ -74,7 +65,6 @@ _settings = _load(_GROUPS.get(_context.invoked_subcommand if _context else None,
 
 app = make_celery(_settings.broker_url.get_secret_value(), _settings.redis_prefix)
 app.set_default()
-app.conf.worker_consumer = "worker.consumer:GuardedConsumer"
 # Workers keep house by themselves. A beat that runs beside them asks for what is done anyway.
 app.conf.beat_schedule = {
     "housekeeping": {
@@ -116,13 +106,6 @@ def _check_schema(**_: Any) -> None:
         sys.exit(str(error))
     finally:
         database.dispose()
-
-
-@worker_init.connect(weak=False)
-def _take_few_commands(**_: Any) -> None:
-    """Answer questions, and leave out what whoever reaches Redis could end or stop workers with."""
-    for name in Panel.data.keys() - ANSWERED:
-        del Panel.data[name]
 
 
 @worker_init.connect(weak=False)

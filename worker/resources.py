@@ -8,11 +8,12 @@ import requests
 
 from shared.activities.destination import Destination
 from shared.activities.hubspot import HubSpotDestination
-from shared.broker.celery_app import WORKER_THREADS, WakeUps, connect_redis
-from shared.broker.deployment import DeploymentRedis
+from shared.broker.celery_app import WORKER_THREADS
+from shared.broker.deployment import DeploymentRedis, connect_redis
+from shared.broker.waking import WakeUps
 from shared.configuration.settings import WorkerSettings
 from shared.connections.access_tokens import TokenSource
-from shared.connections.hubspot_app import open_oauth
+from shared.connections.oauth_states import open_oauth
 from shared.crypto import TokenCipher
 from shared.database.engines import Database
 from shared.hubspot.oauth import HubSpotOAuth

@@ -18,5 +18,5 @@ def add_tasks(app: Celery) -> None:
 
     @app.task(name=HOUSEKEEPING_TASK, ignore_result=True)
     def keep_house() -> dict[str, int]:
-        """What nobody waits for: revocations, late and surplus notes, retention."""
+        """What nobody waits for: retention, revocations, strays."""
         return housekeeping.keep_house(process_resources())

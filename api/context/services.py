@@ -18,11 +18,11 @@ from api.intake.signatures import WebhookVerifier
 from api.operating.gauges import Gauges
 from api.operating.probes import Probes
 from api.quotas import Buckets, ChosenQuotas, Ongoing
-from shared.broker.celery_app import BackgroundWakeUps, WakeUps
 from shared.broker.deployment import DeploymentRedis
+from shared.broker.waking import BackgroundWakeUps, WakeUps
 from shared.configuration.settings import ApiSettings
 from shared.connections.access_tokens import TokenSource
-from shared.connections.hubspot_app import open_oauth
+from shared.connections.oauth_states import open_oauth
 from shared.crypto import TokenCipher
 from shared.database.engines import Database
 from shared.hubspot.oauth import HubSpotOAuth

@@ -18,8 +18,9 @@ from sqlalchemy.exc import InterfaceError, InternalError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from api.http.errors import TryLaterError
-from shared.calls.intake import LIVE_LANE, MAX_STATEMENT_BYTES, NewCall, StoredCall, store_calls
+from shared.calls.intake import MAX_STATEMENT_BYTES, NewCall, StoredCall, store_calls
 from shared.database.engines import Database
+from shared.reasons import Lane
 
 log = structlog.get_logger(__name__)
 
@@ -157,7 +158,7 @@ class GroupCommit:
 
 
 def _commit(connection: Connection, batch: list[_Waiting]) -> None:
-    stored = store_calls(connection, [each.call for each in batch], lane=LIVE_LANE)
+    stored = store_calls(connection, [each.call for each in batch], lane=Lane.LIVE)
     _note(stored)
     for waiting, result in zip(batch, stored, strict=True):
         waiting.tell(result)

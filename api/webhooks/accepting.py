@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import structlog
 
 from api.context.services import services
-from shared.calls.intake import BACKFILL_LANE, NewCall, StoredCall, store_calls
+from shared.calls.intake import NewCall, StoredCall, store_calls
+from shared.reasons import Lane
 from shared.telemetry.tracing import annotate
 
 log = structlog.get_logger(__name__)
@@ -23,7 +24,7 @@ def accept_call(call: NewCall) -> StoredCall:
 def accept_calls(calls: Sequence[NewCall]) -> list[StoredCall]:
     """Store calls behind the live ones, in one transaction; returned in order, and committed."""
     with services().database.begin() as session:
-        stored = store_calls(session, calls, lane=BACKFILL_LANE)
+        stored = store_calls(session, calls, lane=Lane.BACKFILL)
     connection_ids = {each.connection_id for each in stored if each.connection_id is not None}
     for connection_id in connection_ids:
         services().waker.wake(connection_id)

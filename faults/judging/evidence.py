@@ -26,7 +26,8 @@ _TALLIES: Final = """
     WHERE user_id = ANY(%(users)s) GROUP BY 1, 2, 3 HAVING sum(calls) <> 0
 """
 _SURPLUS: Final = """
-    SELECT log_id, note_id FROM hubspot_surplus_notes WHERE hub_id = ANY(%(hubs)s)
+    SELECT log_id, activity_id FROM hubspot_strays
+    WHERE activity_id IS NOT NULL AND hub_id = ANY(%(hubs)s)
 """
 
 
@@ -97,7 +98,7 @@ def _notes(world: "World", hub_id: int) -> list[SandboxRecord]:
 
 def _leftovers(world: "World") -> Iterator[str]:
     for note in world.execute(_SURPLUS):
-        yield f"{note['log_id']}: its second note {note['note_id']} still waits to be archived"
+        yield f"{note['log_id']}: its second note {note['activity_id']} still waits to be archived"
     for key in world.redis.scan_iter(f"{world.cluster.prefix}:*"):
         # A key that says "was woken", "is being worked on" or "place taken" and lasts for ever
         # would silence a connection.

@@ -9,11 +9,13 @@ from faults.scenarios.workers import CREATE, MARK, SEARCH, catch
 from faults.world import World
 from sandbox.client import SandboxRecord
 from shared.queue.claims import LEASE_S
-from shared.queue.late_writes import LOOK_EVERY_S
+from shared.queue.strays import LOOK_EVERY_S
 
-FIND_SURPLUS: Final = "SELECT note_id FROM hubspot_surplus_notes WHERE hub_id = ANY(%(hubs)s)"
-FIND_LATE_WRITES: Final = (
-    "SELECT read_back_misses FROM hubspot_late_writes WHERE hub_id = ANY(%(hubs)s)"
+FIND_TO_ARCHIVE: Final = (
+    "SELECT id FROM hubspot_strays WHERE activity_id IS NOT NULL AND hub_id = ANY(%(hubs)s)"
+)
+FIND_SOUGHT: Final = (
+    "SELECT attempts FROM hubspot_strays WHERE activity_id IS NULL AND hub_id = ANY(%(hubs)s)"
 )
 # What a create left unanswered is looked for twice, in case that HubSpot commits it late.
 LOOKS: Final = 2
@@ -46,7 +48,7 @@ def between_mark_and_create_for_minutes(world: World) -> None:
     For up to a minute (housekeeping's round) a second note can be seen; it is archived then.
     """
     freeze_until_second_notes(world)
-    world.wait_for(lambda: bool(world.execute(FIND_SURPLUS)))
+    world.wait_for(lambda: bool(world.execute(FIND_TO_ARCHIVE)))
     world.keep_house()
     wait_until_archived(world)
 
@@ -60,7 +62,7 @@ def between_mark_and_create_for_minutes_and_unanswered(world: World) -> None:
     """
     kind = world.draws.choice(["reset_after", "garbage"])
     freeze_until_second_notes(world, answer=kind)
-    world.wait_for(lambda: bool(world.execute(FIND_LATE_WRITES)))
+    world.wait_for(lambda: bool(world.execute(FIND_SOUGHT)))
     for looks in range(1, LOOKS + 1):
         look_again(world, looks)
     wait_until_archived(world)
@@ -121,15 +123,15 @@ def freeze_until_second_notes(world: World, *, answer: str | None = None) -> Non
 
 
 def look_again(world: World, looks: int) -> None:
-    """Let housekeeping look for the late writes once more, until it has done so `looks` times."""
+    """Let housekeeping look for unanswered writes again, until it has done so `looks` times."""
     world.skip(LOOK_EVERY_S)
     world.keep_house()
     world.wait_for(lambda: fewest_looks(world) >= looks)
 
 
 def fewest_looks(world: World) -> int:
-    """How often the late writes have been looked for; those that are settled often enough."""
-    return min((row["read_back_misses"] for row in world.execute(FIND_LATE_WRITES)), default=LOOKS)
+    """How often the unanswered writes have been looked for; those that are settled often enough."""
+    return min((row["attempts"] for row in world.execute(FIND_SOUGHT)), default=LOOKS)
 
 
 def wait_until_archived(world: World) -> None:
@@ -137,8 +139,8 @@ def wait_until_archived(world: World) -> None:
     world.wait_for(
         lambda: (
             len(notes_of(world)) == len(world.rows())
-            and not world.execute(FIND_SURPLUS)
-            and not world.execute(FIND_LATE_WRITES)
+            and not world.execute(FIND_TO_ARCHIVE)
+            and not world.execute(FIND_SOUGHT)
         ),
     )
 

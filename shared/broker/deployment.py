@@ -1,4 +1,4 @@
-"""Telling deployments apart: the names that one has in Redis, and who else is there under them."""
+"""Redis as one deployment of several sees it: the names it has there, and who else is there."""
 
 import hashlib
 from collections.abc import Collection
@@ -13,7 +13,7 @@ from shared.configuration.setting_values import DEFAULT_PREFIX, explicit_tls
 
 # Whoever has not been seen for as long is gone.
 SEEN_WITHIN_S: Final = 30
-
+SOCKET_TIMEOUT_S: Final = 2.0
 
 # KEYS[1]: its being there says that it was done. ARGV: milliseconds. A key that would last longer
 # was not written by us, and would stop us for ever.
@@ -61,6 +61,17 @@ class DeploymentRedis(WaryRedis):
         """Delete a key that holds something else than a `zset`, `list` or `set`, as it should."""
         if self.type(key) not in {kind.encode(), b"none"}:
             self.delete(key)
+
+
+def connect_redis(redis_url: str, prefix: str = DEFAULT_PREFIX) -> DeploymentRedis:
+    """A Redis client that gives up on a frozen server after `SOCKET_TIMEOUT_S` seconds."""
+    return DeploymentRedis.open(
+        redis_url,
+        prefix,
+        socket_connect_timeout=SOCKET_TIMEOUT_S,
+        socket_timeout=SOCKET_TIMEOUT_S,
+        health_check_interval=15,
+    )
 
 
 # A copy of a database has the number of its original, but another server that serves it.

@@ -11,8 +11,6 @@ from sqlalchemy.orm import Session
 from shared.calls.call_details import FieldWarning
 from shared.ids import new_log_id
 
-LIVE_LANE = 0
-BACKFILL_LANE = 3
 # Of calls in one statement: each byte is copied several times on its way.
 MAX_STATEMENT_BYTES: Final = 2 * 1024 * 1024
 
@@ -131,7 +129,7 @@ def store_calls(
             connection on which each statement commits itself: up to `MAX_STATEMENT_BYTES` of calls
             are stored by one.
         calls: In any order. Of several with the same identity the first is stored.
-        lane: `LIVE_LANE`, or `BACKFILL_LANE` for calls that may wait.
+        lane: `Lane.LIVE`, or `Lane.BACKFILL` for calls that may wait.
 
     Returns:
         What became of each call, in the order given.

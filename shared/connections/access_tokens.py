@@ -8,10 +8,9 @@ import structlog
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from shared.broker.deployment import DeploymentRedis
-from shared.broker.sealed import seal, unseal
 from shared.connections import lifecycle as connections
 from shared.connections.tokens import StoredToken, lock_token, read_token, store_token
-from shared.crypto import TokenCipher, UndecryptableError
+from shared.crypto import TokenCipher, UndecryptableError, seal, unseal
 from shared.database.engines import Database, patiently
 from shared.hubspot.errors import (
     ConfigurationError,

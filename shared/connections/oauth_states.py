@@ -9,16 +9,32 @@ import secrets
 from dataclasses import dataclass, field
 from typing import Final
 
+import requests
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from shared.configuration.settings import ServiceSettings
 from shared.crypto import TokenCipher, UndecryptableError
+from shared.hubspot.oauth import HubSpotOAuth
 
 LIFETIME_S: Final = 600
 _FIELD: Final = "code_verifier"
 # Of one tenant at a time. A person has as many as tabs.
 MOST_OPEN: Final = 20
 _SECRET: Final = re.compile(r"[\w-]{43}", re.ASCII)
+
+
+def open_oauth(settings: ServiceSettings, session: requests.Session) -> HubSpotOAuth:
+    """HubSpot's OAuth endpoints, as our app uses them."""
+    return HubSpotOAuth(
+        client_id=settings.hubspot_client_id,
+        client_secret=settings.hubspot_client_secret.get_secret_value(),
+        api_url=settings.hubspot_api_url,
+        app_url=settings.hubspot_app_url,
+        redirect_uri=settings.redirect_uri,
+        scopes=settings.hubspot_scopes,
+        session=session,
+    )
 
 
 def new_secret() -> str:

@@ -8,13 +8,15 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from shared.log.sync_logs import LogFilter, Position, find_logs
+from shared.queue.lanes import REQUEUED
+from shared.reasons import Status
 
-RETRYABLE: Final = ("error", "skipped")
+RETRYABLE: Final = (Status.ERROR, Status.SKIPPED)
 
 # The mark stays, with its account and contact: a write in doubt is reconciled there first. A new
 # fence takes the call from a worker that looks a skipped one up again: what that learns of it would
 # undo the replay.
-_REQUEUE = text("""
+_REQUEUE = text(f"""
     WITH wanted AS (
         SELECT l.id FROM hubspot_sync_logs l
         WHERE l.id = ANY(:ids) AND l.user_id = :user_id AND l.workspace_id = :workspace_id
@@ -24,9 +26,7 @@ _REQUEUE = text("""
         FOR NO KEY UPDATE
     ), requeued AS (
         UPDATE hubspot_sync_logs l
-        SET status = 'pending', error_code = NULL, error_message = NULL, lane = 1,
-            next_attempt_at = now(), failures = 0, failing_since = NULL, looks = 0,
-            raw_lookup = false, updated_at = now(), fence = l.fence + 1,
+        SET {REQUEUED}, fence = l.fence + 1,
             claimed_by = NULL, claimed_until = NULL, claim_size = NULL,
             hub_id = CASE WHEN l.last_write_at IS NOT NULL THEN l.hub_id END,
             contact_id = CASE WHEN l.last_write_at IS NOT NULL THEN l.contact_id END
@@ -34,7 +34,7 @@ _REQUEUE = text("""
         RETURNING l.id
     )
     SELECT count(*) FROM requeued
-""")
+""")  # noqa: S608 - our own text
 
 
 def requeue_calls(

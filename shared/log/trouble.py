@@ -8,8 +8,9 @@ from typing import Any, Final
 from sqlalchemy import TextClause, text
 from sqlalchemy.orm import Session
 
-from shared.calls.intake import BACKFILL_LANE
+from shared.queue.lanes import EVERY_LANE
 from shared.queue.waiting import find_waiting_tenants
+from shared.reasons import Lane
 
 # Due for longer than this, a live call is stuck; backfill may wait behind live calls.
 STUCK_AFTER_S: Final = 300.0
@@ -128,11 +129,11 @@ _LOST = text("""
     FROM hubspot_oauth_tokens WHERE state = 'reconnect_required' ORDER BY since
 """)
 # Lane by lane, so that calls scheduled for later are not looked at.
-_STUCK = text("""
+_STUCK = text(f"""
     SELECT t.user_id, t.workspace_id, count(*) AS calls, min(late.next_attempt_at) AS since
     FROM unnest(CAST(:user_ids AS text[]), CAST(:workspace_ids AS text[]))
              AS t (user_id, workspace_id)
-    CROSS JOIN generate_series(0, 3) AS lanes (lane)
+    CROSS JOIN {EVERY_LANE}
     CROSS JOIN LATERAL (
         SELECT l.next_attempt_at FROM hubspot_sync_logs l
         WHERE l.user_id = t.user_id AND l.workspace_id = t.workspace_id
@@ -144,7 +145,7 @@ _STUCK = text("""
     ) AS late
     GROUP BY t.user_id, t.workspace_id
     ORDER BY since
-""")
+""")  # noqa: S608 - our own text
 _SUSPECTS = text("""
     SELECT count(*), min(next_attempt_at)
     FROM (SELECT next_attempt_at FROM hubspot_sync_logs WHERE suspect_size IS NOT NULL
@@ -180,8 +181,8 @@ _FAILED = text("""
     GROUP BY error_code ORDER BY calls DESC, error_code
 """)
 _SURPLUS = text("""
-    SELECT count(*), min(created_at) FROM hubspot_surplus_notes
-    WHERE created_at < now() - make_interval(secs => :lasts)
+    SELECT count(*), min(written_at) FROM hubspot_strays
+    WHERE activity_id IS NOT NULL AND written_at < now() - make_interval(secs => :lasts)
 """)
 _REVOCATIONS = text("""
     SELECT count(*), min(created_at) FROM hubspot_revocations
@@ -230,7 +231,7 @@ def find_stuck_calls(session: Session) -> list[StuckCalls]:
         {
             "user_ids": [tenant.user_id for tenant in tenants],
             "workspace_ids": [tenant.workspace_id for tenant in tenants],
-            "backfill": BACKFILL_LANE,
+            "backfill": Lane.BACKFILL,
             "backfill_after": BACKFILL_STUCK_AFTER_S,
             "after": STUCK_AFTER_S,
             "most": MOST_STUCK_COUNTED,

@@ -7,8 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from shared.broker.deployment import DeploymentRedis
-from shared.broker.sealed import seal, unseal
-from shared.crypto import TokenCipher
+from shared.crypto import TokenCipher, seal, unseal
 
 # Bounds how long a renumbered contact still gets the notes of its old number.
 CACHE_S: Final = 300

@@ -1,12 +1,9 @@
 """The tables, as typed SQLAlchemy models; what each column is for, and what Postgres refuses."""
 
-from shared.models.audit import AuditEntry
 from shared.models.base import Base
-from shared.models.connections import Account, Connection, Handover, Quota
-from shared.models.doubts import LateWrite, SurplusNote
+from shared.models.connections import Account, AuditEntry, Connection, Handover, Quota, SessionEnd
 from shared.models.grants import DecidedGrant, OAuthState, PendingGrant, Revocation
-from shared.models.pruning import PrunedCall, PruningKey
-from shared.models.sessions import SessionEnd
+from shared.models.strays import PrunedCall, PruningKey, Stray
 from shared.models.sync_logs import Attempt, Call, SyncLog
 from shared.models.tallies import DailyLatency, DailyTally, Latency, Tally
 
@@ -21,7 +18,6 @@ __all__ = [
     "DailyTally",
     "DecidedGrant",
     "Handover",
-    "LateWrite",
     "Latency",
     "OAuthState",
     "PendingGrant",
@@ -30,7 +26,7 @@ __all__ = [
     "Quota",
     "Revocation",
     "SessionEnd",
-    "SurplusNote",
+    "Stray",
     "SyncLog",
     "Tally",
 ]

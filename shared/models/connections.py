@@ -1,6 +1,7 @@
-"""Connections, their handovers, the HubSpot accounts behind them, and what people may use."""
+"""What is kept of a tenant: connection, handovers, HubSpot account, quotas, sessions, audit."""
 
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import (
     ARRAY,
@@ -16,6 +17,7 @@ from sqlalchemy import (
     func,
     text,
 )
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.configuration.settings import MatchPolicy
@@ -136,3 +138,33 @@ class Quota(Base):
     workspace_id: Mapped[str] = mapped_column(Text, primary_key=True)
     action: Mapped[str] = mapped_column(Text, primary_key=True)
     used_at: Mapped[list[datetime]] = mapped_column(ARRAY(Moment))
+
+
+class SessionEnd(Base):
+    """Tokens that were issued before are refused; the workspace `""` stands for all of the user's.
+
+    Kept for ever: a token without iat may outlive any period.
+    """
+
+    __tablename__ = "hubspot_session_ends"
+
+    user_id: Mapped[str] = mapped_column(Text, primary_key=True)
+    workspace_id: Mapped[str] = mapped_column(Text, primary_key=True)
+    ended_at: Mapped[datetime] = mapped_column(Moment)
+
+
+class AuditEntry(Base):
+    """One deed. Holds ids, counts and an address; never a number, a word of a call or a secret."""
+
+    __tablename__ = "hubspot_audit"
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    at: Mapped[datetime] = mapped_column(Moment, server_default=func.now(), index=True)
+    user_id: Mapped[str] = mapped_column(Text)
+    workspace_id: Mapped[str] = mapped_column(Text)
+    actor: Mapped[str] = mapped_column(Text)
+    action: Mapped[str] = mapped_column(Text)
+    address: Mapped[str | None] = mapped_column(Text)
+    details: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default="{}")
+
+    __table_args__ = (Index(None, "user_id", "workspace_id", "id"),)

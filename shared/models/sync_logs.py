@@ -20,6 +20,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.models.base import Base, Id, Moment
+from shared.reasons import Lane, Status
 
 
 class SyncLog(Base):
@@ -34,7 +35,7 @@ class SyncLog(Base):
     hub_id: Mapped[int | None] = mapped_column(BigInteger)
     contact_id: Mapped[str | None] = mapped_column(Text)
     engagement_id: Mapped[str | None] = mapped_column(Text)
-    status: Mapped[str] = mapped_column(Text, server_default="pending")
+    status: Mapped[str] = mapped_column(Text, server_default=Status.PENDING)
     error_code: Mapped[str | None] = mapped_column(Text)
     error_message: Mapped[str | None] = mapped_column(Text)
     phone_number: Mapped[str | None] = mapped_column(Text)
@@ -158,7 +159,7 @@ class SyncLog(Base):
             text("(created_at AT TIME ZONE 'UTC')"),
             postgresql_where=text("phone_number IS NOT NULL AND next_attempt_at IS NULL"),
         ),
-        CheckConstraint("status IN ('pending', 'success', 'error', 'skipped')", "status"),
+        CheckConstraint(f"status IN ({', '.join(map(repr, map(str, Status)))})", "status"),
         CheckConstraint("(status = 'success') = (engagement_id IS NOT NULL)", "success_has_note"),
         CheckConstraint(
             "status <> 'success' OR (next_attempt_at IS NULL AND contact_id IS NOT NULL"
@@ -194,7 +195,7 @@ class SyncLog(Base):
             "error_code IS DISTINCT FROM 'unconfirmed' OR last_write_at IS NOT NULL",
             "unconfirmed_has_mark",
         ),
-        CheckConstraint("lane BETWEEN 0 AND 3", "lane"),
+        CheckConstraint(f"lane BETWEEN {min(Lane)} AND {max(Lane)}", "lane"),
     )
 
 

@@ -88,8 +88,7 @@ _MAKE_KEY = text("""
 # Nothing is left to be done for it, and no note of it may turn up that nobody has heard of.
 _IS_SETTLED: Final = """
     l.next_attempt_at IS NULL AND l.claimed_by IS NULL AND l.last_write_at IS NULL
-    AND NOT EXISTS (SELECT FROM hubspot_late_writes w WHERE w.log_id = l.id)
-    AND NOT EXISTS (SELECT FROM hubspot_surplus_notes s WHERE s.log_id = l.id)
+    AND NOT EXISTS (SELECT FROM hubspot_strays s WHERE s.log_id = l.id)
 """
 
 # Hops from tenant to tenant. A row ends a while after its hash was committed: a statement that

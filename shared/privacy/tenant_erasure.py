@@ -50,7 +50,7 @@ class TenantRows:
 
 
 _MINE: Final = "user_id = :user_id AND workspace_id = :workspace_id"
-# Beside the sync log, whose rows take their contents, attempts and late writes along, and the
+# Beside the sync log, whose rows take their contents, attempts and unanswered writes along, and the
 # connection, whose row takes its handovers along. In the order of the trigger that keeps them.
 _COUNTED: Final = {
     "hubspot_sync_tallies": "hour, status",
@@ -99,8 +99,8 @@ _DELETE_CALLS = text(f"""
         DELETE FROM hubspot_pruned_calls pruned USING page
         WHERE pruned.identity_hash = page.identity_hash
     ), surplus AS (
-        DELETE FROM hubspot_surplus_notes s USING page
-        WHERE s.log_id = page.id
+        DELETE FROM hubspot_strays s USING page
+        WHERE s.log_id = page.id AND s.activity_id IS NOT NULL
           AND NOT EXISTS (SELECT FROM hubspot_oauth_tokens c
                           WHERE c.hub_id = s.hub_id AND c.state <> 'disconnected')
     ), gone AS (

@@ -7,8 +7,8 @@ from typing import Final
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from shared.calls.intake import BACKFILL_LANE
 from shared.queue.waiting import HEADS
+from shared.reasons import Lane
 
 # Beyond this a backlog is simply long; counting it further would cost what it is about.
 MOST_LOOKED_AT: Final = 200_000
@@ -46,7 +46,7 @@ _LATENESS = text(f"""{HEADS}, late AS (
 
 def measure_lateness(session: Session) -> Lateness:
     """Measure it; costs as much as a sweep, whatever the length of the queue."""
-    row = session.execute(_LATENESS, {"backfill": BACKFILL_LANE}).mappings().one()
+    row = session.execute(_LATENESS, {"backfill": Lane.BACKFILL}).mappings().one()
     return Lateness(**row)
 
 

@@ -9,6 +9,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from shared.calls.contents import read_contents
+from shared.queue.lanes import EVERY_LANE
 from shared.queue.suspects import ALONE, largest_batch, largest_suspect_size, may_claim_suspects
 from shared.reasons import POISON_MESSAGE
 
@@ -57,16 +58,16 @@ class ClaimedCall:
 
 
 # Lane by lane, so that calls scheduled for later are not looked at.
-_COUNT_DUE = text("""
+_COUNT_DUE = text(f"""
     SELECT count(*)
-    FROM generate_series(0, 3) AS lanes (lane)
+    FROM {EVERY_LANE}
     CROSS JOIN LATERAL (
         SELECT FROM hubspot_sync_logs l
         WHERE l.user_id = :user_id AND l.workspace_id = :workspace_id
           AND l.lane = lanes.lane AND l.claimed_by IS NULL AND l.next_attempt_at <= now()
         LIMIT :most
     ) AS due
-""")
+""")  # noqa: S608 - our own text
 
 
 def count_due_calls(session: Session, *, user_id: str, workspace_id: str, most: int) -> int:
@@ -80,7 +81,7 @@ _CLAIM = """
     WITH candidate AS MATERIALIZED (
         SELECT due.id, lanes.lane, due.next_attempt_at,
                row_number() OVER (PARTITION BY lanes.lane ORDER BY due.next_attempt_at) AS place
-        FROM generate_series(0, 3) AS lanes (lane)
+        FROM {every_lane}
         CROSS JOIN LATERAL (
             SELECT l.id, l.next_attempt_at FROM hubspot_sync_logs l
             WHERE l.user_id = :user_id AND l.workspace_id = :workspace_id
@@ -118,8 +119,10 @@ _CLAIM = """
     ORDER BY l.lane, l.next_attempt_at, l.id
 """
 # Two statements, because the planner misjudges one that serves both and sorts the whole backlog.
-_CLAIM_TRUSTED = text(_CLAIM.format(suspicion="l.suspect_size IS NULL"))
-_CLAIM_SUSPECTS = text(_CLAIM.format(suspicion="l.suspect_size = :suspect_size"))
+_CLAIM_TRUSTED = text(_CLAIM.format(every_lane=EVERY_LANE, suspicion="l.suspect_size IS NULL"))
+_CLAIM_SUSPECTS = text(
+    _CLAIM.format(every_lane=EVERY_LANE, suspicion="l.suspect_size = :suspect_size")
+)
 
 
 def claim_due_calls(

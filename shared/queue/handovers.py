@@ -12,6 +12,7 @@ from typing import Final
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from shared.queue.lanes import REQUEUED
 from shared.reasons import DOUBT_ELSEWHERE_MESSAGE, OTHER_ACCOUNT_MESSAGE, Reason
 
 REQUEUE_DAYS: Final = 7
@@ -145,7 +146,7 @@ _PART_PAGE = text("""
 
 # A repeated POST of the same call to the same account is excluded by the mark that is kept. What
 # was met is not looked at again, whatever becomes of it meanwhile.
-_REQUEUE_PAGE = text("""
+_REQUEUE_PAGE = text(f"""
     WITH page AS MATERIALIZED (
         SELECT id, created_at FROM hubspot_sync_logs
         WHERE user_id = :user_id AND workspace_id = :workspace_id AND error_code = :error_code
@@ -161,9 +162,7 @@ _REQUEUE_PAGE = text("""
         FOR NO KEY UPDATE
     ), moved AS (
         UPDATE hubspot_sync_logs l
-        SET status = 'pending', error_code = NULL, error_message = NULL, lane = 1,
-            next_attempt_at = now(), failures = 0, failing_since = NULL,
-            looks = 0, raw_lookup = false, updated_at = now()
+        SET {REQUEUED}
         FROM waiting WHERE l.id = waiting.id
         RETURNING l.id
     ), last AS (
@@ -173,7 +172,7 @@ _REQUEUE_PAGE = text("""
         FROM last WHERE h.id = :id
     )
     SELECT (SELECT count(*) FROM page) AS met, (SELECT count(*) FROM moved) AS moved
-""")
+""")  # noqa: S608 - our own text
 
 _PUT_BACK = text("UPDATE hubspot_handovers SET moved_at = clock_timestamp() WHERE id = :id")
 _FORGET = text("DELETE FROM hubspot_handovers WHERE id = :id")

@@ -8,8 +8,8 @@ from datetime import datetime
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from shared.queue.late_writes import UnansweredWrite, remember_late_writes
-from shared.reasons import CONTACTLESS
+from shared.queue.strays import Surplus, UnansweredWrite, add_surplus, add_unanswered_writes
+from shared.reasons import CONTACTLESS, Lane
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class Outcome:
     error_code: str | None = None
     error_message: str | None = None
     next_in: float | None = None
-    lane: int = 0
+    lane: int = Lane.LIVE
     searches_done: int = 0
     calculated_searched: bool = False
     failures: int = 0
@@ -98,19 +98,6 @@ _RECORD = text("""
     SELECT id, age FROM recorded
 """)
 
-# The row has another note already: this one must go, and is remembered until it has. A statement
-# of its own: inside the first one a note that is recorded concurrently would be invisible.
-_REMEMBER_SURPLUS = text("""
-    INSERT INTO hubspot_surplus_notes (hub_id, note_id, log_id)
-    SELECT o.hub_id, o.note_id, o.id
-    FROM unnest(CAST(:ids AS text[]), CAST(:hub_ids AS bigint[]), CAST(:note_ids AS text[]))
-             AS o (id, hub_id, note_id)
-    JOIN hubspot_sync_logs l ON l.id = o.id
-    WHERE (l.hub_id, l.engagement_id) <> (o.hub_id, o.note_id)
-    ORDER BY o.hub_id, o.note_id
-    ON CONFLICT DO NOTHING
-""")
-
 
 def record_outcomes(
     session: Session, outcomes: Sequence[Outcome], *, started_at: datetime
@@ -118,8 +105,8 @@ def record_outcomes(
     """Store outcomes and their attempts; returns the seconds since intake by log id of those taken.
 
     An outcome without a note is dropped when its claim is lost: whoever holds the call now
-    decides. A note is proof and always counts; if the row has another one, this one is put on the
-    list of surplus notes. A write in doubt that is dropped is looked for later.
+    decides. A note is proof and always counts; if the row has another one, this one is a stray, as
+    is a write in doubt that is dropped.
     """
     if not outcomes:
         return {}
@@ -133,17 +120,15 @@ def record_outcomes(
     )
     recorded = {row.id: row.age for row in rows}
     dropped = [each for each in outcomes if each.id not in recorded]
-    untaken = [each for each in dropped if each.engagement_id]
-    if untaken:
-        session.execute(
-            _REMEMBER_SURPLUS,
-            {
-                "ids": [each.id for each in untaken],
-                "hub_ids": [each.hub_id for each in untaken],
-                "note_ids": [each.engagement_id for each in untaken],
-            },
-        )
-    remember_late_writes(
+    add_surplus(
+        session,
+        [
+            Surplus(each.id, each.hub_id, each.engagement_id)
+            for each in dropped
+            if each.engagement_id
+        ],
+    )
+    add_unanswered_writes(
         session,
         [
             UnansweredWrite(each.id, each.hub_id, each.contact_id)

@@ -23,9 +23,6 @@ BATCH_BUCKETS: Final = (1, 2, 5, 10, 20, 40, 60, 80, 100)
 SHARE_BUCKETS: Final = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 INTAKE_BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 
-LANES: Final = ("live", "requeued", "second_look", "backfill")
-"""The lanes of the queue by their number."""
-
 
 def _counter(name: str, help_text: str, label: str, values: Iterable[str]) -> Counter:
     """A counter by one label, whose values exist from the start."""

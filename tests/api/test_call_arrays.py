@@ -9,9 +9,9 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from api.context.services import EXTENSION
-from shared.calls.intake import BACKFILL_LANE, LIVE_LANE
 from shared.database.engines import Database
 from shared.models import Call, SyncLog
+from shared.reasons import Lane
 from tests.api.asking import (
     NO_POSTGRES,
     USER_SECRET,
@@ -60,8 +60,8 @@ def test_calls_are_stored_behind_the_live_ones_and_told_in_order(
         logs = [session.get_one(SyncLog, log_id) for log_id in ids]
         payloads = [session.get_one(Call, log_id).payload for log_id in ids]
     assert [(log.call_id, log.lane, log.status) for log in logs] == [
-        ("b", BACKFILL_LANE, "pending"),
-        ("a", BACKFILL_LANE, "pending"),
+        ("b", Lane.BACKFILL, "pending"),
+        ("a", Lane.BACKFILL, "pending"),
     ]
     assert (logs[0].user_id, logs[0].workspace_id) == (asker.user_id, asker.workspace_id)
     assert [log.phone_number for log in logs] == ["+12025550123", None]
@@ -94,7 +94,7 @@ def test_call_known_before_or_twice_in_the_array_is_stored_once(
     assert (known["id"], known["duplicate"]) == (live, True)
     assert (new["duplicate"], copy["duplicate"]) == (False, True)
     assert copy["id"] == new["id"]
-    assert stored(database, known).lane == LIVE_LANE
+    assert stored(database, known).lane == Lane.LIVE
     with database.begin() as session:
         assert session.get_one(Call, new["id"]).payload["summary"] == "first"
 

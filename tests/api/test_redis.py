@@ -9,7 +9,8 @@ from redis import Redis
 
 from api.context.services import EXTENSION
 from local.engines import Engine, start_valkey
-from shared.broker.celery_app import SYNC_QUEUE, BackgroundWakeUps
+from shared.broker.celery_app import SYNC_QUEUE
+from shared.broker.waking import BackgroundWakeUps
 from shared.database.engines import Database
 from tests.api.asking import Asker
 from tests.api.conftest import ClientFactory

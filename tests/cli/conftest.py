@@ -9,7 +9,7 @@ from cli import main
 from sandbox.app import create_app as create_sandbox
 from sandbox.config import OAuthApp, SandboxConfig
 from sandbox.server import run_in_thread
-from shared.broker.celery_app import connect_redis
+from shared.broker.deployment import connect_redis
 from shared.configuration.settings import CALLBACK_PATH, ApiSettings
 from shared.database.engines import Database
 from tests.emptying import empty

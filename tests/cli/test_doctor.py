@@ -11,8 +11,7 @@ import pytest
 from commands.findings import judge_clock
 from local.databases import fresh_database
 from local.environment import make_secrets
-from shared.broker.celery_app import connect_redis
-from shared.broker.deployment import sign_in
+from shared.broker.deployment import connect_redis, sign_in
 from tests.cli.conftest import Invoke
 from tests.conftest import MakeRole
 from tests.queue.authorities import encrypted, write_certificate

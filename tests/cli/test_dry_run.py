@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 
 from api.app import create_app
 from sandbox.client import SandboxControl
-from shared.broker.celery_app import connect_redis
+from shared.broker.deployment import connect_redis
 from shared.configuration.settings import ApiSettings
 from shared.connections.accounts import pause_account
 from shared.database.engines import Database

@@ -8,9 +8,9 @@ from sqlalchemy import select
 
 from commands.backfill import ROWS_A_TRANSACTION
 from commands.row_notices import MOST_NAMED
-from shared.calls.intake import BACKFILL_LANE
 from shared.database.engines import Database
 from shared.models import Call, SyncLog
+from shared.reasons import Lane
 from tests.cli.conftest import Invoke
 
 HEADER: Final = "call_id,user_id,workspace_id,phone_number,duration_seconds,started_at,summary\n"
@@ -39,7 +39,7 @@ def test_row_becomes_a_call_that_waits_behind_the_live_ones(
     assert result.stdout == "1 accepted, 0 already known, 0 rejected.\n"
     log = stored_calls(empty_database)["call_1"]
     assert (log.user_id, log.workspace_id) == ("user_1", "ws_1")
-    assert (log.status, log.lane, log.phone_number) == ("pending", BACKFILL_LANE, "+12025550123")
+    assert (log.status, log.lane, log.phone_number) == ("pending", Lane.BACKFILL, "+12025550123")
     with empty_database.begin() as session:
         payload = session.get_one(Call, log.id).payload
     assert payload == {

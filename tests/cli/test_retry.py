@@ -5,9 +5,10 @@ from collections.abc import Collection
 import pytest
 from sqlalchemy import select, update
 
-from shared.calls.intake import LIVE_LANE, NewCall, store_calls
+from shared.calls.intake import NewCall, store_calls
 from shared.database.engines import Database
 from shared.models import SyncLog
+from shared.reasons import Lane
 from tests.cli.conftest import Invoke
 
 
@@ -24,7 +25,7 @@ def store(database: Database, user_id: str, call_id: str, **outcome: str) -> Non
                     payload={"call_id": call_id},
                 )
             ],
-            lane=LIVE_LANE,
+            lane=Lane.LIVE,
         )[0]
         ended = {"next_attempt_at": None, "error_message": "It failed.", **outcome}
         session.execute(update(SyncLog).where(SyncLog.id == stored.log_id).values(**ended))

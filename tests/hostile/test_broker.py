@@ -62,7 +62,6 @@ class Worker(NamedTuple):
 def worker() -> Iterator[Worker]:
     done: list[str] = []
     with make_celery("memory://", QUEUE) as app:
-        app.conf.update(worker_consumer="worker.consumer:GuardedConsumer")
 
         @app.task(name=SYNC_TASK, ignore_result=True)  # type: ignore[untyped-decorator]
         def sync_connection(connection_id: str) -> None:

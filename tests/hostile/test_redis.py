@@ -18,10 +18,11 @@ from sqlalchemy import text, update
 from faults import garbage
 from local.engines import Engine
 from local.processes import Process
-from shared.broker.celery_app import WakeUps, make_celery
+from shared.broker.celery_app import make_celery
 from shared.broker.messages import HOUSEKEEPING_TASK, read_message
-from shared.broker.sealed import seal
 from shared.broker.transport import RELIED_ON, GuardedChannel, GuardedTransport
+from shared.broker.waking import WakeUps
+from shared.crypto import seal
 from shared.database.engines import Database
 from shared.ids import new_connection_id
 from shared.matching.contact_cache import CACHE_S
@@ -48,8 +49,8 @@ from tests.pipeline.conftest import (
 )
 from tests.pipeline.workspaces import PHONE, Workspace, note_ids
 from worker.maintenance.housekeeping import housekeeping
-from worker.maintenance.recurring import MOST_MISSED, Recurring
-from worker.maintenance.sweep import SWEEP_LOCK, sweep, sweeping
+from worker.maintenance.recurring import DUTIES_LOCK, MOST_MISSED, Recurring
+from worker.maintenance.sweep import NAME, sweep, sweeping
 from worker.presence import Presence
 from worker.resources import Resources
 
@@ -170,7 +171,7 @@ def test_match_that_is_kept_beyond_its_time_counts_as_absent(
     assert workspace.log(log_id).contact_id == former_id  # while it lasts it is one of ours
 
     now = time.time()
-    monkeypatch.setattr("shared.broker.sealed.time.time", lambda: now + CACHE_S + 1)
+    monkeypatch.setattr("shared.crypto.time.time", lambda: now + CACHE_S + 1)
     worker.redis.set(key, old)
     assert_next_note_is_on(workspace, contact_id)
 
@@ -179,7 +180,10 @@ def test_match_that_is_kept_beyond_its_time_counts_as_absent(
 def sweeping_stopped(database: Database) -> Iterator[None]:
     """Nobody sweeps meanwhile: what is done, was done for a message."""
     with database.begin() as session:
-        session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": SWEEP_LOCK})
+        session.execute(
+            text("SELECT pg_advisory_xact_lock(:key, hashtext(:name))"),
+            {"key": DUTIES_LOCK, "name": NAME},
+        )
         yield
 
 

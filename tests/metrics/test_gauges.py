@@ -100,7 +100,7 @@ def missing_of(measured: dict[str, float]) -> set[str]:
 @pytest.mark.parametrize(
     ("table", "losses"),
     [
-        ("hubspot_surplus_notes", {"surplus_notes": ["overdue_surplus_notes"]}),
+        ("hubspot_strays", {"surplus_notes": ["overdue_surplus_notes"]}),
         ("hubspot_revocations", {"revocations": ["overdue_revocations"]}),
         ("calls", {"failed_calls": ["failed_calls/x", "troubled_calls/misconfigured"]}),
         (

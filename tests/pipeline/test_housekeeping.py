@@ -1,5 +1,6 @@
 """Housekeeping: what has had its time goes, whoever else is at work and whatever fails."""
 
+import math
 from collections.abc import Mapping
 from typing import Final
 
@@ -59,7 +60,7 @@ def test_chore_is_done_by_one_worker_at_a_time(
 ) -> None:
     beside: list[Mapping[str, int]] = []
 
-    def look_around(resources: Resources) -> int:
+    def look_around(resources: Resources, _deadline: float) -> int:
         beside.append(keep_house(resources))
         return 1
 
@@ -73,7 +74,7 @@ def test_chore_is_done_by_one_worker_at_a_time(
 def test_chore_that_fails_leaves_the_others_to_be_done(
     workspace: Workspace, chores: dict[str, Chore]
 ) -> None:
-    def fail(_: Resources) -> int:
+    def fail(_resources: Resources, _deadline: float) -> int:
         raise KeyError("a defect of ours")
 
     before = last_success()
@@ -103,7 +104,7 @@ def test_rows_are_changed_in_batches_until_the_time_is_over(
 def test_sweep_does_not_wait_for_a_chore(workspace: Workspace, chores: dict[str, Chore]) -> None:
     seen: list[list[str]] = []
 
-    def sweep_beside(resources: Resources) -> int:
+    def sweep_beside(resources: Resources, _deadline: float) -> int:
         sweep(resources)
         seen.append(woken(resources))
         return 0
@@ -117,7 +118,7 @@ def test_sweep_does_not_wait_for_a_chore(workspace: Workspace, chores: dict[str,
 def test_worker_that_stops_begins_no_further_chore(
     workspace: Workspace, chores: dict[str, Chore]
 ) -> None:
-    def stop(resources: Resources) -> int:
+    def stop(resources: Resources, _deadline: float) -> int:
         resources.stopping.set()
         return 0
 
@@ -133,6 +134,6 @@ def test_batches_end_when_the_worker_stops(workspace: Workspace) -> None:
     workspace.worker.stopping.set()
     try:
         endless = in_batches(lambda _session, _settings: retention.MOST_AT_ONCE)
-        assert endless(workspace.worker) == retention.MOST_AT_ONCE
+        assert endless(workspace.worker, math.inf) == retention.MOST_AT_ONCE
     finally:
         workspace.worker.stopping.clear()

@@ -103,9 +103,9 @@ def test_surplus_note_of_a_worker_that_froze_before_its_write_is_archived(
     assert workspace.log(log_id).status == "success"
     assert len(workspace.notes(contact_id)) == 2
 
-    assert workspace.keep_house()["surplus_notes_archived"] == 1
+    assert workspace.keep_house()["strays_archived"] == 1
     assert note_ids(workspace.notes(contact_id)) == [workspace.log(log_id).engagement_id]
-    assert workspace.keep_house()["surplus_notes_archived"] == 0
+    assert workspace.keep_house()["strays_archived"] == 0
 
 
 def test_success_of_a_worker_that_lost_its_claim_still_counts(

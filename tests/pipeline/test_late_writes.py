@@ -5,14 +5,14 @@ from collections.abc import Callable
 import pytest
 
 from shared.queue.claims import LEASE_S
-from shared.queue.late_writes import LOOK_EVERY_S
+from shared.queue.strays import LOOK_EVERY_S
 from tests.pipeline.conftest import Interrupted
 from tests.pipeline.interruptions import CREATE
 from tests.pipeline.workspaces import Workspace, assert_written_once
 from worker.maintenance.sweep import sweep
 from worker.rounds.doubts import LATE_COMMIT_S
 
-SETTLED = "late_writes_settled"
+SETTLED = "strays_settled"
 
 
 def be_overtaken(workspace: Workspace) -> None:
@@ -50,7 +50,7 @@ def test_second_note_of_which_nobody_heard_is_archived(
     assert workspace.log(log_id).status == "success"
     assert len(workspace.notes(contact_id)) == 2
 
-    assert workspace.keep_house()["surplus_notes_archived"] == 1
+    assert workspace.keep_house()["strays_archived"] == 1
 
     assert_written_once(workspace, log_id, contact_id)
 
@@ -77,11 +77,11 @@ def test_late_write_is_looked_for_until_it_cannot_commit_any_more(
     contact_id = workspace.add_contact()
     log_id = workspace.accept()
     write_late("reset_before")
-    assert workspace.keep_house()["surplus_notes_archived"] == 0
+    assert workspace.keep_house()["strays_archived"] == 0
 
     workspace.write_note(log_id, contact_id)  # the create commits only now
     workspace.advance(LOOK_EVERY_S)
-    assert workspace.keep_house()["surplus_notes_archived"] == 1
+    assert workspace.keep_house()["strays_archived"] == 1
 
     assert_written_once(workspace, log_id, contact_id)
 

@@ -8,7 +8,8 @@ from local.processes import Process
 from tests.local.waiting import wait_for
 from tests.pipeline.conftest import StartWorker
 from tests.pipeline.workspaces import Workspace, note_ids
-from worker.maintenance.sweep import SWEEP_LOCK
+from worker.maintenance.recurring import DUTIES_LOCK
+from worker.maintenance.sweep import NAME
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +26,10 @@ def synced(workspace: Workspace, calls: int) -> bool:
 def test_wake_up_alone_makes_a_note_of_a_call(workspace: Workspace) -> None:
     contact_id = workspace.add_contact()
     with workspace.worker.database.begin() as session:
-        session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": SWEEP_LOCK})
+        session.execute(
+            text("SELECT pg_advisory_xact_lock(:key, hashtext(:name))"),
+            {"key": DUTIES_LOCK, "name": NAME},
+        )
         log_id = workspace.accept()  # nobody sweeps meanwhile
         workspace.worker.wake_ups.wake(workspace.connection_id)
         wait_for(lambda: synced(workspace, 1))

@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from shared.broker.celery_app import COALESCE_S, SYNC_QUEUE
+from shared.broker.celery_app import SYNC_QUEUE
+from shared.broker.waking import COALESCE_S
 from shared.queue.claims import LEASE_S
 from tests.pipeline.conftest import Interrupted, MakeWorkspace
 from tests.pipeline.interruptions import SEARCH, WorkerKilledError, die

@@ -9,7 +9,7 @@ from sqlalchemy.exc import DBAPIError
 
 from shared.broker.celery_app import WORKER_THREADS
 from shared.connections.access_tokens import LONGEST_MARGIN_S, TokenSource
-from shared.connections.hubspot_app import open_oauth
+from shared.connections.oauth_states import open_oauth
 from shared.connections.tokens import lock_token
 from shared.pacing.limits import TOKENS_BURST
 from tests.pipeline.conftest import Interrupted

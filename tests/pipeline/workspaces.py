@@ -15,7 +15,7 @@ from sandbox.client import SandboxControl, SandboxRecord
 from sandbox.world import LoggedRequest
 from shared.activities.rendering import render_note
 from shared.calls.call_details import CallDetails
-from shared.calls.intake import LIVE_LANE, NewCall, store_calls
+from shared.calls.intake import NewCall, store_calls
 from shared.connections import lifecycle as connections
 from shared.connections.accounts import AccountState, load_account
 from shared.connections.lifecycle import Grant
@@ -23,9 +23,9 @@ from shared.hubspot.client import HubSpotClient
 from shared.hubspot.models import NewNote
 from shared.log.replays import requeue_calls
 from shared.models import Attempt, Call, Connection, Revocation, SyncLog
-from worker.maintenance.handovers import hand_over_calls
+from shared.reasons import Lane
 from worker.maintenance.housekeeping import keep_house
-from worker.maintenance.sweep import sweep
+from worker.maintenance.sweep import hand_over_calls, sweep
 from worker.resources import Resources
 from worker.rounds.reports import RoundEnd
 from worker.rounds.sync import sync_connection
@@ -122,7 +122,7 @@ class Workspace:
                         payload=call.to_payload(),
                     )
                 ],
-                lane=LIVE_LANE,
+                lane=Lane.LIVE,
             )[0].log_id
         self.said[log_id] = {"call_id": call.call_id, "phone": phone, **details}
         return log_id

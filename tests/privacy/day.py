@@ -16,7 +16,8 @@ from local.producer import WEBHOOK_PATH
 from local.stack import Stack
 from local.visitor import sign_in
 from sandbox.client import SandboxControl
-from shared.broker.celery_app import SYNC_QUEUE, connect_redis, make_celery
+from shared.broker.celery_app import SYNC_QUEUE, make_celery
+from shared.broker.deployment import connect_redis
 from shared.broker.messages import HOUSEKEEPING_TASK, SYNC_TASK
 from shared.configuration.setting_values import encryption_keys, sqlalchemy_url
 from shared.crypto import TokenCipher

@@ -11,12 +11,13 @@ from sqlalchemy import select, text, update
 
 from cli import main
 from commands import erase_person as erase_command
-from shared.broker.celery_app import connect_redis
-from shared.calls.intake import LIVE_LANE, NewCall, store_calls
+from shared.broker.deployment import connect_redis
+from shared.calls.intake import NewCall, store_calls
 from shared.database.engines import Database
 from shared.models import AuditEntry, Base, Connection
 from shared.privacy import persons
 from shared.queue.outcomes import Outcome
+from shared.reasons import Lane
 from tests.emptying import empty
 from tests.queue.tenants import HUB, Tenant, written
 from tests.settings.environment import make_environ
@@ -66,7 +67,7 @@ def store(tenant: Tenant, call_id: str, number: str | None, **payload: Any) -> s
                     payload={"call_id": call_id, "summary": "Mildred wants a cat", **payload},
                 )
             ],
-            lane=LIVE_LANE,
+            lane=Lane.LIVE,
         )[0].log_id
 
 

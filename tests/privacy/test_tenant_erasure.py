@@ -12,7 +12,7 @@ from sqlalchemy import func, insert, select, text, update
 
 from cli import main
 from commands import erase_tenant
-from shared.calls.intake import LIVE_LANE, NewCall, store_calls
+from shared.calls.intake import NewCall, store_calls
 from shared.connections.lifecycle import CONNECTED, ensure_connection, find_connection
 from shared.database.engines import Database
 from shared.models import (
@@ -23,21 +23,21 @@ from shared.models import (
     DailyTally,
     Handover,
     Latency,
-    LateWrite,
     OAuthState,
     PendingGrant,
     Quota,
     Revocation,
     SessionEnd,
-    SurplusNote,
+    Stray,
     SyncLog,
     Tally,
 )
 from shared.privacy import tenant_erasure
 from shared.privacy.audit import Action, Actor, Deed, record_deed
-from shared.queue.late_writes import UnansweredWrite, remember_late_writes
 from shared.queue.marks import Mark, mark_calls
 from shared.queue.outcomes import Outcome
+from shared.queue.strays import UnansweredWrite, add_unanswered_writes
+from shared.reasons import Lane
 from tests.emptying import empty
 from tests.local.waiting import GUARD_SECONDS, wait_for
 from tests.queue.tenants import HUB, Tenant, ago, grant, written
@@ -71,10 +71,10 @@ def fill(tenant: Tenant) -> None:
     calls = {call.id: call for call in tenant.claim()}
     tenant.record(written(calls[done]))
     with tenant.database.begin() as session:
-        session.execute(insert(LateWrite).values(log_id=failed, hub_id=HUB, contact_id="7"))
+        session.execute(insert(Stray).values(log_id=failed, hub_id=HUB, contact_id="7"))
         session.execute(
-            insert(SurplusNote).values(
-                hub_id=HUB, note_id=f"surplus of {tenant.user_id}", log_id=done
+            insert(Stray).values(
+                hub_id=HUB, activity_id=f"surplus of {tenant.user_id}", log_id=done
             )
         )
         session.execute(
@@ -174,7 +174,7 @@ def test_nothing_of_the_tenant_is_left_but_the_record_and_the_revocations(
             "is_connected": True,
         }
         assert {each.hub_id for each in session.scalars(select(Revocation))} == {HUB, HUB + 7}
-        for table in (Account, Handover, LateWrite, SurplusNote):
+        for table in (Account, Handover, Stray):
             assert session.scalars(select(table)).all() == []
     assert "Mildred" not in dump(tenant.database)
     line = json.loads(result.stderr.splitlines()[-1])
@@ -206,13 +206,13 @@ def test_account_that_another_tenant_has_too_is_neither_revoked_nor_forgotten(
     (log_id,) = tenant.store()
     with tenant.database.begin() as session:
         session.execute(insert(Account).values(hub_id=HUB))
-        session.execute(insert(SurplusNote).values(hub_id=HUB, note_id="n", log_id=log_id))
+        session.execute(insert(Stray).values(hub_id=HUB, activity_id="n", log_id=log_id))
     erase(*MINE, "--yes")
     with tenant.database.begin() as session:
         assert session.scalars(select(Revocation)).all() == []
         assert session.get(Account, HUB) is not None
         # The neighbour's connection archives it.
-        assert session.get(SurplusNote, (HUB, "n")) is not None
+        assert [each.activity_id for each in session.scalars(select(Stray))] == ["n"]
 
 
 def test_dry_run_says_what_there_is_and_changes_nothing(tenant: Tenant, erase: Erase) -> None:
@@ -286,8 +286,7 @@ def test_worker_that_holds_the_calls_changes_nothing_afterwards(
     left = {name: count for name, count in rows_of(tenant).items() if count}
     assert left == {"hubspot_audit": 1, "hubspot_session_ends": 1}
     with tenant.database.begin() as session:
-        assert session.scalars(select(SurplusNote)).all() == []
-        assert session.scalars(select(LateWrite)).all() == []
+        assert session.scalars(select(Stray)).all() == []
 
 
 def test_late_write_of_a_call_that_is_being_erased_waits_and_is_dropped(
@@ -299,7 +298,7 @@ def test_late_write_of_a_call_that_is_being_erased_waits_and_is_dropped(
     def remember() -> None:
         try:
             with tenant.database.begin() as session:
-                remember_late_writes(session, [UnansweredWrite(log_id, HUB, "7")])
+                add_unanswered_writes(session, [UnansweredWrite(log_id, HUB, "7")])
             answered.append(None)
         except Exception as error:  # noqa: BLE001 - whatever it is, the test shows it
             answered.append(error)
@@ -331,7 +330,7 @@ def test_call_that_is_delivered_again_afterwards_is_a_new_one(tenant: Tenant, er
                     payload={},
                 )
             ],
-            lane=LIVE_LANE,
+            lane=Lane.LIVE,
         )[0]
     assert not again.is_duplicate
     assert again.log_id != log_id

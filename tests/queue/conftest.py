@@ -2,8 +2,7 @@ from collections.abc import Callable
 
 import pytest
 
-from shared.broker.celery_app import connect_redis
-from shared.broker.deployment import DeploymentRedis
+from shared.broker.deployment import DeploymentRedis, connect_redis
 from shared.database.engines import Database
 from tests.emptying import empty
 from tests.queue.tenants import Tenant

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from shared.broker.celery_app import WakeUps
+from shared.broker.waking import WakeUps
 
 
 def list_publishers(monkeypatch: pytest.MonkeyPatch) -> set[int]:

@@ -12,7 +12,7 @@ from shared.calls.intake import NewCall, store_calls
 from shared.connections import lifecycle as connections
 from shared.connections.lifecycle import Grant
 from shared.database.engines import Database
-from shared.models import Attempt, Connection, LateWrite, SurplusNote, SyncLog
+from shared.models import Attempt, Connection, Stray, SyncLog
 from shared.queue.claims import ClaimedCall, claim_due_calls, release_calls, return_expired_claims
 from shared.queue.handovers import PAGE, MovedPage, move_page
 from shared.queue.marks import Mark, mark_calls
@@ -167,20 +167,20 @@ class Tenant:
             wanted = select(Attempt).filter_by(log_id=log_id).order_by(Attempt.id)
             return list(session.scalars(wanted))
 
-    def age_late_writes(self, seconds: float) -> None:
+    def age_strays(self, seconds: float) -> None:
         age = timedelta(seconds=seconds)
         with self.database.begin() as session:
             session.execute(
-                update(LateWrite).values(
-                    written_at=LateWrite.written_at - age,
-                    next_attempt_at=LateWrite.next_attempt_at - age,
+                update(Stray).values(
+                    written_at=Stray.written_at - age,
+                    next_attempt_at=Stray.next_attempt_at - age,
                 )
             )
 
     def surplus_notes(self) -> set[tuple[int, str, str]]:
         with self.database.begin() as session:
-            notes = session.scalars(select(SurplusNote)).all()
-        return {(note.hub_id, note.note_id, note.log_id) for note in notes}
+            notes = session.scalars(select(Stray).where(Stray.activity_id.is_not(None))).all()
+        return {(note.hub_id, note.activity_id or "", note.log_id) for note in notes}
 
 
 def written(call: ClaimedCall, note_id: str = "9", *, hub_id: int = HUB) -> Outcome:

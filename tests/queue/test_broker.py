@@ -10,7 +10,9 @@ from urllib.parse import urlsplit
 import pytest
 from redis import Redis
 
-from shared.broker.celery_app import SYNC_QUEUE, WakeUpError, WakeUps, connect_redis, make_celery
+from shared.broker.celery_app import SYNC_QUEUE, make_celery
+from shared.broker.deployment import connect_redis
+from shared.broker.waking import WakeUpError, WakeUps
 
 
 @pytest.fixture

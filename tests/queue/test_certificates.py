@@ -9,7 +9,8 @@ import pytest
 from kombu.exceptions import OperationalError as BrokerError
 from redis import RedisError
 
-from shared.broker.celery_app import connect_redis, make_celery
+from shared.broker.celery_app import make_celery
+from shared.broker.deployment import connect_redis
 from shared.configuration.setting_values import InvalidValueError, broker_url, redis_url
 from tests.queue.authorities import encrypted, write_certificate
 

@@ -12,10 +12,11 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from shared.calls import intake
-from shared.calls.intake import BACKFILL_LANE, LIVE_LANE, NewCall, StoredCall, store_calls
+from shared.calls.intake import NewCall, StoredCall, store_calls
 from shared.configuration.setting_values import sqlalchemy_url
 from shared.database.engines import Database
 from shared.models import Call, SyncLog
+from shared.reasons import Lane
 from tests.queue.conftest import MakeTenant
 from tests.queue.tenants import Tenant
 
@@ -31,7 +32,7 @@ def wide_database(postgres_url: str) -> Iterator[Database]:
 
 
 def deliver(
-    database: Database, call_id: str = "call_1", *, lane: int = LIVE_LANE, **fields: Any
+    database: Database, call_id: str = "call_1", *, lane: int = Lane.LIVE, **fields: Any
 ) -> StoredCall:
     usual: dict[str, Any] = {
         "user_id": "user_1",
@@ -83,9 +84,9 @@ def test_same_call_id_of_another_user_or_workspace_is_another_call(tenant: Tenan
 
 
 def test_stored_call_is_pending_and_due_at_once(tenant: Tenant) -> None:
-    stored = deliver(tenant.database, lane=BACKFILL_LANE)
+    stored = deliver(tenant.database, lane=Lane.BACKFILL)
     log = tenant.log(stored.log_id)
-    assert (log.status, log.attempts, log.fence, log.lane) == ("pending", 0, 0, BACKFILL_LANE)
+    assert (log.status, log.attempts, log.fence, log.lane) == ("pending", 0, 0, Lane.BACKFILL)
     assert tenant.due_in(log.id) <= 0
 
 
@@ -117,7 +118,7 @@ def test_many_calls_are_told_in_the_order_given(tenant: Tenant, make_tenant: Mak
                 new_call("call_1", user_id="user_2"),
                 new_call("call_3"),
             ],
-            lane=BACKFILL_LANE,
+            lane=Lane.BACKFILL,
         )
 
     assert two == StoredCall(known.log_id, is_duplicate=True, connection_id=None)
@@ -125,7 +126,7 @@ def test_many_calls_are_told_in_the_order_given(tenant: Tenant, make_tenant: Mak
     assert (one.is_duplicate, one.connection_id) == (False, None)
     assert (three.is_duplicate, three.connection_id) == (False, connection.id)
     log = tenant.log(one.log_id)
-    assert (log.call_id, log.phone_number, log.lane) == ("call_3", "+12025550123", BACKFILL_LANE)
+    assert (log.call_id, log.phone_number, log.lane) == ("call_3", "+12025550123", Lane.BACKFILL)
     with tenant.database.begin() as session:
         assert session.get_one(Call, three.log_id).payload == {"call_id": "call_1"}
 
@@ -149,7 +150,7 @@ def test_calls_that_are_large_together_are_stored_by_several_statements_of_one_t
     calls = [new_call(f"call_{number % 7}", phone_number=str(number)) for number in range(10)]
     with tenant.database.begin() as session:
         counted = CountedSession(session)
-        stored = store_calls(cast("Session", counted), calls, lane=BACKFILL_LANE)
+        stored = store_calls(cast("Session", counted), calls, lane=Lane.BACKFILL)
 
     assert counted.statements == 4 + 1  # and one that finds the copies
     assert [each.is_duplicate for each in stored] == [False] * 7 + [True] * 3
@@ -171,7 +172,7 @@ def test_same_calls_stored_at_the_same_time_in_any_order_are_stored_once(
         order = Random(seed).sample(range(len(calls)), len(calls))
         barrier.wait()
         with wide_database.begin() as session:
-            stored = store_calls(session, [calls[place] for place in order], lane=BACKFILL_LANE)
+            stored = store_calls(session, [calls[place] for place in order], lane=Lane.BACKFILL)
         return [
             each.log_id for _, each in sorted(zip(order, stored, strict=True), key=itemgetter(0))
         ]

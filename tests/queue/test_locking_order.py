@@ -23,9 +23,9 @@ from shared.queue.claims import (
     renew_claims,
     take_back_claim,
 )
-from shared.queue.late_writes import UnansweredWrite, remember_late_writes
 from shared.queue.marks import Mark, mark_calls
 from shared.queue.outcomes import Outcome, record_outcomes
+from shared.queue.strays import UnansweredWrite, add_unanswered_writes
 from tests.queue.tenants import HUB, STARTED_AT, Tenant, skipped
 from tests.queue.waiting import wait_until_blocked
 
@@ -80,7 +80,7 @@ def take_back(session: Session, *_: object) -> None:
 
 
 def remember(session: Session, _: Tenant, calls: Sequence[ClaimedCall]) -> None:
-    remember_late_writes(session, [UnansweredWrite(call.id, HUB, "7") for call in calls])
+    add_unanswered_writes(session, [UnansweredWrite(call.id, HUB, "7") for call in calls])
 
 
 def erase(session: Session, _: Tenant, calls: Sequence[ClaimedCall]) -> None:

@@ -59,7 +59,7 @@ def test_migrations_that_start_at_once_take_turns(url: str) -> None:
     with ThreadPoolExecutor() as pool:
         environment = {**os.environ, "DATABASE_URL": url}
         assert list(pool.map(migrate, [environment, environment])) == [None, None]
-        assert "hubspot_late_writes" in things(url)
+        assert "hubspot_strays" in things(url)
 
 
 def test_latencies_of_calls_that_were_there_before_are_counted(url: str, config: Config) -> None:
@@ -111,6 +111,61 @@ def test_handovers_under_way_are_finished_before_their_table_goes(url: str, conf
         ]
     command.upgrade(config, "head")
     command.check(config)
+
+
+def test_strays_are_carried_forward_and_back(url: str, config: Config) -> None:
+    command.upgrade(config, "0015")
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("""
+            INSERT INTO hubspot_sync_logs (id, user_id, workspace_id, call_id)
+            SELECT 'hs_' || n, 'user', 'ws', n::text FROM generate_series(1, 3) AS n
+        """)
+
+        def remember(log_id: str, note_id: str) -> None:
+            """As the workers of the release before do."""
+            connection.execute(
+                """
+                INSERT INTO hubspot_late_writes (log_id, hub_id, contact_id, read_back_misses)
+                VALUES (%s, 101, '7', 1)
+                ON CONFLICT (log_id, hub_id) DO UPDATE SET read_back_misses = 0
+                """,
+                [log_id],
+            )
+            connection.execute(
+                """
+                INSERT INTO hubspot_surplus_notes (hub_id, note_id, log_id, attempts, created_at)
+                VALUES (101, %s, 'hs_1', 2, '2026-11-01') ON CONFLICT DO NOTHING
+                """,
+                [note_id],
+            )
+
+        def read(query: str) -> set[tuple[object, ...]]:
+            return set(connection.execute(query.encode()).fetchall())
+
+        remember("hs_1", "9")
+        command.upgrade(config, "0016")
+        remember("hs_2", "10")
+        remember("hs_2", "10")
+        assert read(
+            "SELECT log_id, contact_id, activity_id, attempts, kind FROM hubspot_strays"
+        ) == {
+            ("hs_1", "7", None, 1, "note"),
+            ("hs_2", "7", None, 0, "note"),
+            ("hs_1", None, "9", 2, "note"),
+            ("hs_1", None, "10", 2, "note"),
+        }
+        assert read("SELECT log_id FROM hubspot_late_writes") == set()
+
+        command.downgrade(config, "0015")
+        remember("hs_3", "11")
+        assert read("SELECT log_id, read_back_misses FROM hubspot_late_writes") == {
+            ("hs_1", 1),
+            ("hs_2", 0),
+            ("hs_3", 1),
+        }
+        assert read("SELECT note_id, created_at::date::text FROM hubspot_surplus_notes") == {
+            (note_id, "2026-11-01") for note_id in ("9", "10", "11")
+        }
 
 
 def test_migration_that_would_make_webhooks_wait_gives_up_and_may_be_run_again(

@@ -5,8 +5,15 @@ from collections.abc import Iterator
 import pytest
 from structlog.testing import capture_logs
 
-from shared.broker.celery_app import WakeUps, connect_redis, make_celery
-from shared.broker.deployment import DeploymentRedis, find_strangers, identify, sign_in
+from shared.broker.celery_app import make_celery
+from shared.broker.deployment import (
+    DeploymentRedis,
+    connect_redis,
+    find_strangers,
+    identify,
+    sign_in,
+)
+from shared.broker.waking import WakeUps
 from shared.configuration.settings import WorkerSettings
 from shared.database.engines import Database
 from tests.settings.environment import make_environ

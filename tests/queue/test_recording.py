@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from shared.queue.outcomes import Outcome, hasten_raw_searches, record_outcomes
-from shared.queue.surplus import add_surplus_notes, forget_surplus_note, take_surplus_notes
+from shared.queue.strays import Surplus, add_surplus, forget_stray, take_strays_to_archive
 from tests.queue.conftest import MakeTenant
 from tests.queue.tenants import HUB, STARTED_AT, Tenant, ago, skipped, written
 from tests.queue.waiting import wait_until_blocked
@@ -140,15 +140,15 @@ def test_surplus_note_is_offered_until_it_is_archived(
 ) -> None:
     (log_id,) = tenant.store()
     with tenant.database.begin() as session:
-        add_surplus_notes(session, hub_id=HUB, log_id=log_id, note_ids=["10", "11"])
-        add_surplus_notes(session, hub_id=HUB, log_id=log_id, note_ids=["10"])
-        assert take_surplus_notes(session, most=9) == []  # nobody is connected who could
+        add_surplus(session, [Surplus(log_id, HUB, each) for each in ["10", "11"]])
+        add_surplus(session, [Surplus(log_id, HUB, each) for each in ["10"]])
+        assert take_strays_to_archive(session, most=9) == []  # nobody is connected who could
     make_tenant("user_2").connect()
     with tenant.database.begin() as session:
-        due = take_surplus_notes(session, most=9)
-        assert sorted(note.note_id for note in due) == ["10", "11"]
-        assert take_surplus_notes(session, most=9) == []  # not again so soon
-        forget_surplus_note(session, due[0])
+        due = take_strays_to_archive(session, most=9)
+        assert sorted(note.activity_id for note in due) == ["10", "11"]
+        assert take_strays_to_archive(session, most=9) == []  # not again so soon
+        forget_stray(session, due[0])
     assert len(tenant.surplus_notes()) == 1
 
 
@@ -158,8 +158,8 @@ def test_note_that_a_log_names_is_never_offered_for_archiving(tenant: Tenant) ->
     (call,) = tenant.claim()
     tenant.record(written(call, "9"))
     with tenant.database.begin() as session:
-        add_surplus_notes(session, hub_id=HUB, log_id=log_id, note_ids=["9", "10"])
-        assert [note.note_id for note in take_surplus_notes(session, most=9)] == ["10"]
+        add_surplus(session, [Surplus(log_id, HUB, each) for each in ["9", "10"]])
+        assert [note.activity_id for note in take_strays_to_archive(session, most=9)] == ["10"]
 
 
 def test_attempt_is_kept_with_what_hubspot_said(tenant: Tenant) -> None:

@@ -14,13 +14,12 @@ from shared.models import (
     Attempt,
     Base,
     Call,
-    LateWrite,
     OAuthState,
     PendingGrant,
     PrunedCall,
     PruningKey,
     Revocation,
-    SurplusNote,
+    Stray,
     SyncLog,
 )
 from shared.privacy import retention
@@ -341,13 +340,12 @@ def test_entry_of_which_a_note_may_turn_up_is_kept(tenant: Tenant) -> None:
     late, surplus, claimed = tenant.store(3, created_at=OLD)
     tenant.change([late, surplus], **ENDED)
     with tenant.database.begin() as session:
-        session.add(LateWrite(log_id=late, hub_id=HUB, contact_id="7"))
-        session.add(SurplusNote(log_id=surplus, hub_id=HUB, note_id="9"))
+        session.add(Stray(log_id=late, hub_id=HUB, contact_id="7"))
+        session.add(Stray(log_id=surplus, hub_id=HUB, activity_id="9"))
     assert [call.id for call in tenant.claim()] == [claimed]
     assert prune_all(tenant) == 0
     with tenant.database.begin() as session:
-        session.execute(delete(LateWrite))
-        session.execute(delete(SurplusNote))
+        session.execute(delete(Stray))
     assert prune_all(tenant) == 2
     assert ids_of(tenant) == {claimed}
 

@@ -8,17 +8,11 @@ import pytest
 from redis import Redis
 
 from local.engines import Engine, start_valkey
-from shared.broker import celery_app as queue
-from shared.broker.celery_app import (
-    COALESCE_S,
-    SYNC_QUEUE,
-    BackgroundWakeUps,
-    WakeUpError,
-    WakeUps,
-    connect_redis,
-)
-from shared.broker.deployment import DeploymentRedis
+from shared.broker import celery_app, deployment, waking
+from shared.broker.celery_app import SYNC_QUEUE
+from shared.broker.deployment import DeploymentRedis, connect_redis
 from shared.broker.messages import SYNC_TASK
+from shared.broker.waking import COALESCE_S, BackgroundWakeUps, WakeUpError, WakeUps
 from tests.local.waiting import wait_for
 from tests.queue.publishers import list_publishers
 
@@ -41,7 +35,8 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """So that the tests need not wait as long as production does."""
-    monkeypatch.setattr(queue, "SOCKET_TIMEOUT_S", TIMEOUT_S)
+    for module in (celery_app, deployment, waking):
+        monkeypatch.setattr(module, "SOCKET_TIMEOUT_S", TIMEOUT_S)
 
 
 def messages(redis: Redis) -> list[str]:

@@ -9,7 +9,7 @@ from typing import Final, Self
 from sqlalchemy import ColumnElement, DateTime, delete, func, select, update
 
 from shared.calls.call_details import CallDetails
-from shared.calls.intake import LIVE_LANE, NewCall, StoredCall, store_calls
+from shared.calls.intake import NewCall, StoredCall, store_calls
 from shared.connections.lifecycle import CONNECTED, find_connection
 from shared.log.replays import requeue_calls
 from shared.matching.contact_cache import CACHE_S, forget_everybody
@@ -19,17 +19,16 @@ from shared.models import (
     Call,
     Connection,
     Handover,
-    LateWrite,
     PrunedCall,
-    SurplusNote,
+    Stray,
     SyncLog,
 )
 from shared.privacy.retention import delete_old_payloads, prune_logs
 from shared.queue.claims import return_expired_claims
 from shared.queue.handovers import is_parting
-from shared.queue.late_writes import LOOK_EVERY_S
+from shared.queue.strays import LOOK_EVERY_S
 from shared.queue.waiting import find_waiting_tenants, settle_without_connection
-from shared.reasons import Reason
+from shared.reasons import Lane, Reason
 from tests.queue.tenants import Tenant, grant
 from tests.state_machine.accounts import Account
 from tests.state_machine.behaviour import PROPER, Behaviour
@@ -114,7 +113,7 @@ class History:
                         payload=details.to_payload(),
                     )
                 ],
-                lane=LIVE_LANE,
+                lane=Lane.LIVE,
             )[0]
 
     def connect(self, hub_id: int) -> None:
@@ -174,8 +173,7 @@ class History:
             Connection: Connection.user_id == self.tenant.user_id,
             Handover: Handover.connection_id.in_(connection_ids),
             PrunedCall: PrunedCall.log_id.in_(self.accepted.values()),
-            SurplusNote: SurplusNote.log_id.in_(log_ids),
-            LateWrite: LateWrite.log_id.in_(log_ids),
+            Stray: Stray.log_id.in_(log_ids),
         }
         age = timedelta(seconds=seconds)
         with self.tenant.database.begin() as session:
@@ -215,7 +213,7 @@ class History:
             delete_old_payloads(session, days=RETENTION_DAYS)
             prune_logs(session, days=RETENTION_DAYS)
         for chore in ("late_writes_settled", "surplus_notes_archived"):
-            CHORES[chore](self.resources)
+            CHORES[chore](self.resources, time.monotonic() + 50)
 
     def check(self) -> None:
         """Compare Postgres with HubSpot, and with itself before the step."""
@@ -346,7 +344,7 @@ class History:
             session.execute(delete(SyncLog).filter_by(**self.tenant.identity))
             session.execute(delete(Connection).filter_by(**self.tenant.identity))
             session.execute(delete(PrunedCall).where(PrunedCall.log_id.in_(self.accepted.values())))
-            for table in (SurplusNote, Health):
+            for table in (Stray, Health):
                 session.execute(delete(table).where(table.hub_id.in_(self.accounts)))
 
 

@@ -63,7 +63,8 @@ _BROKEN: Final = {
     "a note that was recorded, and is neither the one of its call nor to be archived": """
         SELECT note.id FROM note JOIN log ON log.id = note.ref
         WHERE is_recorded AND (note.hub_id, note.id) IS DISTINCT FROM (log.hub_id, engagement_id)
-          AND (note.hub_id, note.id) NOT IN (SELECT hub_id, note_id FROM hubspot_surplus_notes)
+          AND (note.hub_id, note.id) NOT IN (SELECT hub_id, activity_id FROM hubspot_strays
+                                             WHERE activity_id IS NOT NULL)
     """,
     "a note that nobody asked for": """
         SELECT id FROM note
@@ -79,11 +80,11 @@ _BROKEN: Final = {
         SELECT id FROM pruned WHERE id NOT IN (SELECT log_id FROM hubspot_pruned_calls)
     """,
     "a second note that could be archived though it is the only one": """
-        SELECT s.note_id FROM hubspot_surplus_notes s
+        SELECT s.activity_id FROM hubspot_strays s
         JOIN log ON log.id = s.log_id AND log.status <> 'success'
-        JOIN note ON note.id = s.note_id
+        JOIN note ON note.id = s.activity_id
         WHERE NOT EXISTS (SELECT FROM note other
-                          WHERE other.ref = s.log_id AND other.id <> s.note_id)
+                          WHERE other.ref = s.log_id AND other.id <> s.activity_id)
     """,
     "a pending call that nobody will take up": """
         SELECT id FROM log WHERE status = 'pending' AND next_attempt_at IS NULL

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import delete, update
 
 from shared.connections.accounts import pause_account
-from shared.models import Call, Connection, Revocation, SurplusNote
+from shared.models import Call, Connection, Revocation, Stray
 from shared.privacy.erasure import erase_calls
 from tests.queue.tenants import HUB, Tenant, ago, skipped, written
 from tests.trouble.conftest import Measure, Tell, TellJson
@@ -69,7 +69,7 @@ def fail(tenant: Tenant) -> None:
 
 def forget_archiving(tenant: Tenant) -> None:
     with tenant.database.begin() as session:
-        session.add(SurplusNote(hub_id=HUB, note_id="9", log_id="hs_1", created_at=ago(HOUR)))
+        session.add(Stray(hub_id=HUB, activity_id="9", log_id="hs_1", written_at=ago(HOUR)))
 
 
 def forget_revoking(tenant: Tenant) -> None:

@@ -6,20 +6,17 @@ from contextlib import contextmanager
 from typing import Final
 
 import structlog
-from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from shared.activities.destination import DestinationError, NoTokenError, OutOfBudgetError
 from shared.configuration.settings import WorkerSettings
 from shared.database.engines import allow_idling
 from shared.log.tallies import roll_up_tallies
 from shared.privacy import retention
 from shared.privacy.audit import delete_old_deeds
-from shared.queue.surplus import forget_surplus_note, take_surplus_notes
-from shared.telemetry.metrics import HOUSEKEEPING_SECONDS, LAST_HOUSEKEEPING, NOTES
-from worker.maintenance.late_writes import look_for_late_writes
-from worker.maintenance.recurring import Recurring
+from shared.telemetry.metrics import HOUSEKEEPING_SECONDS, LAST_HOUSEKEEPING
+from worker.maintenance.recurring import Recurring, lock_duty
 from worker.maintenance.revoking import LONGEST_S, revoke_due_grants
+from worker.maintenance.strays import archive_strays, find_strays
 from worker.resources import Resources
 
 log = structlog.get_logger(__name__)
@@ -29,11 +26,9 @@ EVERY_S: Final = 60.0
 TIME_S: Final = 50.0
 # For each chore that only changes rows: batches are begun until then.
 BATCHES_S: Final = 10.0
-MOST_NOTES: Final = 100
-_CHORES_LOCK: Final = 4_825_304
 
-Chore = Callable[[Resources], int]
-"""Does what is due, within about a minute, and returns how much that was."""
+Chore = Callable[[Resources, float], int]
+"""Does what is due, beginning nothing after a deadline (monotonic); returns how much that was."""
 
 
 def housekeeping(resources: Resources) -> Recurring:
@@ -60,7 +55,7 @@ def keep_house(resources: Resources) -> dict[str, int]:
             try:
                 with _held_alone(resources, name) as is_alone:
                     if is_alone:
-                        done[name] = chore(resources)
+                        done[name] = chore(resources, time.monotonic() + TIME_S)
             except Exception as error:  # noqa: BLE001 -- whatever it is, the others are no worse
                 has_failed = True
                 log.warning("chore_failed", chore=name, error=type(error).__name__)
@@ -73,17 +68,11 @@ def keep_house(resources: Resources) -> dict[str, int]:
 def _held_alone(resources: Resources, name: str) -> Iterator[bool]:
     """Keep other workers off a chore inside the block; yields whether they were not at it.
 
-    The transaction is open while HubSpot is asked, but holds this lock and not a row. It ends with
-    its worker, and soon after one that is frozen.
+    The transaction is open while HubSpot is asked, but holds this lock and not a row.
     """
     with resources.database.begin() as session:
         allow_idling(session, seconds=TIME_S + LONGEST_S)
-        yield bool(
-            session.execute(
-                text("SELECT pg_try_advisory_xact_lock(:key, hashtext(:name))"),
-                {"key": _CHORES_LOCK, "name": name},
-            ).scalar_one()
-        )
+        yield lock_duty(session, name)
 
 
 def in_batches(change: Callable[[Session, WorkerSettings], int]) -> Chore:
@@ -94,9 +83,9 @@ def in_batches(change: Callable[[Session, WorkerSettings], int]) -> Chore:
             than `retention.MOST_AT_ONCE` say that nothing is left to be done in this round.
     """
 
-    def work(resources: Resources) -> int:
+    def work(resources: Resources, deadline: float) -> int:
         changed = 0
-        deadline = time.monotonic() + BATCHES_S
+        deadline = min(deadline, time.monotonic() + BATCHES_S)
         while True:
             with resources.database.begin() as session:
                 rows = change(session, resources.settings)
@@ -106,35 +95,6 @@ def in_batches(change: Callable[[Session, WorkerSettings], int]) -> Chore:
                 return changed
 
     return work
-
-
-def _revoke_grants(resources: Resources) -> int:
-    return revoke_due_grants(resources, deadline=time.monotonic() + TIME_S)
-
-
-def _look_for_late_writes(resources: Resources) -> int:
-    return look_for_late_writes(resources, deadline=time.monotonic() + TIME_S)
-
-
-def _archive_surplus_notes(resources: Resources) -> int:
-    with resources.database.begin() as session:
-        due = take_surplus_notes(session, most=MOST_NOTES)
-    archived = 0
-    deadline = time.monotonic() + TIME_S
-    for note in due:
-        destination = resources.open_destination(note.connection_id, note.hub_id, deadline=deadline)
-        try:
-            destination.open()
-            destination.archive(note.note_id)
-        except (DestinationError, OutOfBudgetError, NoTokenError) as error:
-            log.warning("surplus_note_kept", note_id=note.note_id, error=type(error).__name__)
-            continue
-        with resources.database.begin() as session:
-            forget_surplus_note(session, note)
-        archived += 1
-        NOTES.labels("archived").inc()
-        log.info("surplus_note_archived", note_id=note.note_id, log_id=note.log_id)
-    return archived
 
 
 def _prune_logs(session: Session, settings: WorkerSettings) -> int:
@@ -164,7 +124,7 @@ CHORES: Final[Mapping[str, Chore]] = {
     "pruned_calls_forgotten": in_batches(lambda session, _: retention.forget_pruned_calls(session)),
     "states_expired": in_batches(lambda session, _: retention.delete_expired_states(session)),
     "grants_given_up": in_batches(lambda session, _: retention.give_up_pending_grants(session)),
-    "revoked": _revoke_grants,
-    "late_writes_settled": _look_for_late_writes,
-    "surplus_notes_archived": _archive_surplus_notes,
+    "revoked": revoke_due_grants,
+    "strays_settled": find_strays,
+    "strays_archived": archive_strays,
 }

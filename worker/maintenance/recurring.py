@@ -7,9 +7,11 @@ from typing import Final
 
 import structlog
 from redis import RedisError
+from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
 
-from shared.broker.celery_app import WakeUpError
+from shared.broker.waking import WakeUpError
 from worker.resources import Resources
 
 log = structlog.get_logger(__name__)
@@ -20,6 +22,16 @@ _TICK: Final = 0.9
 # A process that has not had its turn for so many periods takes it: whatever Redis says, every duty
 # is done. Where there are that many processes, it is done about twice as often as it must be.
 MOST_MISSED: Final = 20
+DUTIES_LOCK: Final = 4_825_303
+
+
+def lock_duty(session: Session, name: str) -> bool:
+    """Keep others off a duty until the transaction ends; returns whether nobody was at it.
+
+    The lock ends with its worker, and soon after one that is frozen.
+    """
+    query = text("SELECT pg_try_advisory_xact_lock(:key, hashtext(:name))")
+    return bool(session.execute(query, {"key": DUTIES_LOCK, "name": name}).scalar_one())
 
 
 class Recurring:

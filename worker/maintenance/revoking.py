@@ -34,7 +34,7 @@ TIMEOUT: Final = (2.0, 4.0)
 LONGEST_S: Final = 60.0
 
 
-def revoke_due_grants(resources: Resources, *, deadline: float) -> int:
+def revoke_due_grants(resources: Resources, deadline: float) -> int:
     """Work off the revocation list, beginning none after the deadline (`time.monotonic`).
 
     Returns how many grants HubSpot was told of.

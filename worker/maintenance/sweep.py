@@ -7,15 +7,14 @@ import time
 from typing import Final
 
 import structlog
-from sqlalchemy import text
 
 from shared.connections.lifecycle import CONNECTED
 from shared.queue.claims import return_expired_claims
+from shared.queue.handovers import move_page
 from shared.queue.waiting import WaitingTenant, find_waiting_tenants, settle_without_connection
 from shared.reasons import Reason, Status
 from shared.telemetry.metrics import CLAIMS_EXPIRED, LAST_SWEEP, OUTCOMES, SWEEP_SECONDS
-from worker.maintenance.handovers import hand_over_calls
-from worker.maintenance.recurring import Recurring
+from worker.maintenance.recurring import Recurring, lock_duty
 from worker.resources import Resources
 
 log = structlog.get_logger(__name__)
@@ -25,12 +24,12 @@ EVERY_S: Final = 1.0
 WAKE_AGAIN_S: Final = 3
 # Connections that wait are woken again in between.
 HANDING_OVER_S: Final = 1.0
-SWEEP_LOCK: Final = 4_825_303
+NAME: Final = "sweep"
 
 
 def sweeping(resources: Resources) -> Recurring:
     """The sweep as a duty of all workers."""
-    return Recurring(resources, name="sweep", every_s=EVERY_S, do=_sweep_and_say)
+    return Recurring(resources, name=NAME, every_s=EVERY_S, do=_sweep_and_say)
 
 
 def _sweep_and_say(resources: Resources, is_troubled: bool) -> None:
@@ -48,10 +47,7 @@ def sweep(resources: Resources, *, is_troubled: bool = False) -> None:
         SQLAlchemyError, RedisError, WakeUpError: Tried again a second later.
     """
     with resources.database.begin() as session:
-        is_alone = session.execute(
-            text("SELECT pg_try_advisory_xact_lock(:key)"), {"key": SWEEP_LOCK}
-        ).scalar_one()
-        if not is_alone:
+        if not lock_duty(session, NAME):
             return
         returned, poisonous = return_expired_claims(session)
         waiting = find_waiting_tenants(session)
@@ -81,3 +77,32 @@ def _wake(resources: Resources, waiting: list[WaitingTenant], *, is_troubled: bo
             resources.wake_ups.heard(tenant.connection_id)
         if resources.redis.once(key, within_s=WAKE_AGAIN_S):
             resources.wake_ups.wake(tenant.connection_id)
+
+
+def hand_over_calls(resources: Resources, *, deadline: float) -> int:
+    """Move calls until none is left to move, or `deadline` (monotonic) has come; returns how many.
+
+    Each page is a transaction of its own, so that a restart loses nothing, and several workers may
+    do this beside each other.
+
+    Raises:
+        SQLAlchemyError, WakeUpError: What is left is moved the next time.
+    """
+    moved = 0
+    while time.monotonic() < deadline:
+        with resources.database.begin() as session:
+            page = move_page(session)
+        if page is None:
+            break
+        moved += page.moved
+        if page.moved:
+            log.info(
+                "calls_handed_over",
+                connection_id=page.connection_id,
+                kind=page.kind,
+                calls=page.moved,
+            )
+        # Calls are due now, or nothing keeps those that are from being claimed any more.
+        if page.is_last if page.kind == "part" else page.moved:
+            resources.wake_ups.wake(page.connection_id)
+    return moved

@@ -21,7 +21,7 @@ from shared.activities.destination import (
 )
 from shared.queue.claims import ClaimedCall
 from shared.queue.outcomes import Outcome
-from shared.queue.surplus import add_surplus_notes
+from shared.queue.strays import Surplus, add_surplus
 from shared.telemetry.metrics import NOTES
 from worker.rounds import doubts, transitions
 from worker.rounds.doubts import Doubt
@@ -122,4 +122,4 @@ def _forget_match(round_: Round, call: ClaimedCall) -> None:
 def _remember_surplus(round_: Round, call: ClaimedCall, activity_ids: tuple[str, ...]) -> None:
     if activity_ids:
         with round_.resources.database.begin() as session:
-            add_surplus_notes(session, hub_id=round_.hub_id, log_id=call.id, note_ids=activity_ids)
+            add_surplus(session, [Surplus(call.id, round_.hub_id, each) for each in activity_ids])

@@ -21,7 +21,8 @@ from shared.models import Connection
 from shared.queue.claims import ClaimedCall, abandon_calls, release_calls
 from shared.queue.marks import WRITE_WITHIN_S, Mark, mark_calls
 from shared.queue.outcomes import Outcome, record_outcomes
-from shared.telemetry.metrics import LANES, OUTCOMES, WEBHOOK_TO_NOTE_SECONDS
+from shared.reasons import Lane
+from shared.telemetry.metrics import OUTCOMES, WEBHOOK_TO_NOTE_SECONDS
 from worker.resources import Resources
 from worker.rounds import doubts, transitions
 from worker.rounds.health import AccountHealth, retry_jitter
@@ -124,7 +125,9 @@ class Round:
             OUTCOMES.labels(outcome.status, outcome.error_code or "").inc()
             self.outcomes[outcome.error_code or outcome.status] += 1
             if outcome.engagement_id is not None and call is not None:
-                WEBHOOK_TO_NOTE_SECONDS.labels(LANES[call.lane]).observe(recorded[outcome.id])
+                WEBHOOK_TO_NOTE_SECONDS.labels(Lane(call.lane).name.lower()).observe(
+                    recorded[outcome.id]
+                )
             log.info(
                 "call_recorded",
                 log_id=outcome.id,

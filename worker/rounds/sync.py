@@ -16,7 +16,7 @@ from sqlalchemy.exc import InternalError as ServerStateError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from shared.activities.destination import DestinationError, OutOfBudgetError
-from shared.broker.celery_app import WakeUpError
+from shared.broker.waking import WakeUpError
 from shared.connections import accounts
 from shared.connections.access_tokens import ConnectionEndedError, TokenBusyError
 from shared.connections.lifecycle import CONNECTED

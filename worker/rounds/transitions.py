@@ -22,19 +22,17 @@ from shared.activities.destination import (
     TokenRejectedError,
 )
 from shared.calls.directions import UnknownDirectionError
-from shared.calls.intake import BACKFILL_LANE
 from shared.phone import PhoneError, WithheldNumberError
 from shared.queue.claims import ClaimedCall
 from shared.queue.outcomes import Outcome
 from shared.reasons import (
     NOT_FOUND_MESSAGE,
     RECONNECT_MESSAGE,
+    Lane,
     Reason,
     Status,
     describe_ambiguity,
 )
-
-SECOND_LOOK_LANE: Final = 2
 
 RETRY_FOR_S: Final = 24 * 3600.0
 FIRST_RETRY_S: Final = 5.0
@@ -113,7 +111,7 @@ def contact_missing(call: ClaimedCall, phone_number: str) -> Outcome:
         error_code=Reason.CONTACT_NOT_FOUND,
         error_message=NOT_FOUND_MESSAGE,
         next_in=SEARCH_AGAIN_S[searches_done - 1] if searches_done <= len(SEARCH_AGAIN_S) else None,
-        lane=BACKFILL_LANE if is_skipped else SECOND_LOOK_LANE,
+        lane=Lane.BACKFILL if is_skipped else Lane.SECOND_LOOK,
         searches_done=searches_done,
         phone_number=phone_number,
     )

@@ -1,16 +1,25 @@
 """Celery's consumer, which takes up our tasks and nothing else, whatever the broker."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from celery.utils.log import get_logger
 from celery.worker.consumer import Consumer
+from celery.worker.control import Panel
 
 from shared.broker.messages import JSON_TYPE, read_task
 from shared.broker.transport import drop_message
 
 # Celery's own: what could not be acknowledged is its matter.
 _logger = get_logger(__name__)
+
+# Of Celery's commands: the doctor's, Flower's, and what tells a person how a worker is.
+ANSWERED: Final = frozenset(
+    {
+        *("ping", "stats", "active", "reserved", "scheduled", "registered", "revoked"),
+        *("active_queues", "conf", "report", "enable_events"),
+    }
+)
 
 
 class GuardedConsumer(Consumer):  # type: ignore[misc]  # Celery ships no types
@@ -21,6 +30,9 @@ class GuardedConsumer(Consumer):  # type: ignore[misc]  # Celery ships no types
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
+        # Questions are answered; what whoever reaches Redis could end or stop workers with is not.
+        for name in Panel.data.keys() - ANSWERED:
+            del Panel.data[name]
         super().__init__(*args, **{**kwargs, "without_gossip": True, "without_mingle": True})
 
     def create_task_handler(self, *args: Any, **kwargs: Any) -> Callable[[Any], None]:

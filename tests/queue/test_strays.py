@@ -3,15 +3,15 @@
 import pytest
 
 from shared.queue.claims import ClaimedCall
-from shared.queue.late_writes import (
-    LOOK_EVERY_S,
-    LateWriteDue,
-    count_look,
-    forget_late_write,
-    move_late_write,
-    take_late_writes,
-)
 from shared.queue.outcomes import Outcome
+from shared.queue.strays import (
+    LOOK_EVERY_S,
+    StrayToFind,
+    count_look,
+    forget_stray,
+    move_stray,
+    take_strays_to_find,
+)
 from tests.queue.conftest import MakeTenant
 from tests.queue.tenants import HUB, Tenant, ago, skipped, written
 from worker.rounds.doubts import LATE_COMMIT_S
@@ -32,9 +32,9 @@ def doubted(call: ClaimedCall, *, hub_id: int = HUB, contact_id: str = "7") -> O
     )
 
 
-def take(tenant: Tenant) -> list[LateWriteDue]:
+def take(tenant: Tenant) -> list[StrayToFind]:
     with tenant.database.begin() as session:
-        return take_late_writes(session, most=9)
+        return take_strays_to_find(session, most=9)
 
 
 def lose_one(tenant: Tenant) -> ClaimedCall:
@@ -134,20 +134,20 @@ def test_late_write_comes_again_until_it_is_forgotten(tenant: Tenant) -> None:
         count_look(session, first)
     assert take(tenant) == []
 
-    tenant.age_late_writes(LOOK_EVERY_S)
+    tenant.age_strays(LOOK_EVERY_S)
     (second,) = take(tenant)
     assert second.read_back_misses == 1
     assert second.marked_for >= LATE_COMMIT_S
     with tenant.database.begin() as session:
-        move_late_write(session, second, "8")
+        move_stray(session, second, "8")
 
-    tenant.age_late_writes(LOOK_EVERY_S)
+    tenant.age_strays(LOOK_EVERY_S)
     (third,) = take(tenant)
     assert (third.contact_id, third.read_back_misses) == ("8", 0)
     with tenant.database.begin() as session:
-        forget_late_write(session, third)
+        forget_stray(session, third)
 
-    tenant.age_late_writes(LOOK_EVERY_S)
+    tenant.age_strays(LOOK_EVERY_S)
     assert take(tenant) == []
 
 
