@@ -1,6 +1,7 @@
 """One history: a workspace, two HubSpot accounts, workers between their steps, and a clock."""
 
 import re
+import time
 from dataclasses import fields
 from datetime import timedelta
 from itertools import count
@@ -212,7 +213,7 @@ class History:
         with self.tenant.database.begin() as session:
             delete_old_payloads(session, days=RETENTION_DAYS)
             prune_logs(session, days=RETENTION_DAYS)
-        for chore in ("late_writes_settled", "surplus_notes_archived"):
+        for chore in ("strays_settled", "strays_archived"):
             CHORES[chore](self.resources, time.monotonic() + 50)
 
     def check(self) -> None:
