@@ -1,6 +1,7 @@
 """What an account says about itself."""
 
-from sandbox.exchange import ApiRequest, Endpoint, Reply
+from sandbox.exchange import ApiRequest, Endpoint
+from sandbox.replies import Reply
 
 
 def read_account(request: ApiRequest) -> Reply:

@@ -5,21 +5,31 @@ from collections.abc import Callable
 
 import flask
 
-from sandbox import account, associations, contacts, notes, oauth, search
+from sandbox import (
+    account,
+    activity_endpoints,
+    associations,
+    calling,
+    contacts,
+    oauth,
+    search,
+)
 from sandbox.config import SandboxConfig
 from sandbox.consent import consent_pages
 from sandbox.control.plane import control_plane
-from sandbox.exchange import ApiRequest, ConnectionDroppedError, Endpoint
+from sandbox.exchange import ApiRequest, Endpoint
 from sandbox.gateway import serve
 from sandbox.pages import timeline_pages
+from sandbox.replies import ConnectionDroppedError
 from sandbox.world import Sandbox
 
 _VERSIONS = '<any("2026-09","2026-03"):version>'
 _ENDPOINTS = (
     *account.ENDPOINTS,
+    *activity_endpoints.ENDPOINTS,
     *associations.ENDPOINTS,
+    *calling.ENDPOINTS,
     *contacts.ENDPOINTS,
-    *notes.ENDPOINTS,
     *oauth.ENDPOINTS,
     *search.ENDPOINTS,
 )

@@ -1,19 +1,21 @@
-"""Associations from contacts to notes: of one contact, and of many at once."""
+"""Associations from contacts to notes or calls: of one contact, and of many at once."""
 
 from typing import Any
 
+from sandbox.activities import Activities
+from sandbox.activity_endpoints import batch_reply
+from sandbox.activity_kinds import ACTIVITY_KINDS, ActivityKind
 from sandbox.bodies import AssociationsBatchRead, check_batch_size, parse_body
-from sandbox.exchange import ApiRequest, Endpoint, Reply
-from sandbox.notes import batch_reply
+from sandbox.exchange import ApiRequest, Endpoint
 from sandbox.refusals import RefusedError, invalid, not_found
+from sandbox.replies import Reply
 
 MOST_INPUTS = 1000
-CONTACT_TO_NOTE = 201
 _READ = ("crm.objects.contacts.read",)
 
 
-def list_notes(request: ApiRequest) -> Reply:
-    """List a contact's notes, a page at a time."""
+def list_activities(request: ApiRequest) -> Reply:
+    """List a contact's notes or calls, a page at a time."""
     if request.hub.contact(request.path["id"]) is None:
         raise not_found("resource not found")
     after = next(iter(request.query.get("after", ())), None)
@@ -21,10 +23,10 @@ def list_notes(request: ApiRequest) -> Reply:
     return Reply(200, {"results": page.pop("to"), **page})
 
 
-def read_notes_of_contacts(request: ApiRequest) -> Reply:
-    """Read the notes of up to 1,000 contacts, a page of each.
+def read_activities_of_contacts(request: ApiRequest) -> Reply:
+    """Read the notes or calls of up to 1,000 contacts, a page of each.
 
-    A contact without notes is not in `results` but an error in a 207, in the very words that an
+    A contact without any is not in `results` but an error in a 207, in the very words that an
     unknown contact gets: this endpoint does not tell the two apart.
     """
     inputs = parse_body(AssociationsBatchRead, request.body).inputs
@@ -32,12 +34,16 @@ def read_notes_of_contacts(request: ApiRequest) -> Reply:
     results: list[dict[str, Any]] = []
     errors: list[dict[str, Any]] = []
     for given in inputs:
-        if request.hub.notes_of(given.id):
+        if _activities(request).of_contact(given.id):
             page = _page(request, given.id, given.after)
             results.append({"from": {"id": given.id}, **page})
         else:
-            errors.append(_no_notes(given.id))
+            errors.append(_nothing_associated(_activities(request).kind, given.id))
     return batch_reply(request, results, errors, status=200)
+
+
+def _activities(request: ApiRequest) -> Activities:
+    return request.hub.activities[request.path["kind"]]
 
 
 def _page(request: ApiRequest, contact_id: str, after: str | None) -> dict[str, Any]:
@@ -45,50 +51,52 @@ def _page(request: ApiRequest, contact_id: str, after: str | None) -> dict[str, 
     if after is not None and not after.isdigit():
         raise invalid(f"Invalid paging cursor {after}")
     most = request.world.behaviour.association_page_size
-    ids = sorted(int(note.id) for note in request.hub.notes_of(contact_id))
-    left = [note_id for note_id in ids if note_id > int(after or 0)]
-    page: dict[str, Any] = {"to": [_association(note_id) for note_id in left[:most]]}
+    activities = _activities(request)
+    ids = sorted(int(one.id) for one in activities.of_contact(contact_id))
+    left = [activity_id for activity_id in ids if activity_id > int(after or 0)]
+    page: dict[str, Any] = {"to": [_association(activities.kind, one) for one in left[:most]]}
     if len(left) > most:
         page["paging"] = {"next": {"after": str(left[most - 1])}}
     return page
 
 
-def _association(note_id: int) -> dict[str, Any]:
-    kind = {"category": "HUBSPOT_DEFINED", "typeId": CONTACT_TO_NOTE, "label": None}
-    return {"toObjectId": note_id, "associationTypes": [kind]}
+def _association(kind: ActivityKind, activity_id: int) -> dict[str, Any]:
+    association = {"category": "HUBSPOT_DEFINED", "typeId": kind.from_contact, "label": None}
+    return {"toObjectId": activity_id, "associationTypes": [association]}
 
 
-def _no_notes(contact_id: str) -> dict[str, Any]:
+def _nothing_associated(kind: ActivityKind, contact_id: str) -> dict[str, Any]:
     refusal = RefusedError(
-        404, f"No note is associated with contact {contact_id}.", "OBJECT_NOT_FOUND"
+        404, f"No {kind.singular} is associated with contact {contact_id}.", "OBJECT_NOT_FOUND"
     )
     context = {
         "fromObjectId": [contact_id],
         "fromObjectType": ["contact"],
-        "toObjectType": ["note"],
+        "toObjectType": [kind.singular],
     }
     return refusal.batch_error(context) | {"subCategory": "crm.associations.NO_ASSOCIATIONS_FOUND"}
 
 
+_KIND = f"<any({','.join(ACTIVITY_KINDS)}):kind>"
 ENDPOINTS = (
     Endpoint(
         "associations.list",
         "GET",
         (
-            "/crm/objects/{version}/contacts/<id>/associations/notes",
-            "/crm/v4/objects/contacts/<id>/associations/notes",
+            f"/crm/objects/{{version}}/contacts/<id>/associations/{_KIND}",
+            f"/crm/v4/objects/contacts/<id>/associations/{_KIND}",
         ),
-        list_notes,
+        list_activities,
         _READ,
     ),
     Endpoint(
         "associations.batch_read",
         "POST",
         (
-            "/crm/associations/{version}/contacts/notes/batch/read",
-            "/crm/v4/associations/contacts/notes/batch/read",
+            f"/crm/associations/{{version}}/contacts/{_KIND}/batch/read",
+            f"/crm/v4/associations/contacts/{_KIND}/batch/read",
         ),
-        read_notes_of_contacts,
+        read_activities_of_contacts,
         _READ,
     ),
 )

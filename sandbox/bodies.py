@@ -1,5 +1,6 @@
 """The JSON bodies that HubSpot's endpoints take, as far as the sandbox reads them."""
 
+import json
 from collections.abc import Mapping
 from typing import Annotated, Any, TypeVar
 
@@ -53,6 +54,17 @@ class ObjectInput(Body):
     object_write_trace_id: Text | None = None
 
 
+class UpdateInput(ObjectInput):
+    """One object to change; `id_property` names the property that `id` is a value of."""
+
+    id: Text
+    id_property: str | None = None
+
+
+class BatchUpdate(Body):
+    inputs: list[UpdateInput]
+
+
 class BatchCreate(Body):
     inputs: list[ObjectInput]
 
@@ -61,6 +73,7 @@ class BatchRead(Body):
     inputs: list[ObjectId]
     properties: list[str]
     properties_with_history: list[str]
+    id_property: str | None = None
 
 
 class BatchArchive(Body):
@@ -100,21 +113,29 @@ def check_properties(schema: Schema, properties: Properties) -> dict[str, str]:
     return {name: value or "" for name, value in properties.items()}
 
 
+def check_id_property(name: str | None, object_type: str, verb: str) -> None:
+    """Raise 400 where ids are said to be values of a property: no property here is unique."""
+    if name is not None:
+        raise invalid(
+            f"Unable to perform {verb} by non-unique {object_type} property {name}",
+        )
+
+
 def check_batch_size(inputs: list[Any], most: int) -> None:
     """Raise 400 when a batch has more inputs than the endpoint takes."""
     if len(inputs) > most:
         raise invalid(f"The maximum number of inputs supported in a batch request is {most}")
 
 
-def asked_properties(query: Mapping[str, Any]) -> list[str]:
+def asked_properties(query: Mapping[str, Any], parameter: str = "properties") -> list[str]:
     """Return the names in `?properties=a,b&properties=c`."""
-    return [name for value in query.get("properties", ()) for name in value.split(",") if name]
+    return [name for value in query.get(parameter, ()) for name in value.split(",") if name]
 
 
 def wrong_property(name: str, code: str, message: str) -> RefusedError:
     """Return the refusal of a property or its value."""
-    problem = f'[{{"isValid":false,"message":"{message}","error":"{code}","name":"{name}"}}]'
+    problem = [{"isValid": False, "message": message, "error": code, "name": name}]
     return invalid(
-        f"Property values were not valid: {problem}",
+        f"Property values were not valid: {json.dumps(problem, separators=(',', ':'))}",
         errors=[{"message": message, "code": code, "context": {"propertyName": [name]}}],
     )

@@ -7,6 +7,7 @@ from typing import Any, Self
 
 import requests
 
+from sandbox.edits import LostEdit
 from sandbox.world import LoggedRequest
 
 _TIMEOUT_SECONDS = 60
@@ -14,7 +15,7 @@ _TIMEOUT_SECONDS = 60
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class SandboxRecord:
-    """A contact or a note as the sandbox keeps it; `contact_ids` are a note's contacts."""
+    """A contact, note or call as the sandbox keeps it; `contact_ids` are an activity's contacts."""
 
     id: str
     properties: Mapping[str, str]
@@ -24,8 +25,19 @@ class SandboxRecord:
 
     @property
     def body(self) -> str:
-        """The HTML of a note."""
-        return self.properties.get("hs_note_body", "")
+        """The HTML of a note or a call."""
+        return self.properties.get("hs_note_body") or self.properties.get("hs_call_body", "")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class SandboxVersion:
+    """What one change of a note or call did, and who made it: `app` or `person`."""
+
+    number: int
+    at_ms: int
+    by: str
+    action: str
+    properties: Mapping[str, str]
 
 
 class SandboxControl:
@@ -54,7 +66,7 @@ class SandboxControl:
         state: dict[str, Any] = self._call("GET", "state")
         return state
 
-    def set_behaviour(self, **changes: float | bool) -> None:
+    def set_behaviour(self, **changes: float | bool | str) -> None:
         """Change fields of `config.Behaviour`."""
         self._call("PATCH", "behaviour", changes)
 
@@ -72,7 +84,7 @@ class SandboxControl:
         ui_domain: str = "app.hubspot.com",
         hidden_properties: Sequence[str] = (),
     ) -> int:
-        """Open an account and return its hub id; it lacks the hidden properties of contacts."""
+        """Open an account and return its hub id; it lacks the hidden properties."""
         account = {
             "hub_id": hub_id,
             "default_country": default_country,
@@ -96,12 +108,63 @@ class SandboxControl:
 
     def notes(self, hub_id: int, *, contact_id: str | None = None) -> list[SandboxRecord]:
         """Return the notes (of one contact) that are not archived, oldest first."""
-        notes = _records(self._call("GET", f"accounts/{hub_id}/notes")["notes"])
+        return self.activities("notes", hub_id, contact_id=contact_id)
+
+    def calls(self, hub_id: int, *, contact_id: str | None = None) -> list[SandboxRecord]:
+        """Return the calls (of one contact) that are not archived, oldest first."""
+        return self.activities("calls", hub_id, contact_id=contact_id)
+
+    def activities(
+        self, kind: str, hub_id: int, *, contact_id: str | None = None, archived: bool = False
+    ) -> list[SandboxRecord]:
+        """Return the `notes` or `calls` (of one contact) that are living or archived."""
+        every = _records(self._call("GET", f"accounts/{hub_id}/{kind}")[kind])
         return [
-            note
-            for note in notes
-            if not note.archived and (contact_id is None or contact_id in note.contact_ids)
+            one
+            for one in every
+            if one.archived is archived and (contact_id is None or contact_id in one.contact_ids)
         ]
+
+    def edit(self, kind: str, hub_id: int, activity_id: str, **properties: str) -> None:
+        """Change properties of a note or call as a person would; the body as it is given."""
+        order = {"properties": properties}
+        self._call("PATCH", f"accounts/{hub_id}/{kind}/{activity_id}", order)
+
+    def delete(self, kind: str, hub_id: int, activity_id: str) -> None:
+        """Delete a note or call as a person would."""
+        self._call("DELETE", f"accounts/{hub_id}/{kind}/{activity_id}")
+
+    def restore(self, kind: str, hub_id: int, activity_id: str) -> None:
+        """Restore a note or call from the recycling bin as a person would."""
+        self._call("POST", f"accounts/{hub_id}/{kind}/{activity_id}/restore")
+
+    def versions(self, kind: str, hub_id: int, activity_id: str) -> list[SandboxVersion]:
+        """Return every version of a note or call, oldest first."""
+        answer = self._call("GET", f"accounts/{hub_id}/{kind}/{activity_id}/versions")
+        return [SandboxVersion(**version) for version in answer["versions"]]
+
+    def read_version(self, kind: str, hub_id: int, activity_id: str) -> int:
+        """Return the newest version whose body an app was shown; 0 if none was."""
+        answer = self._call("GET", f"accounts/{hub_id}/{kind}/{activity_id}/versions")
+        return int(answer["read_version"])
+
+    def lost_edits(self, hub_id: int) -> list[LostEdit]:
+        """Return people's edits that updates of apps undid, in the order in which they did."""
+        lost = self._call("GET", f"accounts/{hub_id}/lost-edits")["lost_edits"]
+        return [LostEdit(**{**one, "texts": tuple(one["texts"])}) for one in lost]
+
+    def add_owner(self, hub_id: int, email: str) -> str:
+        """Add somebody whom records can belong to and return the owner id."""
+        return str(self._call("POST", f"accounts/{hub_id}/owners", {"email": email})["id"])
+
+    def archive_owner(self, hub_id: int, owner_id: str) -> None:
+        """Deactivate an owner: records can belong to them no more."""
+        self._call("DELETE", f"accounts/{hub_id}/owners/{owner_id}")
+
+    def set_dispositions(self, hub_id: int, dispositions: Iterable[Mapping[str, Any]]) -> None:
+        """Replace an account's outcomes of calls; each has `id`, `label` and maybe `deleted`."""
+        order = {"dispositions": [dict(one) for one in dispositions]}
+        self._call("PUT", f"accounts/{hub_id}/dispositions", order)
 
     def merge_contacts(self, hub_id: int, *, primary_id: str, merged_id: str) -> None:
         """Merge the second contact into the first."""
@@ -148,10 +211,21 @@ class SandboxControl:
         }
         return int(self._call("POST", "faults", fault)["id"])
 
+    def faults(self) -> list[dict[str, Any]]:
+        """Return every fault that was not removed, spent ones included."""
+        return list(self._call("GET", "faults")["faults"])
+
     def struck(self, fault_id: int) -> int:
         """Return how many requests a fault has struck."""
-        faults = self._call("GET", "faults")["faults"]
-        return next(int(fault["struck"]) for fault in faults if fault["id"] == fault_id)
+        return next(int(fault["struck"]) for fault in self.faults() if fault["id"] == fault_id)
+
+    def held(self, fault_id: int) -> int:
+        """Return how many requests a fault of kind `held` holds now."""
+        return next(int(fault["held"]) for fault in self.faults() if fault["id"] == fault_id)
+
+    def release(self, fault_id: int) -> int:
+        """Let the requests go on that a fault holds, oldest first; return how many."""
+        return int(self._call("POST", f"faults/{fault_id}/release")["released"])
 
     def clear_faults(self) -> None:
         """Switch all faults off."""

@@ -1,6 +1,7 @@
 """What a sandbox is told when it starts: its OAuth app and how HubSpot should behave."""
 
 import dataclasses
+from typing import Literal
 
 import pydantic.dataclasses
 
@@ -32,6 +33,14 @@ class Behaviour:
         association_page_size: associated ids in one page of one object.
         names_account: whether a grant says whose it is; HubSpot's did not until August 2025.
         severs_opener: whether the consent page cuts the popup off from the page that opened it.
+        normalises_html: whether bodies are written anew and not only sanitised: other attributes,
+            entities, blanks, tags around them.
+        ignores_unwritable_properties: whether an update leaves out unknown and read-only
+            properties, as HubSpot's guides say, instead of refusing them, as people report.
+        isolates_bad_updates: whether a bad property fails its own input alone in a batch update
+            whose inputs all have trace ids, as in a batch create.
+        missing_named_by: what a batch update calls an object that it does not find by.
+        refuses_unplayable_recordings: whether a call's recording must end in .mp3 or .wav.
     """
 
     latency_ms: float = 0
@@ -44,6 +53,11 @@ class Behaviour:
     association_page_size: int = 500
     names_account: bool = True
     severs_opener: bool = False
+    normalises_html: bool = False
+    ignores_unwritable_properties: bool = False
+    isolates_bad_updates: bool = False
+    missing_named_by: Literal["trace_id", "id"] = "trace_id"
+    refuses_unplayable_recordings: bool = False
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -54,7 +68,7 @@ class SandboxConfig:
         apps: the apps that accounts may connect.
         behaviour: how HubSpot behaves.
         has_sample_account: whether there is an account with a few contacts already.
-        first_object_id: of contacts and notes, which are numbered from here.
+        first_object_id: of contacts and activities, which are numbered from here.
     """
 
     apps: tuple[OAuthApp, ...] = (OAuthApp(),)

@@ -1,10 +1,11 @@
 """Contacts: create, read, change, archive and merge."""
 
 from sandbox.bodies import Merge, ObjectInput, asked_properties, check_properties, parse_body
-from sandbox.exchange import ApiRequest, Endpoint, Reply
+from sandbox.exchange import ApiRequest, Endpoint
 from sandbox.hubs import Hub
 from sandbox.records import Record
 from sandbox.refusals import RefusedError, invalid, not_found
+from sandbox.replies import Reply
 
 _READ = ("crm.objects.contacts.read",)
 _WRITE = ("crm.objects.contacts.write",)

@@ -5,50 +5,38 @@ twice over a part of its input, or not at all.
 """
 
 import dataclasses
-import json
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from sandbox.grants import Grant
-    from sandbox.hubs import Hub
-    from sandbox.world import World
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Reply:
-    """An answer: a JSON value, or text that is sent as it is (`None` for no body)."""
-
-    status: int
-    body: Any = None
-    headers: Mapping[str, str] = dataclasses.field(default_factory=dict)
-
-    def content(self) -> bytes:
-        """Return the body's bytes."""
-        if self.body is None:
-            return b""
-        if isinstance(self.body, str):
-            return self.body.encode()
-        return json.dumps(self.body, separators=(",", ":")).encode()
-
-    def content_type(self) -> str:
-        """Return the body's media type, unless a header names another."""
-        return self.headers.get("Content-Type", "application/json;charset=utf-8")
+from sandbox.activities import Activity
+from sandbox.grants import Grant
+from sandbox.hubs import Hub
+from sandbox.replies import Reply
+from sandbox.world import World
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class ApiRequest:
-    """A request as an endpoint sees it; `grant` is the caller's, None where no token is needed."""
+    """A request as an endpoint sees it.
 
-    world: "World"
+    Attributes:
+        grant: the caller's; None where no token is needed.
+        place: its place among all requests and answers of the sandbox.
+        at_ms: when it arrived.
+        shown: the activities in the answer that an endpoint made, and the version of each.
+    """
+
+    world: World
     path: Mapping[str, str]
     query: Mapping[str, Sequence[str]]
     form: Mapping[str, str]
     body: bytes
-    grant: "Grant | None" = None
+    grant: Grant | None = None
+    place: int = 0
+    at_ms: int = 0
+    shown: dict[str, tuple[Activity, int]] = dataclasses.field(default_factory=dict)
 
     @property
-    def hub(self) -> "Hub":
+    def hub(self) -> Hub:
         """The caller's account."""
         if self.grant is None:
             raise LookupError("this endpoint takes no token")
@@ -71,11 +59,3 @@ class Endpoint:
     answer: Callable[[ApiRequest], Reply]
     scopes: tuple[str, ...] | None
     is_search: bool = False
-
-
-class ConnectionDroppedError(Exception):
-    """The server must drop the connection without an answer; with a TCP reset if `is_reset`."""
-
-    def __init__(self, *, is_reset: bool) -> None:
-        super().__init__("the connection is dropped without an answer")
-        self.is_reset = is_reset

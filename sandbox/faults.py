@@ -4,7 +4,7 @@ import dataclasses
 import fnmatch
 import itertools
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 
@@ -19,6 +19,8 @@ class Fault:
         probability: the chance that a matching request is struck, drawn from `seed`.
         hub_id: only requests of this account; None for all.
         args: what the kind takes.
+        is_off: whether it was removed.
+        held: what lets each request go on that the fault holds.
     """
 
     id: int
@@ -30,6 +32,8 @@ class Fault:
     args: Mapping[str, Any]
     draws: random.Random
     struck: int = 0
+    is_off: bool = False
+    held: list[Callable[[], None]] = dataclasses.field(default_factory=list)
 
     def matches(self, endpoint: str, hub_id: int | None) -> bool:
         """Say whether the fault may strike a request, chance aside."""
@@ -38,6 +42,21 @@ class Fault:
             and fnmatch.fnmatchcase(endpoint, self.endpoint)
             and self.hub_id in (None, hub_id)
         )
+
+    def hold(self, let_go: Callable[[], None]) -> None:
+        """Keep a request until it is let go; at once if the fault was switched off meanwhile."""
+        if self.is_off:
+            let_go()
+        else:
+            self.held.append(let_go)
+
+    def release(self) -> int:
+        """Let every request go on that the fault holds now, in order; return how many."""
+        held = self.held[:]
+        del self.held[: len(held)]
+        for let_go in held:
+            let_go()
+        return len(held)
 
     def is_drawn(self) -> bool:
         """Draw whether this matching request is struck."""
@@ -90,10 +109,19 @@ class FaultList:
         """Return every fault, spent ones included."""
         return list(self._faults.values())
 
+    def get(self, fault_id: int) -> Fault | None:
+        """Return a fault that was not removed."""
+        return self._faults.get(fault_id)
+
     def remove(self, fault_id: int) -> bool:
-        """Switch a fault off; return whether it was there."""
-        return self._faults.pop(fault_id, None) is not None
+        """Switch a fault off and let go what it holds; return whether it was there."""
+        fault = self._faults.pop(fault_id, None)
+        if fault is not None:
+            fault.is_off = True
+            fault.release()
+        return fault is not None
 
     def clear(self) -> None:
-        """Switch all faults off."""
-        self._faults.clear()
+        """Switch all faults off and let go what they hold."""
+        for fault_id in list(self._faults):
+            self.remove(fault_id)

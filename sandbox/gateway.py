@@ -5,12 +5,13 @@ import json
 import time
 from collections.abc import Mapping
 
-from sandbox.exchange import ApiRequest, Endpoint, Reply
+from sandbox.exchange import ApiRequest, Endpoint
 from sandbox.faults import Fault
 from sandbox.grants import Grant
 from sandbox.injections import KINDS
 from sandbox.moments import iso_time
 from sandbox.refusals import RefusedError, missing_scopes, unauthenticated
+from sandbox.replies import Reply
 from sandbox.world import LoggedRequest, World
 
 
@@ -28,7 +29,12 @@ class _Visit:
 def serve(endpoint: Endpoint, request: ApiRequest, *, authorization: str, url_path: str) -> Reply:
     """Answer a request, or raise ConnectionDroppedError where a fault says so."""
     visit = _Visit(endpoint, time.monotonic())
-    request.world.pause(request.world.latency_seconds())
+    world = request.world
+    with world.lock:
+        request = dataclasses.replace(
+            request, place=world.next_place(), at_ms=int(world.now() * 1000)
+        )
+    world.pause(world.latency_seconds())
     reply: Reply | None = None
     try:
         reply = _pass(visit, request, authorization)
@@ -36,6 +42,7 @@ def serve(endpoint: Endpoint, request: ApiRequest, *, authorization: str, url_pa
         reply = error.reply()
     finally:
         _log(visit, request, url_path, reply)
+    _remember_shown(request, reply)
     return dataclasses.replace(reply, headers={**visit.headers, **reply.headers})
 
 
@@ -54,14 +61,24 @@ def _pass(visit: _Visit, request: ApiRequest, authorization: str) -> Reply:
         visit.fault = world.faults.take(endpoint.name, visit.hub_id)
     if visit.fault is None:
         return _answer(endpoint, request)
-    return KINDS[visit.fault.kind](
-        visit.fault.args, request, lambda struck: _answer(endpoint, struck)
-    )
+    return KINDS[visit.fault.kind](visit.fault, request, lambda struck: _answer(endpoint, struck))
 
 
 def _answer(endpoint: Endpoint, request: ApiRequest) -> Reply:
     with request.world.lock:
         return endpoint.answer(request)
+
+
+def _remember_shown(request: ApiRequest, reply: Reply) -> None:
+    """Remember which versions of activities the app is shown, if the answer still says them."""
+    if not request.shown or not isinstance(reply.body, dict):
+        return
+    with request.world.lock:
+        place = request.world.next_place()
+        for one in (reply.body, *reply.body.get("results", ())):
+            activity, version = request.shown.get(one.get("id", ""), (None, 0))
+            if activity is not None:
+                activity.was_shown(version, one["properties"], place)
 
 
 def _authenticate(world: World, authorization: str) -> Grant:

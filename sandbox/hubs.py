@@ -1,13 +1,45 @@
-"""A HubSpot account with its contacts, its notes and its limits."""
+"""A HubSpot account with its contacts, their activities, its owners and its limits."""
 
+import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
+from sandbox.activities import Activities
+from sandbox.activity_kinds import ACTIVITY_KINDS
 from sandbox.limits import AccountLimits
 from sandbox.moments import iso_time
 from sandbox.phones import calculate_phones
-from sandbox.properties import CONTACTS, NOTES
+from sandbox.properties import CONTACTS
 from sandbox.records import Record
 from sandbox.search_index import SearchIndex
+
+
+@dataclasses.dataclass(slots=True)
+class Owner:
+    """Somebody whom records can belong to; an archived one can get no more."""
+
+    id: str
+    email: str
+    archived: bool = False
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Disposition:
+    """An outcome of calls; a deleted one is still listed."""
+
+    id: str
+    label: str
+    deleted: bool = False
+
+
+# The same in every account, until an administrator changes them.
+DEFAULT_DISPOSITIONS = (
+    Disposition("9d9162e7-6cf3-4944-bf63-4dff82258764", "Busy"),
+    Disposition("f240bbac-87c9-4f6e-bf70-924b57d47db7", "Connected"),
+    Disposition("a4c4c377-d246-4b32-a13b-75a56a4cd0ff", "Left live message"),
+    Disposition("b2cf5968-551e-4856-9783-52b3da59a7d0", "Left voicemail"),
+    Disposition("73a0d17f-1163-4015-bdd5-ec830791da20", "No answer"),
+    Disposition("17b47fee-58de-441e-a44c-c6300d46f273", "Wrong number"),
+)
 
 
 class Hub:
@@ -17,7 +49,7 @@ class Hub:
         hub_id: HubSpot's number of the account.
         default_country: the region in which numbers without a country code are read.
         ui_domain: the host of the account's web pages.
-        hidden_properties: properties of contacts that this account lacks.
+        hidden_properties: properties of contacts and activities that this account lacks.
         new_ids: numbers of new objects; shared, since HubSpot's ids are unique across accounts.
         now: the sandbox's clock, in seconds.
         index_lag: the current index lag, in seconds.
@@ -37,15 +69,24 @@ class Hub:
         self.hub_id = hub_id
         self.default_country = default_country
         self.ui_domain = ui_domain
-        self.contact_schema = CONTACTS.without(hidden_properties)
-        self.note_schema = NOTES
+        hidden = frozenset(hidden_properties)
+        self.contact_schema = CONTACTS.without(hidden)
         self.contacts: dict[str, Record] = {}
-        self.notes: dict[str, Record] = {}
+        self.activities = {
+            name: Activities(
+                kind,
+                schema=kind.schema.without(hidden),
+                new_ids=new_ids,
+                now=now,
+                index_lag=index_lag,
+            )
+            for name, kind in ACTIVITY_KINDS.items()
+        }
+        self.owners: dict[str, Owner] = {}
+        self.dispositions: tuple[Disposition, ...] = DEFAULT_DISPOSITIONS
         self.survivors: dict[str, str] = {}
         self.contact_index = SearchIndex()
-        self.note_index = SearchIndex()
         self.limits = AccountLimits()
-        self._note_ids_by_contact: dict[str, list[str]] = {}
         self._contact_ids_by_email: dict[str, str] = {}
         self._new_ids = new_ids
         self._now = now
@@ -73,7 +114,6 @@ class Hub:
         """Create a contact and calculate its phone properties."""
         contact = self._new_record()
         self.contacts[contact.id] = contact
-        self._note_ids_by_contact[contact.id] = []
         contact.properties["createdate"] = iso_time(contact.created_ms)
         self.change_contact(contact, properties)
         return contact
@@ -95,26 +135,19 @@ class Hub:
         contact.properties["lastmodifieddate"] = iso_time(contact.updated_ms)
         if email := contact.properties.get("email"):
             self._contact_ids_by_email[email.lower()] = contact.id
-        self._index(self.contact_index, contact)
+        self._index(contact)
 
     def archive_contact(self, contact: Record) -> None:
-        """Move a contact to the recycling bin; its notes stay but lose it."""
+        """Move a contact to the recycling bin; its activities stay but lose it."""
         contact.archived = True
         self.contact_index.remove(contact.id)
-        for note in self.notes_of(contact.id):
-            note.contact_ids.discard(contact.id)
-            self._index(self.note_index, note)
-        self._note_ids_by_contact[contact.id] = []
+        for activities in self.activities.values():
+            activities.lose_contact(contact.id)
 
     def merge_contacts(self, primary: Record, merged: Record) -> Record:
-        """Merge the second contact into the first, which keeps its id and gains the notes."""
-        for note in self.notes_of(merged.id):
-            note.contact_ids.discard(merged.id)
-            if primary.id not in note.contact_ids:
-                note.contact_ids.add(primary.id)
-                self._note_ids_by_contact[primary.id].append(note.id)
-            self._index(self.note_index, note)
-        self._note_ids_by_contact[merged.id] = []
+        """Merge the second contact into the first, which keeps its id and gains the timeline."""
+        for activities in self.activities.values():
+            activities.move(merged.id, primary.id)
         self.survivors[merged.id] = primary.id
         merged.archived = True
         self.contact_index.remove(merged.id)
@@ -124,44 +157,22 @@ class Hub:
         self.change_contact(primary, filled)
         return primary
 
-    def add_note(self, properties: Mapping[str, str], contact_ids: Iterable[str]) -> Record:
-        """Create a note on the timelines of these contacts."""
-        note = self._new_record()
-        note.properties |= properties
-        note.properties["hs_createdate"] = iso_time(note.created_ms)
-        note.properties["hs_lastmodifieddate"] = iso_time(note.updated_ms)
-        note.contact_ids = set(contact_ids)
-        self.notes[note.id] = note
-        for contact_id in note.contact_ids:
-            self._note_ids_by_contact[contact_id].append(note.id)
-        self._index(self.note_index, note)
-        return note
-
-    def note(self, note_id: str) -> Record | None:
-        """Return a note that is not archived."""
-        found = self.notes.get(note_id)
-        return None if found is None or found.archived else found
-
-    def notes_of(self, contact_id: str) -> list[Record]:
-        """Return a contact's notes that are not archived, oldest first."""
-        ids = self._note_ids_by_contact.get(contact_id, [])
-        return [note for note in map(self.notes.__getitem__, ids) if not note.archived]
-
-    def archive_note(self, note: Record) -> None:
-        """Move a note to the recycling bin."""
-        note.archived = True
-        self.note_index.remove(note.id)
+    def add_owner(self, email: str) -> Owner:
+        """Add a person or queue that records can belong to."""
+        owner = Owner(str(next(self._new_ids)), email)
+        self.owners[owner.id] = owner
+        return owner
 
     def _new_record(self) -> Record:
         now_ms = self._now_ms()
         record_id = str(next(self._new_ids))
         return Record(record_id, {"hs_object_id": record_id}, now_ms, now_ms)
 
-    def _index(self, index: SearchIndex, record: Record) -> None:
+    def _index(self, contact: Record) -> None:
         now = self._now()
-        index.put(record, visible_at=now + self._index_lag())
+        self.contact_index.put(contact, visible_at=now + self._index_lag())
         # Kept up here too, so that the first search after a large import is as fast as the next.
-        index.catch_up(now)
+        self.contact_index.catch_up(now)
 
     def _now_ms(self) -> int:
         return int(self._now() * 1000)

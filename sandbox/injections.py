@@ -10,10 +10,16 @@
 | reset_before, reset_after | resets the connection; `after` has committed | |
 | late_commit | 504 or a hang first, commits later | commit_after (1), answer (hang), seconds |
 | locked, migrating | 423, and 477 with Retry-After | retry_after (60) of `migrating` |
+| held | waits until it is let go, in one of three places | where (before) |
 | slow | waits, then answers | seconds (2) |
-| partial, errors_in_2xx | refuses some inputs with 207 or 201 | containing, category, message |
+| slow_after | commits, waits, then answers | seconds (2) |
+| partial, errors_in_2xx | refuses some inputs with 207, or 2xx | containing, category, message |
 | drop_trace_ids | answers without trace ids | |
 | missing_results | commits all, leaves some out of the answer | containing |
+
+`where` a request is held: `before` it commits, `after` it has (and before it is answered), or
+`unanswered`: it gets a 504 at once and commits when it is let go, after others if need be.
+`POST /sandbox/faults/<id>/release` lets go, and so do removing the fault and a reset.
 
 `containing` is a piece of the text of the inputs that are meant; `fields` are set in the body as
 they are, as token endpoints need (`error`, `status`).
@@ -26,12 +32,13 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from sandbox.exchange import ApiRequest, ConnectionDroppedError, Reply
+from sandbox.exchange import ApiRequest
+from sandbox.faults import Fault
 from sandbox.refusals import RefusedError, rate_limited
+from sandbox.replies import ConnectionDroppedError, Reply
 
 Answer = Callable[[ApiRequest], Reply]
-Args = Mapping[str, Any]
-Injection = Callable[[Args, ApiRequest, Answer], Reply]
+Injection = Callable[[Fault, ApiRequest, Answer], Reply]
 
 _HTML = (
     "<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>"
@@ -40,81 +47,101 @@ _HTML = (
 _HANG_SECONDS = 30
 
 
-def _rate_limited(args: Args, _request: ApiRequest, _answer: Answer) -> Reply:
-    headers = {"Retry-After": str(args["retry_after"])} if "retry_after" in args else {}
-    raise rate_limited(args.get("policyName", "TEN_SECONDLY_ROLLING"), headers)
+def _rate_limited(fault: Fault, _request: ApiRequest, _answer: Answer) -> Reply:
+    headers = {"Retry-After": str(fault.args["retry_after"])} if "retry_after" in fault.args else {}
+    raise rate_limited(fault.args.get("policyName", "TEN_SECONDLY_ROLLING"), headers)
 
 
-def _status(args: Args, _request: ApiRequest, _answer: Answer) -> Reply:
-    status = int(args.get("status", 500))
-    message = args.get("message", "internal error")
-    raise RefusedError(status, message, args.get("category"), **args.get("fields", {}))
+def _status(fault: Fault, _request: ApiRequest, _answer: Answer) -> Reply:
+    status = int(fault.args.get("status", 500))
+    message = fault.args.get("message", "internal error")
+    raise RefusedError(status, message, fault.args.get("category"), **fault.args.get("fields", {}))
 
 
-def _html(args: Args, _request: ApiRequest, _answer: Answer) -> Reply:
-    return Reply(int(args.get("status", 502)), _HTML, {"Content-Type": "text/html"})
+def _html(fault: Fault, _request: ApiRequest, _answer: Answer) -> Reply:
+    return Reply(int(fault.args.get("status", 502)), _HTML, {"Content-Type": "text/html"})
 
 
-def _garbage(_args: Args, request: ApiRequest, answer: Answer) -> Reply:
+def _garbage(_fault: Fault, request: ApiRequest, answer: Answer) -> Reply:
     reply = answer(request)
     content = reply.content().decode()
     return Reply(reply.status, content[: len(content) // 2], reply.headers)
 
 
-def _timeout_before(args: Args, request: ApiRequest, _answer: Answer) -> Reply:
-    request.world.pause(args.get("seconds", _HANG_SECONDS))
+def _timeout_before(fault: Fault, request: ApiRequest, _answer: Answer) -> Reply:
+    request.world.pause(fault.args.get("seconds", _HANG_SECONDS))
     raise ConnectionDroppedError(is_reset=False)
 
 
-def _timeout_after(args: Args, request: ApiRequest, answer: Answer) -> Reply:
+def _timeout_after(fault: Fault, request: ApiRequest, answer: Answer) -> Reply:
     answer(request)
-    return _timeout_before(args, request, answer)
+    return _timeout_before(fault, request, answer)
 
 
-def _reset_before(_args: Args, _request: ApiRequest, _answer: Answer) -> Reply:
+def _reset_before(_fault: Fault, _request: ApiRequest, _answer: Answer) -> Reply:
     raise ConnectionDroppedError(is_reset=True)
 
 
-def _reset_after(_args: Args, request: ApiRequest, answer: Answer) -> Reply:
+def _reset_after(_fault: Fault, request: ApiRequest, answer: Answer) -> Reply:
     answer(request)
     raise ConnectionDroppedError(is_reset=True)
 
 
-def _late_commit(args: Args, request: ApiRequest, answer: Answer) -> Reply:
-    timer = threading.Timer(args.get("commit_after", 1), _commit_unseen, [request, answer])
+def _late_commit(fault: Fault, request: ApiRequest, answer: Answer) -> Reply:
+    timer = threading.Timer(fault.args.get("commit_after", 1), _commit_unseen, [request, answer])
     timer.daemon = True
     timer.start()
-    if args.get("answer") == "hang":
-        return _timeout_before(args, request, answer)
+    if fault.args.get("answer") == "hang":
+        return _timeout_before(fault, request, answer)
     raise RefusedError(504, "The request timed out")
 
 
-def _locked(_args: Args, _request: ApiRequest, _answer: Answer) -> Reply:
+def _locked(_fault: Fault, _request: ApiRequest, _answer: Answer) -> Reply:
     raise RefusedError(423, "The resource is locked. Please wait at least 2 seconds and try again.")
 
 
-def _migrating(args: Args, _request: ApiRequest, _answer: Answer) -> Reply:
+def _migrating(fault: Fault, _request: ApiRequest, _answer: Answer) -> Reply:
     raise RefusedError(
         477,
         "The account is being migrated to another data center.",
-        headers={"Retry-After": str(args.get("retry_after", 60))},
+        headers={"Retry-After": str(fault.args.get("retry_after", 60))},
     )
 
 
-def _slow(args: Args, request: ApiRequest, answer: Answer) -> Reply:
-    request.world.pause(args.get("seconds", 2))
+def _slow(fault: Fault, request: ApiRequest, answer: Answer) -> Reply:
+    request.world.pause(fault.args.get("seconds", 2))
     return answer(request)
 
 
-def _partial(args: Args, request: ApiRequest, answer: Answer) -> Reply:
-    return _refuse_some(args, request, answer, status=207)
+def _slow_after(fault: Fault, request: ApiRequest, answer: Answer) -> Reply:
+    reply = answer(request)
+    request.world.pause(fault.args.get("seconds", 2))
+    return reply
 
 
-def _errors_in_2xx(args: Args, request: ApiRequest, answer: Answer) -> Reply:
-    return _refuse_some(args, request, answer, status=201)
+def _held(fault: Fault, request: ApiRequest, answer: Answer) -> Reply:
+    where = fault.args.get("where", "before")
+    if where == "unanswered":
+        with request.world.lock:
+            fault.hold(lambda: _commit_unseen(request, answer))
+        raise RefusedError(504, "The request timed out")
+    reply = answer(request) if where == "after" else None
+    let_go = threading.Event()
+    with request.world.lock:
+        fault.hold(let_go.set)
+    let_go.wait()
+    return reply or answer(request)
 
 
-def _drop_trace_ids(_args: Args, request: ApiRequest, answer: Answer) -> Reply:
+def _partial(fault: Fault, request: ApiRequest, answer: Answer) -> Reply:
+    return _refuse_some(fault, request, answer, 207)
+
+
+def _errors_in_2xx(fault: Fault, request: ApiRequest, answer: Answer) -> Reply:
+    return _refuse_some(fault, request, answer, None)
+
+
+def _drop_trace_ids(_fault: Fault, request: ApiRequest, answer: Answer) -> Reply:
     reply = answer(request)
     results = [
         {name: value for name, value in result.items() if name != "objectWriteTraceId"}
@@ -123,30 +150,32 @@ def _drop_trace_ids(_args: Args, request: ApiRequest, answer: Answer) -> Reply:
     return Reply(reply.status, reply.body | {"results": results}, reply.headers)
 
 
-def _missing_results(args: Args, request: ApiRequest, answer: Answer) -> Reply:
+def _missing_results(fault: Fault, request: ApiRequest, answer: Answer) -> Reply:
     reply = answer(request)
-    results = [result for result in reply.body["results"] if not _contains(args, result)]
+    results = [result for result in reply.body["results"] if not _contains(fault, result)]
     return Reply(reply.status, reply.body | {"results": results}, reply.headers)
 
 
-def _refuse_some(args: Args, request: ApiRequest, answer: Answer, *, status: int) -> Reply:
+def _refuse_some(fault: Fault, request: ApiRequest, answer: Answer, status: int | None) -> Reply:
     inputs = json.loads(request.body)["inputs"]
-    refused = [given for given in inputs if _contains(args, given)]
+    refused = [given for given in inputs if _contains(fault, given)]
     kept = [given for given in inputs if given not in refused]
     content = json.dumps({"inputs": kept}).encode()
     reply = answer(dataclasses.replace(request, body=content))
     error = RefusedError(
         400,
-        args.get("message", "Property values were not valid"),
-        args.get("category", "VALIDATION_ERROR"),
+        fault.args.get("message", "Property values were not valid"),
+        fault.args.get("category", "VALIDATION_ERROR"),
     )
     errors = [
-        error.batch_error({"objectWriteTraceId": [given.get("objectWriteTraceId", "")]})
+        error.batch_error({"objectWriteTraceId": [given["objectWriteTraceId"]]})
+        if "objectWriteTraceId" in given
+        else error.batch_error({"ids": [str(given.get("id", ""))]})
         for given in refused
     ]
     errors += reply.body.get("errors", [])
     body = reply.body | {"numErrors": len(errors), "errors": errors}
-    return Reply(status, body, reply.headers)
+    return Reply(status or reply.status, body, reply.headers)
 
 
 def _commit_unseen(request: ApiRequest, answer: Answer) -> None:
@@ -154,10 +183,11 @@ def _commit_unseen(request: ApiRequest, answer: Answer) -> None:
         answer(request)
 
 
-def _contains(args: Args, value: Any) -> bool:
-    return args["containing"] in json.dumps(value, ensure_ascii=False)
+def _contains(fault: Fault, value: Any) -> bool:
+    return fault.args["containing"] in json.dumps(value, ensure_ascii=False)
 
 
+HELD_WHERE = ("before", "after", "unanswered")
 NEEDING_CONTAINING = frozenset({"partial", "errors_in_2xx", "missing_results"})
 KINDS: Mapping[str, Injection] = {
     "rate_limited": _rate_limited,
@@ -171,7 +201,9 @@ KINDS: Mapping[str, Injection] = {
     "late_commit": _late_commit,
     "locked": _locked,
     "migrating": _migrating,
+    "held": _held,
     "slow": _slow,
+    "slow_after": _slow_after,
     "partial": _partial,
     "errors_in_2xx": _errors_in_2xx,
     "drop_trace_ids": _drop_trace_ids,

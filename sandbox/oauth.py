@@ -4,9 +4,10 @@ import secrets
 from typing import Any
 
 from sandbox.config import OAuthApp
-from sandbox.exchange import ApiRequest, Endpoint, Reply
+from sandbox.exchange import ApiRequest, Endpoint
 from sandbox.grants import AccessToken, Grant
 from sandbox.refusals import RefusedError
+from sandbox.replies import Reply
 
 USER_ID = 222_222
 USER = "admin@example.com"

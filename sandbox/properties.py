@@ -1,4 +1,4 @@
-"""The properties that contacts and notes have, and what kind of value each holds."""
+"""The properties that contacts, notes and calls have, and what kind of value each holds."""
 
 import dataclasses
 import enum
@@ -26,6 +26,7 @@ class Schema:
         always_returned: answered whatever was asked for.
         returned_by_default: answered when no property was asked for.
         query_searched: what the free-text `query` of a search looks in.
+        options: the values that an enumeration may have.
     """
 
     kinds: Mapping[str, Kind]
@@ -33,6 +34,7 @@ class Schema:
     always_returned: tuple[str, ...]
     returned_by_default: tuple[str, ...]
     query_searched: tuple[str, ...]
+    options: Mapping[str, frozenset[str]] = dataclasses.field(default_factory=dict)
 
     def without(self, hidden: Iterable[str]) -> "Schema":
         """Return the schema of an account that lacks some of these properties."""
@@ -86,16 +88,103 @@ CONTACTS = Schema(
         "company",
     ),
 )
-NOTES = Schema(
-    kinds={
-        **_all(Kind.STRING, ("hs_note_body", "hubspot_owner_id", "hs_attachment_ids")),
-        **_all(Kind.NUMBER, ("hs_object_id", "associations.contact")),
-        **_all(Kind.DATETIME, ("hs_timestamp", "hs_createdate", "hs_lastmodifieddate")),
-    },
-    read_only=frozenset(
-        {"hs_object_id", "hs_createdate", "hs_lastmodifieddate", "associations.contact"}
+# What notes and calls have in common; the preview is derived from the body.
+PREVIEW = ("hs_body_preview", "hs_body_preview_html", "hs_body_preview_is_truncated")
+_ACTIVITY_KINDS = {
+    **_all(
+        Kind.STRING,
+        (
+            "hubspot_owner_id",
+            "hs_attachment_ids",
+            "hs_at_mentioned_owner_ids",
+            "hs_unique_creation_key",
+            *PREVIEW,
+        ),
     ),
-    always_returned=("hs_createdate", "hs_lastmodifieddate", "hs_object_id"),
+    **_all(Kind.NUMBER, ("hs_object_id", "associations.contact")),
+    **_all(Kind.DATETIME, ("hs_timestamp", "hs_createdate", "hs_lastmodifieddate")),
+}
+_ACTIVITY_READ_ONLY = frozenset(
+    {
+        "hs_object_id",
+        "hs_createdate",
+        "hs_lastmodifieddate",
+        "hs_unique_creation_key",
+        "associations.contact",
+        *PREVIEW,
+    }
+)
+_ALWAYS_OF_ACTIVITIES = ("hs_createdate", "hs_lastmodifieddate", "hs_object_id")
+NOTES = Schema(
+    kinds=_ACTIVITY_KINDS | {"hs_note_body": Kind.STRING},
+    read_only=_ACTIVITY_READ_ONLY,
+    always_returned=_ALWAYS_OF_ACTIVITIES,
     returned_by_default=(),
     query_searched=("hs_note_body",),
+)
+
+# Names: HubSpot's calls guide. That nobody but HubSpot writes these four is assumed.
+_CALL_READ_ONLY = frozenset(
+    {
+        "hs_call_has_voicemail",
+        "hs_call_has_transcript",
+        "hs_call_summary",
+        "hs_call_transcription",
+    }
+)
+_CALL_STRINGS = (
+    "hs_call_title",
+    "hs_call_body",
+    "hs_call_from_number",
+    "hs_call_to_number",
+    "hs_call_recording_url",
+    "hs_call_app_id",
+    "hs_call_external_id",
+    "hs_call_external_account_id",
+    *_CALL_READ_ONLY,
+)
+CALL_STATUSES = frozenset(
+    {
+        "BUSY",
+        "CALLING_CRM_USER",
+        "CANCELED",
+        "COMPLETED",
+        "CONNECTING",
+        "FAILED",
+        "IN_PROGRESS",
+        "NO_ANSWER",
+        "QUEUED",
+        "RINGING",
+    }
+)
+CALLS = Schema(
+    kinds={
+        **_ACTIVITY_KINDS,
+        **_all(Kind.STRING, _CALL_STRINGS),
+        **_all(
+            Kind.ENUMERATION,
+            (
+                "hs_activity_type",
+                "hs_call_callee_object_type",
+                "hs_call_direction",
+                "hs_call_disposition",
+                "hs_call_source",
+                "hs_call_status",
+            ),
+        ),
+        **_all(Kind.NUMBER, ("hs_call_duration", "hs_call_callee_object_id")),
+    },
+    read_only=_ACTIVITY_READ_ONLY | _CALL_READ_ONLY,
+    always_returned=_ALWAYS_OF_ACTIVITIES,
+    returned_by_default=(),
+    query_searched=("hs_call_title", "hs_body_preview"),
+    # Dispositions are no options of the property: an account lists them elsewhere. Types of
+    # activities are an account's own, and no account of the sandbox has any.
+    options={
+        "hs_activity_type": frozenset(),
+        "hs_call_callee_object_type": frozenset({"CONTACT", "COMPANY"}),
+        "hs_call_direction": frozenset({"INBOUND", "OUTBOUND"}),
+        "hs_call_source": frozenset({"INTEGRATIONS_PLATFORM"}),
+        "hs_call_status": CALL_STATUSES,
+    },
 )

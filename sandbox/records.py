@@ -1,4 +1,4 @@
-"""A CRM object as HubSpot keeps it: a contact or a note."""
+"""A CRM object as HubSpot keeps it: a contact, or the base of an activity."""
 
 import dataclasses
 from collections.abc import Iterable
@@ -10,7 +10,7 @@ from sandbox.properties import Schema
 
 @dataclasses.dataclass(slots=True)
 class Record:
-    """A contact or a note; `contact_ids` are the contacts that a note is associated with."""
+    """An object; `contact_ids` are the contacts that an activity is associated with."""
 
     id: str
     properties: dict[str, str]
@@ -25,18 +25,22 @@ class Record:
         return {
             "id": self.id,
             "properties": {
-                name: self.properties.get(name) for name in sorted(names) if name in schema.kinds
+                name: self.value(name) for name in sorted(names) if name in schema.kinds
             },
             "createdAt": iso_time(self.created_ms),
             "updatedAt": iso_time(self.updated_ms),
             "archived": self.archived,
         }
 
+    def value(self, name: str) -> str | None:
+        """Return a property's value, if it has one."""
+        return self.properties.get(name)
+
     def values(self, name: str) -> tuple[str, ...]:
         """Return the values of a property; only the pseudo-property can have several."""
         if name == "associations.contact":
             return tuple(self.contact_ids)
-        value = self.properties.get(name, "")
+        value = self.value(name)
         return (value,) if value else ()
 
     def snapshot(self) -> "Record":

@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sandbox.exchange import Reply
+from sandbox.replies import Reply
 
 
 class RefusedError(Exception):

@@ -1,9 +1,14 @@
-"""The search endpoints of contacts and notes."""
+"""The search endpoints of contacts, notes and calls, which share one limit."""
 
+import functools
+
+from sandbox.activities import Activity
+from sandbox.activity_kinds import ACTIVITY_KINDS, ActivityKind
 from sandbox.bodies import parse_body
-from sandbox.exchange import ApiRequest, Endpoint, Reply
+from sandbox.exchange import ApiRequest, Endpoint
 from sandbox.properties import Schema
 from sandbox.refusals import invalid
+from sandbox.replies import Reply
 from sandbox.search_index import SearchIndex
 from sandbox.search_match import match, sort_records
 from sandbox.search_query import SearchBody, check_search
@@ -20,10 +25,10 @@ def search_contacts(request: ApiRequest) -> Reply:
     return _search(request, hub.contact_schema, hub.contact_index)
 
 
-def search_notes(request: ApiRequest) -> Reply:
-    """Search notes; `associations.contact` filters on the contact that a note belongs to."""
-    hub = request.hub
-    return _search(request, hub.note_schema, hub.note_index)
+def search_activities(request: ApiRequest, kind: ActivityKind) -> Reply:
+    """Search notes or calls; `associations.contact` filters on the contact of an activity."""
+    activities = request.hub.activities[kind.name]
+    return _search(request, activities.schema, activities.index)
 
 
 def _search(request: ApiRequest, schema: Schema, index: SearchIndex) -> Reply:
@@ -36,6 +41,9 @@ def _search(request: ApiRequest, schema: Schema, index: SearchIndex) -> Reply:
     found = match(schema, index, search)
     sort_records(schema, found, search.sorts)
     end = offset + search.limit
+    for record in found[offset:end]:
+        if isinstance(record, Activity):
+            request.shown[record.id] = record, record.version
     body = {
         "total": len(found),
         "results": [record.view(schema, search.properties) for record in found[offset:end]],
@@ -66,5 +74,15 @@ def _rules(object_type: str) -> tuple[str, str]:
 
 ENDPOINTS = (
     Endpoint("contacts.search", "POST", _rules("contacts"), search_contacts, _READ, is_search=True),
-    Endpoint("notes.search", "POST", _rules("notes"), search_notes, _READ, is_search=True),
+    *(
+        Endpoint(
+            f"{kind.name}.search",
+            "POST",
+            _rules(kind.name),
+            functools.partial(search_activities, kind=kind),
+            _READ,
+            is_search=True,
+        )
+        for kind in ACTIVITY_KINDS.values()
+    ),
 )

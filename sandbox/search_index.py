@@ -14,12 +14,13 @@ _LOOKED_UP = (
     "hs_calculated_mobile_number",
     "hs_searchable_calculated_phone_number",
     "hs_searchable_calculated_mobile_number",
+    "hs_call_external_id",
     "associations.contact",
 )
 
 
 class SearchIndex:
-    """Snapshots of one account's contacts or notes, as a search sees them at a moment."""
+    """Snapshots of one account's contacts or activities, as a search sees them at a moment."""
 
     def __init__(self) -> None:
         self._snapshots: dict[str, Record] = {}

@@ -17,7 +17,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from wsgiref.types import WSGIApplication
 
-from sandbox.exchange import ConnectionDroppedError
+from sandbox.replies import ConnectionDroppedError
 
 
 class SandboxServer(ThreadingHTTPServer):

@@ -53,6 +53,7 @@ class World:
         self._object_ids = itertools.count(config.first_object_id)
         self._hub_ids = itertools.count(_FIRST_HUB_ID)
         self._request_numbers = itertools.count(1)
+        self._places = itertools.count(1)
         self._random = random.Random(0)
         if config.has_sample_account:
             # Without a host of its own the account's pages are where HubSpot is: in the sandbox.
@@ -92,6 +93,10 @@ class World:
         """Return the number under which a request is logged."""
         return next(self._request_numbers)
 
+    def next_place(self) -> int:
+        """Return the place of a request or an answer among all of them."""
+        return next(self._places)
+
     def pause(self, seconds: float) -> None:
         """Wait, but no longer than this world lasts."""
         if seconds > 0:
@@ -100,6 +105,8 @@ class World:
     def end(self) -> None:
         """Release every request that hangs in this world."""
         self._ended.set()
+        with self.lock:
+            self.faults.clear()
 
 
 class Sandbox:

@@ -1,19 +1,19 @@
-"""Control of accounts, their contacts and their notes."""
-
-from collections.abc import Mapping
+"""Control of accounts, their contacts, owners and outcomes of calls."""
 
 import flask
 
 from sandbox.control.orders import (
+    Dispositions,
     Json,
     Merge,
     NewAccount,
     NewContacts,
+    NewOwner,
+    describe,
     find_contact,
     find_hub,
     read_order,
 )
-from sandbox.records import Record
 from sandbox.world import Sandbox
 
 
@@ -33,10 +33,27 @@ def serve_accounts(plane: flask.Blueprint, sandbox: Sandbox) -> None:
             del sandbox.world.hubs[find_hub(sandbox, hub_id).hub_id]
         return {}
 
-    @plane.get("/accounts/<int:hub_id>/notes")
-    def list_notes(hub_id: int) -> Json:
+    @plane.post("/accounts/<int:hub_id>/owners")
+    def add_owner(hub_id: int) -> tuple[Json, int]:
+        email = read_order(NewOwner).email
         with sandbox.world.lock:
-            return {"notes": _describe(find_hub(sandbox, hub_id).notes)}
+            return {"id": find_hub(sandbox, hub_id).add_owner(email).id}, 201
+
+    @plane.delete("/accounts/<int:hub_id>/owners/<owner_id>")
+    def archive_owner(hub_id: int, owner_id: str) -> Json:
+        with sandbox.world.lock:
+            owner = find_hub(sandbox, hub_id).owners.get(owner_id)
+            if owner is None:
+                flask.abort(404)
+            owner.archived = True
+        return {}
+
+    @plane.put("/accounts/<int:hub_id>/dispositions")
+    def set_dispositions(hub_id: int) -> Json:
+        dispositions = read_order(Dispositions).dispositions
+        with sandbox.world.lock:
+            find_hub(sandbox, hub_id).dispositions = dispositions
+        return {}
 
     _serve_contacts(plane, sandbox)
 
@@ -56,7 +73,7 @@ def _serve_contacts(plane: flask.Blueprint, sandbox: Sandbox) -> None:
     @plane.get("/accounts/<int:hub_id>/contacts")
     def list_contacts(hub_id: int) -> Json:
         with sandbox.world.lock:
-            return {"contacts": _describe(find_hub(sandbox, hub_id).contacts)}
+            return {"contacts": describe(find_hub(sandbox, hub_id).contacts.values())}
 
     @plane.post("/accounts/<int:hub_id>/contacts/merge")
     def merge_contacts(hub_id: int) -> Json:
@@ -72,16 +89,3 @@ def _serve_contacts(plane: flask.Blueprint, sandbox: Sandbox) -> None:
             hub = find_hub(sandbox, hub_id)
             hub.archive_contact(find_contact(hub, contact_id))
         return {}
-
-
-def _describe(records: Mapping[str, Record]) -> list[Json]:
-    return [
-        {
-            "id": record.id,
-            "properties": dict(record.properties),
-            "created_ms": record.created_ms,
-            "archived": record.archived,
-            "contact_ids": sorted(record.contact_ids),
-        }
-        for record in records.values()
-    ]

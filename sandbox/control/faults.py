@@ -28,6 +28,14 @@ def serve_faults(plane: flask.Blueprint, sandbox: Sandbox) -> None:
             sandbox.world.faults.clear()
         return {}
 
+    @plane.post("/faults/<int:fault_id>/release")
+    def release_fault(fault_id: int) -> Json:
+        with sandbox.world.lock:
+            fault = sandbox.world.faults.get(fault_id)
+            if fault is None:
+                flask.abort(404)
+            return {"released": fault.release()}
+
     @plane.delete("/faults/<int:fault_id>")
     def remove_fault(fault_id: int) -> Json:
         with sandbox.world.lock:
@@ -46,4 +54,5 @@ def _describe(fault: Fault) -> Json:
         "hub_id": fault.hub_id,
         "args": dict(fault.args),
         "struck": fault.struck,
+        "held": len(fault.held),
     }

@@ -1,12 +1,14 @@
 """The JSON bodies of the control plane, and finding what they name."""
 
+from collections.abc import Iterable
 from typing import Any, Self, TypeVar
 
 import flask
 import pydantic
 
-from sandbox.hubs import Hub
-from sandbox.injections import KINDS, NEEDING_CONTAINING
+from sandbox.activities import Activity
+from sandbox.hubs import Disposition, Hub
+from sandbox.injections import HELD_WHERE, KINDS, NEEDING_CONTAINING
 from sandbox.records import Record
 from sandbox.world import Sandbox
 
@@ -29,6 +31,20 @@ class NewAccount(Order):
 
 class NewContacts(Order):
     contacts: list[dict[str, str]]
+
+
+class Edit(Order):
+    """What a person changes in a note or a call."""
+
+    properties: dict[str, str]
+
+
+class NewOwner(Order):
+    email: str
+
+
+class Dispositions(Order):
+    dispositions: tuple[Disposition, ...]
 
 
 class Merge(Order):
@@ -55,7 +71,23 @@ class NewFault(Order):
             raise ValueError(f"kind is one of {', '.join(KINDS)}")
         if self.kind in NEEDING_CONTAINING and "containing" not in self.args:
             raise ValueError(f"{self.kind} needs the argument containing")
+        if self.kind == "held" and self.args.get("where", "before") not in HELD_WHERE:
+            raise ValueError(f"where is one of {', '.join(HELD_WHERE)}")
         return self
+
+
+def describe(records: Iterable[Record]) -> list[Json]:
+    """Return contacts or activities as the control plane lists them."""
+    return [
+        {
+            "id": record.id,
+            "properties": dict(record.properties),
+            "created_ms": record.created_ms,
+            "archived": record.archived,
+            "contact_ids": sorted(record.contact_ids),
+        }
+        for record in records
+    ]
 
 
 def read_order(model: type[OrderT]) -> OrderT:
@@ -73,3 +105,9 @@ def find_contact(hub: Hub, contact_id: str) -> Record:
     """Return a contact, or answer 404."""
     contact = hub.contact(contact_id)
     return flask.abort(404) if contact is None else contact
+
+
+def find_activity(hub: Hub, kind: str, activity_id: str) -> Activity:
+    """Return a note or call, archived or not, or answer 404."""
+    activity = hub.activities[kind].all.get(activity_id)
+    return flask.abort(404) if activity is None else activity

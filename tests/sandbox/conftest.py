@@ -29,6 +29,16 @@ def control(sandbox_url: str) -> Iterator[SandboxControl]:
 
 
 @pytest.fixture
+def contact_id(control: SandboxControl, caller: Caller) -> str:
+    return control.add_contacts(caller.hub_id, [{"firstname": "Ada"}])[0]
+
+
+@pytest.fixture(params=["notes", "calls"])
+def kind(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
 def caller(control: SandboxControl) -> Iterator[Caller]:
     with requests.Session() as session:
         yield install(control, control.add_account(), session)

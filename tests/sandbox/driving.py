@@ -15,6 +15,7 @@ from sandbox.config import OAuthApp
 
 APP = OAuthApp()
 REDIRECT_URI = APP.redirect_uris[0]
+BODY = {"notes": "hs_note_body", "calls": "hs_call_body"}
 VERIFIER = "a-verifier-of-at-least-forty-three-characters-0123"
 CHALLENGE = (
     base64.urlsafe_b64encode(hashlib.sha256(VERIFIER.encode()).digest()).rstrip(b"=").decode()
@@ -62,8 +63,33 @@ class Caller:
         return [contact["id"] for contact in answer.json()["results"]]
 
     def create_notes(self, inputs: Iterable[Mapping[str, Any]]) -> requests.Response:
-        body = {"inputs": list(inputs)}
-        return self.call("POST", "/crm/objects/2026-09/notes/batch/create", body)
+        return self.batch("notes", "create", inputs)
+
+    def batch(
+        self, kind: str, verb: str, inputs: Iterable[Mapping[str, Any]], **rest: Any
+    ) -> requests.Response:
+        body = {"inputs": list(inputs), **rest}
+        return self.call("POST", f"/crm/objects/2026-09/{kind}/batch/{verb}", body)
+
+    def created(self, *inputs: Mapping[str, Any], kind: str = "notes") -> list[str]:
+        """Create notes or calls that are right, and return their ids."""
+        answer = self.batch(kind, "create", inputs)
+        assert answer.status_code == 201, answer.text
+        return [one["id"] for one in answer.json()["results"]]
+
+    def read(self, kind: str, *ids: str, properties: Sequence[str] = ()) -> requests.Response:
+        inputs = [{"id": one} for one in ids]
+        wanted = {"properties": list(properties), "propertiesWithHistory": []}
+        return self.batch(kind, "read", inputs, **wanted)
+
+    def bodies(self, kind: str, *ids: str) -> list[str]:
+        """Read the bodies of notes or calls."""
+        answer = self.read(kind, *ids, properties=[BODY[kind]])
+        return [one["properties"][BODY[kind]] for one in answer.json()["results"]]
+
+    def update(self, kind: str, activity_id: str, **properties: str) -> requests.Response:
+        path = f"/crm/objects/2026-09/{kind}/{activity_id}"
+        return self.call("PATCH", path, {"properties": properties})
 
 
 def authorize_url(url: str, **changes: str) -> str:
@@ -115,6 +141,29 @@ def note(
         "properties": {"hs_timestamp": "1790000000000", "hs_note_body": body},
         "associations": [{"to": {"id": contact_id}, "types": [kind]}],
     }
+    return given if trace_id is None else given | {"objectWriteTraceId": trace_id}
+
+
+def call(
+    contact_id: str, body: str = "<p>Hello</p>", trace_id: str | None = None, **properties: str
+) -> dict[str, Any]:
+    """Return the input that creates a call on a contact's timeline."""
+    kind = {"associationCategory": "HUBSPOT_DEFINED", "associationTypeId": 194}
+    given = {
+        "properties": {"hs_timestamp": "1790000000000", "hs_call_body": body, **properties},
+        "associations": [{"to": {"id": contact_id}, "types": [kind]}],
+    }
+    return given if trace_id is None else given | {"objectWriteTraceId": trace_id}
+
+
+NEW = {"notes": note, "calls": call}
+
+
+def change(
+    activity_id: str, trace_id: str | None = None, **properties: str | None
+) -> dict[str, Any]:
+    """Return the input that changes a note or a call in a batch."""
+    given = {"id": activity_id, "properties": properties}
     return given if trace_id is None else given | {"objectWriteTraceId": trace_id}
 
 

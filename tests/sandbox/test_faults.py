@@ -1,3 +1,4 @@
+import concurrent.futures
 from collections.abc import Callable
 
 import pytest
@@ -6,15 +7,19 @@ import requests
 from sandbox.app import create_app
 from sandbox.client import SandboxControl
 from sandbox.server import run_in_thread
-from tests.sandbox.driving import Caller, eventually, install, note, request_token
+from tests.sandbox.driving import (
+    BODY,
+    NEW,
+    Caller,
+    change,
+    eventually,
+    install,
+    note,
+    request_token,
+)
 
 DETAILS = "/account-info/2026-09/details"
 BATCH = "notes.batch_create"
-
-
-@pytest.fixture
-def contact_id(control: SandboxControl, caller: Caller) -> str:
-    return control.add_contacts(caller.hub_id, [{"firstname": "Ada"}])[0]
 
 
 @pytest.fixture
@@ -240,4 +245,187 @@ def test_fault_that_makes_no_sense_is_refused(
     answer = requests.post(
         f"{control.base_url}/sandbox/faults", json={"endpoint": "*"} | fault, timeout=240
     )
+    assert answer.status_code == 400
+
+
+def applied_in(control: SandboxControl, caller: Caller, kind: str, one: str) -> list[str]:
+    """Return the bodies that an activity had, in the order of its versions."""
+    return [
+        version.properties[BODY[kind]] for version in control.versions(kind, caller.hub_id, one)
+    ]
+
+
+@pytest.fixture
+def one(caller: Caller, contact_id: str, kind: str) -> str:
+    """The id of a note or call with the body `first`."""
+    return caller.created(NEW[kind](contact_id, "first"), kind=kind)[0]
+
+
+def update(caller: Caller, kind: str, one: str, body: str) -> requests.Response:
+    return caller.batch(kind, "update", [change(one, body, **{BODY[kind]: body})])
+
+
+@pytest.mark.parametrize(
+    ("fault", "expected"),
+    [
+        ("reset_before", ["first"]),
+        ("reset_after", ["first", "second"]),
+        ("timeout_before", ["first"]),
+        ("timeout_after", ["first", "second"]),
+    ],
+)
+def test_answer_to_an_update_can_be_lost(  # noqa: PLR0917 -- fixtures
+    control: SandboxControl, caller: Caller, one: str, kind: str, fault: str, expected: list[str]
+) -> None:
+    control.add_fault(f"{kind}.batch_update", fault, times=1, seconds=0.05)
+    with pytest.raises(requests.ConnectionError):
+        update(caller, kind, one, "second")
+    assert applied_in(control, caller, kind, one) == expected
+
+
+@pytest.mark.parametrize(
+    ("fault", "args", "status"),
+    [
+        ("rate_limited", {}, 429),
+        ("status", {"status": 503}, 503),
+        ("html", {}, 502),
+        ("locked", {}, 423),
+    ],
+)
+def test_update_can_be_refused(  # noqa: PLR0917 -- fixtures
+    control: SandboxControl,
+    caller: Caller,
+    one: str,
+    kind: str,
+    fault: str,
+    args: dict[str, int],
+    status: int,
+) -> None:
+    control.add_fault(f"{kind}.batch_update", fault, times=1, **args)
+    assert update(caller, kind, one, "second").status_code == status
+    assert applied_in(control, caller, kind, one) == ["first"]
+
+
+def test_update_can_be_refused_in_part(
+    control: SandboxControl, caller: Caller, contact_id: str, kind: str
+) -> None:
+    ids = caller.created(*[NEW[kind](contact_id, "first")] * 2, kind=kind)
+    control.add_fault(f"{kind}.batch_update", "partial", containing="bad")
+    inputs = [
+        change(given, trace_id, **{BODY[kind]: body})
+        for given, trace_id, body in zip(ids, ("t1", "t2"), ("good", "bad"), strict=True)
+    ]
+    answer = caller.batch(kind, "update", inputs)
+    assert answer.status_code == 207
+    assert [one["objectWriteTraceId"] for one in answer.json()["results"]] == ["t1"]
+    assert answer.json()["errors"][0]["context"] == {"objectWriteTraceId": ["t2"]}
+    assert caller.bodies(kind, *ids) == ["good", "first"]
+
+
+def test_input_without_a_trace_id_is_refused_in_part_by_its_id(
+    control: SandboxControl, caller: Caller, one: str, kind: str
+) -> None:
+    control.add_fault(
+        f"{kind}.batch_update", "errors_in_2xx", containing="bad", category="OBJECT_NOT_FOUND"
+    )
+    answer = caller.batch(kind, "update", [change(one, **{BODY[kind]: "bad"})])
+    assert answer.status_code == 200
+    assert answer.json()["results"] == []
+    assert answer.json()["errors"][0]["context"] == {"ids": [one]}
+    assert answer.json()["errors"][0]["category"] == "OBJECT_NOT_FOUND"
+
+
+def test_updated_one_can_be_missing_from_the_answer(
+    control: SandboxControl, caller: Caller, one: str, kind: str
+) -> None:
+    control.add_fault(f"{kind}.batch_update", "missing_results", containing="second")
+    answer = update(caller, kind, one, "second")
+    assert (answer.status_code, answer.json()["results"]) == (200, [])
+    assert applied_in(control, caller, kind, one) == ["first", "second"]
+
+
+def test_update_can_be_applied_late_after_a_newer_one(
+    control: SandboxControl, caller: Caller, one: str, kind: str
+) -> None:
+    fault_id = control.add_fault(f"{kind}.batch_update", "held", times=1, where="unanswered")
+    assert update(caller, kind, one, "older").status_code == 504
+    assert control.held(fault_id) == 1
+    assert update(caller, kind, one, "newer").status_code == 200
+    assert control.release(fault_id) == 1
+    assert applied_in(control, caller, kind, one) == ["first", "newer", "older"]
+    (hub,) = control.state()["hubs"]
+    assert hub["updates_applied"][kind] == 2
+    assert hub["updates_out_of_order"][kind] == 1
+    assert control.release(fault_id) == 0
+
+
+def test_update_can_be_applied_after_a_time(
+    control: SandboxControl, caller: Caller, one: str, kind: str
+) -> None:
+    control.add_fault(f"{kind}.batch_update", "late_commit", times=1, commit_after=0.3)
+    assert update(caller, kind, one, "older").status_code == 504
+    assert update(caller, kind, one, "newer").status_code == 200
+    assert eventually(lambda: applied_in(control, caller, kind, one) == ["first", "newer", "older"])
+
+
+@pytest.mark.parametrize(
+    ("where", "meanwhile"), [("before", ["first"]), ("after", ["first", "second"])]
+)
+def test_request_can_be_held_before_or_after_it_is_applied(
+    control: SandboxControl,
+    caller: Caller,
+    contact_id: str,
+    where: str,
+    meanwhile: list[str],
+) -> None:
+    (one,) = caller.created(note(contact_id, "first"))
+    fault_id = control.add_fault("notes.batch_update", "held", times=1, where=where)
+    with concurrent.futures.ThreadPoolExecutor() as threads:
+        answer = threads.submit(update, caller, "notes", one, "second")
+        assert eventually(lambda: control.held(fault_id) == 1)
+        assert applied_in(control, caller, "notes", one) == meanwhile
+        assert control.release(fault_id) == 1
+        assert answer.result().status_code == 200
+    assert applied_in(control, caller, "notes", one) == ["first", "second"]
+
+
+@pytest.mark.parametrize("end", ["clear_faults", "reset"])
+def test_held_request_goes_on_when_faults_are_cleared_or_all_begins_anew(
+    control: SandboxControl, caller: Caller, end: str
+) -> None:
+    fault_id = control.add_fault("account.details", "held", times=1)
+    with concurrent.futures.ThreadPoolExecutor() as threads:
+        answer = threads.submit(caller.call, "GET", DETAILS)
+        assert eventually(lambda: control.held(fault_id) == 1)
+        getattr(control, end)()
+        assert answer.result().status_code == 200
+
+
+def test_held_answer_tells_of_what_has_changed_since(
+    control: SandboxControl, caller: Caller, one: str, kind: str
+) -> None:
+    fault_id = control.add_fault(f"{kind}.batch_read", "held", times=1, where="after")
+    with concurrent.futures.ThreadPoolExecutor() as threads:
+        reading = threads.submit(caller.bodies, kind, one)
+        assert eventually(lambda: control.held(fault_id) == 1)
+        control.edit(kind, caller.hub_id, one, **{BODY[kind]: "second"})
+        control.release(fault_id)
+        assert reading.result() == ["first"]
+    # What the app was shown is the version that it read, not the one that stood there by then.
+    assert control.read_version(kind, caller.hub_id, one) == 1
+
+
+def test_answer_can_be_slow_although_applied(
+    control: SandboxControl, caller: Caller, one: str, kind: str
+) -> None:
+    control.add_fault(f"{kind}.batch_update", "slow_after", seconds=0.2)
+    answer = update(caller, kind, one, "second")
+    assert answer.status_code == 200
+    assert answer.elapsed.total_seconds() >= 0.2
+    assert applied_in(control, caller, kind, one) == ["first", "second"]
+
+
+def test_held_fault_needs_a_place_that_exists(control: SandboxControl) -> None:
+    fault = {"endpoint": "*", "kind": "held", "args": {"where": "nowhere"}}
+    answer = requests.post(f"{control.base_url}/sandbox/faults", json=fault, timeout=240)
     assert answer.status_code == 400
