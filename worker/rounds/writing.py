@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from shared.activities.rendering import marker_ref, note_timestamp_ms, render_note
-from shared.calls.call_details import CallDetails
+from shared.calls.content import CallContent
 from shared.connections.access_tokens import ConnectionEndedError, TokenBusyError
 from shared.hubspot.errors import HubSpotError, RejectedError, UnavailableError
 from shared.hubspot.models import CreateNotesAnswer, NewNote
@@ -44,12 +44,12 @@ class MatchedCall:
 
     def note(self) -> NewNote:
         """The note as it is sent; the call's content has been loaded."""
-        details = CallDetails.from_payload(self.call.payload or {})
+        content = CallContent.from_payload(self.call.payload or {})
         return NewNote(
             trace_id=self.call.id,
             contact_id=self.contact_id,
-            timestamp_ms=note_timestamp_ms(details, self.call.received_at),
-            body=render_note(details, log_id=self.call.id),
+            timestamp_ms=note_timestamp_ms(content, self.call.received_at),
+            body=render_note(content, call_id=self.call.call_id, log_id=self.call.id),
         )
 
 
