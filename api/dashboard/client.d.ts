@@ -130,6 +130,10 @@ export interface CallContent {
   transcript?: Array<TranscriptTurn> | null;
   /** Who or what spoke for you. */
   agent_name?: string | null;
+  /** Their address, as a user of HubSpot or of your own. */
+  agent_email?: string | null;
+  /** Your id of theirs. */
+  agent_id?: string | null;
   /** How the call ended, in a word. */
   outcome?: string | null;
   /** Anything else that is known; becomes a list. */
@@ -286,6 +290,11 @@ export interface LogEntry {
   created_at: number;
   /** When the entry changed last, in epoch milliseconds. */
   updated_at: number;
+  /**
+   * How many deliveries have changed the call, the first included; null once its contents are
+   * deleted.
+   */
+  revision: number | null;
 }
 
 /** The note, from the call as it is stored. */

@@ -1,22 +1,35 @@
-"""The webhook `call.ended`: its body, checked, and what of it is kept."""
+"""The webhooks `call.ended` and `call.updated`: their body, checked, and what of it is kept."""
 
+import re
 from collections.abc import Mapping
+from contextlib import suppress
+from datetime import datetime
 from types import MappingProxyType
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, NamedTuple
 
-from pydantic import BaseModel, Field, RootModel, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    Field,
+    RootModel,
+    ValidationError,
+    WithJsonSchema,
+)
 
 from api.http.bodies import Identifier
 from api.http.errors import InvalidRequestError, name_fields
 from api.http.webhook_json import Repeated
 from api.intake.readings import (
+    NEITHER_NOR,
     Reader,
     Reading,
     UnreadableError,
     choose_value,
     is_nothing,
+    kind_of,
     read_duration,
     read_first_text,
+    read_flag,
     read_one_text,
     read_outcome,
     read_text,
@@ -24,11 +37,23 @@ from api.intake.readings import (
 )
 from api.intake.transcripts import read_structured_data, read_transcript
 from shared.activities.bounds import fit_to_note
-from shared.calls.content import MAX_NAME, STRICT, CallContent, FieldWarning, Time
+from shared.calls.content import (
+    FINAL_OUTCOMES,
+    MAX_NAME,
+    RUNNING_OUTCOMES,
+    STRICT,
+    CallContent,
+    FieldWarning,
+    Time,
+    is_outcome_of,
+)
 from shared.calls.directions import find_customers_number
 from shared.calls.intake import NewCall
 
-EVENT_TYPE = "call.ended"
+ENDED: Final = "call.ended"
+UPDATED: Final = "call.updated"
+# Of two events of one time the later in this list counts.
+RANKS: Final = {ENDED: 1, UPDATED: 2}
 MAX_CALLS = 1000
 
 IDENTITY: Final = ("call_id", "user_id", "workspace_id")
@@ -36,6 +61,19 @@ NUMBERS: Final = ("phone_number", "from_number", "to_number")
 GIVEN_TWICE: Final = "is given more than once, so it is not clear which one is meant: send one"
 
 NO_TRACE: Final[Mapping[str, str]] = MappingProxyType({})
+
+
+def _require_field(name: str) -> str:
+    if name not in CallContent.model_fields:
+        raise ValueError("is no field of a call")
+    return name
+
+
+FieldName = Annotated[
+    str,
+    AfterValidator(_require_field),
+    WithJsonSchema({"type": "string", "enum": list(CallContent.model_fields)}),
+]
 
 
 class EndedCall(CallContent):
@@ -47,21 +85,56 @@ class EndedCall(CallContent):
     """Whose call it is."""
     workspace_id: Identifier
     """Which workspace of theirs."""
+    withdrawn: Annotated[list[FieldName], Field(fail_fast=True)] | None = None
+    """Names of fields that must not be kept, whatever was or will be sent: no consent, say."""
+    final: bool | None = None
+    """Nothing more will come of this call."""
 
     def to_store(
-        self, trace: Mapping[str, str] = NO_TRACE, warnings: tuple[FieldWarning, ...] = ()
+        self,
+        event: "Event",
+        trace: Mapping[str, str] = NO_TRACE,
+        warnings: tuple[FieldWarning, ...] = (),
     ) -> NewCall:
         """What is stored of it: what a note can hold, with the trace that it belongs to."""
         content, cuts = fit_to_note(self)
-        payload = content.to_payload()
+        withdrawn = frozenset(self.withdrawn or ())
+        payload = {
+            name: value for name, value in content.to_payload().items() if name not in withdrawn
+        }
+        is_final = bool(self.final)
         return NewCall(
             user_id=self.user_id,
             workspace_id=self.workspace_id,
             call_id=self.call_id,
             phone_number=find_customers_number(payload),
-            payload={"call_id": self.call_id, **payload, **trace},
+            payload={"call_id": self.call_id, **payload},
+            trace=trace,
             warnings=(*warnings, *cuts),
+            event=event.type,
+            rank=RANKS[event.type],
+            occurred_at=event.occurred_at,
+            withdrawn=tuple(sorted(withdrawn)),
+            is_end=event.type == ENDED or is_final or self._is_over,
+            is_running=is_outcome_of(self.outcome, RUNNING_OUTCOMES),
+            is_final=is_final,
         )
+
+    @property
+    def _is_over(self) -> bool:
+        """Whether a fact shows it, whatever the event is called."""
+        has_ended = self.ended_at is not None or self.duration_seconds is not None
+        return has_ended or is_outcome_of(self.outcome, FINAL_OUTCOMES)
+
+
+class Event(NamedTuple):
+    """What was sent beside the call: which event, and when that happened, if it says so."""
+
+    type: str = ENDED
+    occurred_at: datetime | None = None
+
+
+CALL_ENDED: Final = Event()
 
 
 class CallEnded(BaseModel):
@@ -69,10 +142,10 @@ class CallEnded(BaseModel):
 
     model_config = STRICT
 
-    type: Literal["call.ended"]
-    """Webhooks of other types are acknowledged and ignored."""
+    type: Literal["call.ended", "call.updated"]
+    """`call.updated` says more of a call, before its end or after; other types are ignored."""
     timestamp: Time | None = None
-    """When it was sent."""
+    """When it happened: of two values of a field the later counts. When it came, if left out."""
     data: EndedCall
 
 
@@ -91,26 +164,42 @@ def parse_call(event: Mapping[str, Any], trace: Mapping[str, str] = NO_TRACE) ->
     if isinstance(event_type, Repeated):
         raise InvalidRequestError.of("type", GIVEN_TWICE)
     if not isinstance(event_type, str):
-        raise InvalidRequestError.of("type", f'must be a string; "{EVENT_TYPE}" is recorded')
-    if event_type != EVENT_TYPE:
+        raise InvalidRequestError.of("type", f'must be a string; "{ENDED}" is recorded')
+    if event_type not in RANKS:
         return None
     data = event.get("data")
     if isinstance(data, Repeated):
         raise InvalidRequestError.of("data", GIVEN_TWICE)
     if isinstance(data, dict):
-        return parse_data(data, trace, within="data.")
+        told = Event(event_type, _read_timestamp(event.get("timestamp")))
+        return parse_data(data, trace, event=told, within="data.")
     message = "must be an object" if "data" in event else "Field required"
     raise InvalidRequestError.of("data", message)
 
 
+def _read_timestamp(value: Any) -> datetime | None:
+    """When the event happened; None if it cannot be read: then its reception counts."""
+    with suppress(UnreadableError):
+        chosen = choose_value(value).value
+        if not is_nothing(chosen):
+            moment: datetime = read_time(chosen).value
+            return moment
+    return None
+
+
 def parse_data(
-    data: Mapping[str, Any], trace: Mapping[str, str] = NO_TRACE, *, within: str = ""
+    data: Mapping[str, Any],
+    trace: Mapping[str, str] = NO_TRACE,
+    *,
+    event: Event = CALL_ENDED,
+    within: str = "",
 ) -> NewCall:
     """The call that a webhook's `data` describes, with warnings about what it could not say.
 
     Args:
         data: As JSON holds it.
         trace: What it belongs to.
+        event: What was sent beside it.
         within: The path of `data`, for errors.
 
     Raises:
@@ -118,7 +207,7 @@ def parse_data(
     """
     try:
         # Nearly all are as they should be, and this costs them nothing.
-        return EndedCall.model_validate(data).to_store(trace)
+        return EndedCall.model_validate(data).to_store(event, trace)
     except ValidationError:
         fields, warnings = _read_fields(data)
     try:
@@ -131,7 +220,7 @@ def parse_data(
             )
             for each in name_fields(error)
         ) from error
-    return call.to_store(trace, tuple(warnings))
+    return call.to_store(event, trace, tuple(warnings))
 
 
 def _read_fields(data: Mapping[str, Any]) -> tuple[dict[str, Any], list[FieldWarning]]:
@@ -174,6 +263,16 @@ def _cut_name(read: Reader) -> Reader:
     return read_name
 
 
+def _read_withdrawn(value: Any) -> Reading:
+    """Reads lists of names, and texts of them."""
+    names = re.split(r"[\s,;]+", value.strip()) if isinstance(value, str) else value
+    if not isinstance(names, list):
+        raise UnreadableError(NEITHER_NOR.format(kind=kind_of(value), wanted="list of names"))
+    known = [each for each in names if isinstance(each, str) and each in CallContent.model_fields]
+    is_whole = len(known) == len(names)
+    return Reading(known, None if is_whole else "names what is no field: that was left out")
+
+
 _read_number: Final = read_one_text("number", "phone_number", "phone", "e164", "value")
 READERS: Final[Mapping[str, Reader]] = {
     "phone_number": _read_number,
@@ -187,6 +286,10 @@ READERS: Final[Mapping[str, Reader]] = {
     "recording_url": read_first_text("url", "recording_url", "href", "link", "uri"),
     "transcript": read_transcript,
     "agent_name": _cut_name(read_text("name", "full_name", "display_name", "agent_name", "id")),
+    "agent_email": _cut_name(read_one_text("email", "address", "value")),
+    "agent_id": _cut_name(read_one_text("id", "agent_id", "value")),
     "outcome": _cut_name(read_outcome),
     "structured_data": read_structured_data,
+    "withdrawn": _read_withdrawn,
+    "final": read_flag,
 }

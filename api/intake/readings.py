@@ -156,6 +156,17 @@ def read_outcome(value: Any) -> Reading:
     return read_text("name", "value", "label", "result", "status", "outcome")(value)
 
 
+def read_flag(value: Any) -> Reading:
+    """Reads true and false, also as texts and as 1 and 0."""
+    value = _unwrap(value)
+    said = value.strip().lower() if isinstance(value, str) else value
+    if said in ("true", "yes", "1", 1, True):
+        return Reading(value=True)
+    if said in ("false", "no", "0", 0, False):
+        return Reading(value=False)
+    raise UnreadableError(f"is {kind_of(value)}, which is neither true nor false: it was left out")
+
+
 def read_time(value: Any) -> Reading:
     """Reads RFC 3339 and its relatives, RFC 2822, and epochs in s, ms, µs or ns, as aware UTC."""
     value = _unwrap(value)

@@ -5,7 +5,7 @@ under the same names, and the note is written from them.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final, NamedTuple, Self
 
@@ -27,9 +27,22 @@ STRICT = ConfigDict(strict=True, extra="ignore", allow_inf_nan=False, use_attrib
 
 # Valid in JSON, but Postgres cannot store them: NUL and halves of surrogate pairs.
 _UNSTORABLE: Final = re.compile("[\x00\ud800-\udfff]")
+_BETWEEN: Final = re.compile(r"[\s-]+")
 _RFC_3339: Final = re.compile(
     r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII
 )
+
+
+# What a call ended as, and what some platforms say of one that has not.
+FINAL_OUTCOMES: Final = frozenset(
+    {"completed", "voicemail", "no_answer", "busy", "failed", "canceled"}
+)
+RUNNING_OUTCOMES: Final = frozenset({"queued", "initiated", "ringing", "in_progress", "ongoing"})
+
+
+def is_outcome_of(outcome: object, words: Collection[str]) -> bool:
+    """Whether a producer's word is one of these: `No answer` is `no_answer`."""
+    return isinstance(outcome, str) and _BETWEEN.sub("_", outcome.strip().lower()) in words
 
 
 def make_storable(text: str) -> str:
@@ -120,6 +133,10 @@ class CallContent(BaseModel):
     """What was said, word by word; shortened where the note would be too long."""
     agent_name: Name | None = None
     """Who or what spoke for you."""
+    agent_email: Name | None = None
+    """Their address, as a user of HubSpot or of your own."""
+    agent_id: Name | None = None
+    """Your id of theirs."""
     outcome: Name | None = None
     """How the call ended, in a word."""
     structured_data: dict[str, Any] | None = None

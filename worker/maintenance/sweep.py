@@ -9,6 +9,7 @@ from typing import Final
 import structlog
 from sqlalchemy import text
 
+from shared.calls.news import apply_news
 from shared.connections.lifecycle import CONNECTED
 from shared.queue.claims import return_expired_claims
 from shared.queue.waiting import WaitingTenant, find_waiting_tenants, settle_without_connection
@@ -25,6 +26,9 @@ EVERY_S: Final = 1.0
 WAKE_AGAIN_S: Final = 3
 # Connections that wait are woken again in between.
 HANDING_OVER_S: Final = 1.0
+# News of tenants without a connection that one sweep merges.
+TENANTS_MERGED: Final = 5
+CALLS_MERGED: Final = 20
 SWEEP_LOCK: Final = 4_825_303
 
 
@@ -57,6 +61,14 @@ def sweep(resources: Resources, *, is_troubled: bool = False) -> None:
         waiting = find_waiting_tenants(session)
         unconnected = [tenant for tenant in waiting if tenant.state != CONNECTED]
         settled = settle_without_connection(session, unconnected) if unconnected else 0
+        # No round does it for them, and what nobody merges adds up.
+        for tenant in [each for each in unconnected if each.has_news][:TENANTS_MERGED]:
+            apply_news(
+                session,
+                user_id=tenant.user_id,
+                workspace_id=tenant.workspace_id,
+                most=CALLS_MERGED,
+            )
     if returned:
         CLAIMS_EXPIRED.inc(returned)
         log.warning("claims_expired", calls=returned)

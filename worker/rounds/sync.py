@@ -5,6 +5,7 @@ keeps others off, the mark says what may have been written, and the fence decide
 """
 
 import time
+from dataclasses import asdict
 from typing import Final, NamedTuple
 from uuid import uuid4
 
@@ -16,6 +17,7 @@ from sqlalchemy.exc import InternalError as ServerStateError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from shared.broker.celery_app import WakeUpError
+from shared.calls.news import apply_news, has_news
 from shared.connections import accounts
 from shared.connections.access_tokens import ConnectionEndedError, TokenBusyError
 from shared.connections.lifecycle import CONNECTED
@@ -90,6 +92,8 @@ def _look_for_calls(resources: Resources, connection_id: str) -> _Due | TurnEnd:
         connection = session.get(Connection, connection_id)
         if connection is None or connection.state != CONNECTED or connection.hub_id is None:
             return TurnEnd.NOT_CONNECTED
+        if has_news(session, **_tenant(connection)):
+            _apply_news(resources, connection)
         account = accounts.load_account(session, connection.hub_id)
         if account.paused_for > 0:
             return TurnEnd.PAUSED
@@ -97,6 +101,13 @@ def _look_for_calls(resources: Resources, connection_id: str) -> _Due | TurnEnd:
         if calls and is_parting(session, connection_id):
             return TurnEnd.PUT_OFF
     return _Due(connection, account, calls) if calls else TurnEnd.NOTHING_DUE
+
+
+def _apply_news(resources: Resources, connection: Connection) -> None:
+    with resources.database.begin() as session:
+        applied = apply_news(session, **_tenant(connection), most=MOST_CALLS)
+    if applied.calls:
+        log.info("news_applied", connection_id=connection.id, **asdict(applied))
 
 
 def _run(resources: Resources, due: _Due, turn_id: str, report: TurnReport) -> TurnEnd:
