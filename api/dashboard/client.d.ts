@@ -107,7 +107,7 @@ export interface AuthorizationStarted {
  * A webhook's fields of another kind are read where they can be read (`"67"` is 67), else left out
  * and named in `warnings`; what is longer than a note is cut.
  */
-export interface CallFields {
+export interface CallContent {
   /** The customer's number in any spelling; absent or `anonymous` when withheld. */
   phone_number?: string | null;
   /** `inbound` or `outbound`, also as other platforms say it: `incoming`, `outbound-api`. */
@@ -130,6 +130,10 @@ export interface CallFields {
   transcript?: Array<TranscriptTurn> | null;
   /** Who or what spoke for you. */
   agent_name?: string | null;
+  /** Their address, as a user of HubSpot or of your own. */
+  agent_email?: string | null;
+  /** Your id of theirs. */
+  agent_id?: string | null;
   /** How the call ended, in a word. */
   outcome?: string | null;
   /** Anything else that is known; becomes a list. */
@@ -286,6 +290,11 @@ export interface LogEntry {
   created_at: number;
   /** When the entry changed last, in epoch milliseconds. */
   updated_at: number;
+  /**
+   * How many deliveries have changed the call, the first included; null once its contents are
+   * deleted.
+   */
+  revision: number | null;
 }
 
 /** The note, from the call as it is stored. */
@@ -353,7 +362,7 @@ export interface PreviewOrder {
   /** Whom to look up, in any spelling. */
   phone_number: string;
   /** What the note would be written from. */
-  call?: CallFields;
+  call?: CallContent;
 }
 
 /** A contact that has the number. */

@@ -1,6 +1,7 @@
 """The sync log as the dashboard sees it, and retries by hand."""
 
 import time
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Final
 
@@ -31,7 +32,7 @@ from api.responses.sync_log import (
     Requeued,
 )
 from shared.activities.rendering import render_note
-from shared.calls.call_details import CallDetails
+from shared.calls.content import CallContent
 from shared.connections.lifecycle import CONNECTED
 from shared.log.replays import requeue_batch, requeue_calls
 from shared.log.sync_logs import (
@@ -43,6 +44,7 @@ from shared.log.sync_logs import (
     find_contents,
     find_log,
     find_logs,
+    find_revisions,
 )
 from shared.matching.preferences import region_of
 from shared.models import Connection, SyncLog
@@ -67,9 +69,10 @@ def list_logs() -> Response:
         wanted = select_logs(session, query)
         found = find_logs(session, wanted, limit=query.limit, offset=offset, after=query.cursor)
         total = count_logs(session, wanted)
+        revisions = find_revisions(session, [each.id for each in found.logs])
     return answer_if_changed(
         LogPage(
-            logs=[LogEntry.model_validate(each) for each in found.logs],
+            logs=[_describe(each, revisions) for each in found.logs],
             total=min(total, MOST_COUNTED),
             total_exact=total <= MOST_COUNTED,
             limit=query.limit,
@@ -88,9 +91,10 @@ def show_log(log_id: str) -> Response:
         attempts = find_attempts(session, log_id)
         connection = find_own_connection(session)
         contents = find_contents(session, log_id)
+        revisions = find_revisions(session, [log_id])
     return answer_if_changed(
         LogDetail(
-            log=LogEntry.model_validate(entry),
+            log=_describe(entry, revisions),
             attempts=[LogAttempt.model_validate(each) for each in attempts],
             contact_url=_contact_url(entry, connection),
             warnings=[IntakeWarning.model_validate(each) for each in entry.warnings or ()],
@@ -185,15 +189,22 @@ def _require_log(session: Session, log_id: str, tenant: Tenant) -> SyncLog:
     return found
 
 
+def _describe(entry: SyncLog, revisions: Mapping[str, int]) -> LogEntry:
+    described = LogEntry.model_validate(entry)
+    described.revision = revisions.get(entry.id)
+    return described
+
+
 def _contact_url(entry: SyncLog, connection: Connection | None) -> str | None:
     if entry.hub_id is None or entry.contact_id is None:
         return None
     return contact_url(entry.hub_id, entry.contact_id, connection)
 
 
-def _describe_note(entry: SyncLog, contents: CallDetails | None) -> LogNote | None:
+def _describe_note(entry: SyncLog, contents: CallContent | None) -> LogNote | None:
     if contents is None:
         return None
     return LogNote(
-        html=render_note(contents, log_id=entry.id), written=entry.status == Status.SUCCESS
+        html=render_note(contents, call_id=entry.call_id, log_id=entry.id),
+        written=entry.status == Status.SUCCESS,
     )

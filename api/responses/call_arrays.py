@@ -16,7 +16,9 @@ class StoredResult(Answer):
     id: str
     """Its entry in the sync log; the first delivery's if this is a copy."""
     duplicate: bool
-    """Whether it was stored before, or stands further up in the array."""
+    """Whether it was stored before, or stands further up in the array, with all that this says."""
+    updated: bool
+    """Whether it was stored before, or stands further up, and this completes or changes it."""
     warnings: list[IntakeWarning] = Field(default=[], exclude_if=lambda warnings: not warnings)
     """What of it was left out, cut or guessed; absent if nothing was."""
 
@@ -47,6 +49,12 @@ class CallsReceived(Success):
     """How many are stored, copies included."""
     refused: int
     """How many are not."""
+    new: int
+    """Of the accepted: calls that were not known."""
+    updated: int
+    """Of the accepted: deliveries that complete or change a call."""
+    duplicates: int
+    """Of the accepted: deliveries that say nothing new."""
 
 
 class WebhookFailure(Failure):

@@ -6,7 +6,7 @@ from typing import Literal
 from pydantic import ConfigDict, Field
 
 from api.responses.base import Answer, ErrorCode, Moment, Success
-from shared.calls.call_details import FieldWarning
+from shared.calls.content import FieldWarning
 from shared.reasons import Status
 
 
@@ -29,7 +29,9 @@ class CallAccepted(Success):
     id: str
     """Its entry in the sync log; the first delivery's if this is a copy."""
     duplicate: bool
-    """Whether it was stored before."""
+    """Whether it was stored before, and this delivery says nothing new of it."""
+    updated: bool
+    """Whether it was stored before, and this delivery completes or changes it."""
     warnings: list[IntakeWarning] = Field(default=[], exclude_if=lambda warnings: not warnings)
     """What of this delivery was left out, cut or guessed; absent if nothing was."""
 
@@ -68,6 +70,9 @@ class LogEntry(Answer):
     """When the call came in, in epoch milliseconds."""
     updated_at: Moment
     """When the entry changed last, in epoch milliseconds."""
+    revision: int | None = None
+    """How many deliveries have changed the call, the first included; null once its contents are
+    deleted."""
 
 
 class LogPage(Success):

@@ -80,7 +80,20 @@ def store_array(checked: CheckedArray) -> Response:
     calls = checked.calls
     stored = iter(accept_calls(calls))
     results = [_tell(each, stored) for each in checked]
-    return answer(CallsReceived(results=results, accepted=len(calls), refused=len(refused)), 202)
+    counted = [each for each in results if isinstance(each, StoredResult)]
+    duplicates = sum(each.duplicate for each in counted)
+    updated = sum(each.updated for each in counted)
+    return answer(
+        CallsReceived(
+            results=results,
+            accepted=len(calls),
+            refused=len(refused),
+            new=len(counted) - duplicates - updated,
+            updated=updated,
+            duplicates=duplicates,
+        ),
+        202,
+    )
 
 
 def _check(element: bytes, signers: Signers) -> NewCall | RefusedResult | IgnoredResult:
@@ -131,5 +144,6 @@ def _tell(
         call_id=checked.call_id,
         id=log.log_id,
         duplicate=log.is_duplicate,
+        updated=log.is_updated,
         warnings=describe_warnings(checked.warnings),
     )

@@ -82,6 +82,7 @@ def _record(checked: NewCall | CheckedArray | None) -> Response:
         CallAccepted(
             id=stored.log_id,
             duplicate=stored.is_duplicate,
+            updated=stored.is_updated,
             warnings=describe_warnings(checked.warnings),
         ),
         202,

@@ -2,6 +2,7 @@
 
 import json
 import secrets
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from api.context.services import EXTENSION
+from shared.calls.contents import read_contents
 from shared.database.engines import Database
 from shared.models import Call, SyncLog
 from shared.reasons import Lane
@@ -36,6 +38,11 @@ def post(asker: Asker, *events: Any, **options: Any) -> TestResponse:
 def stored(database: Database, result: dict[str, Any]) -> SyncLog:
     with database.begin() as session:
         return session.get_one(SyncLog, result["id"])
+
+
+def content(database: Database, log_id: str) -> Mapping[str, Any]:
+    with database.begin() as session:
+        return read_contents(session, [log_id])[log_id]
 
 
 def test_calls_are_stored_behind_the_live_ones_and_told_in_order(
@@ -74,12 +81,12 @@ def test_call_without_the_webhook_around_it_is_the_same_call(
     event = call_ended(**asker.tenant, call_id="c", summary="bare")
     (first,) = read(post(asker, event["data"]))["results"]
     (again,) = read(post(asker, event))["results"]
-    assert again == {"call_id": "c", "id": first["id"], "duplicate": True}
+    assert again == {"call_id": "c", "id": first["id"], "duplicate": True, "updated": False}
     with database.begin() as session:
         assert session.get_one(Call, first["id"]).payload["summary"] == "bare"
 
 
-def test_call_known_before_or_twice_in_the_array_is_stored_once(
+def test_call_known_before_or_several_times_in_the_array_is_stored_once_and_grows(
     asker: Asker, database: Database
 ) -> None:
     live = asker.send_call(call_id="live", summary="first")
@@ -87,16 +94,26 @@ def test_call_known_before_or_twice_in_the_array_is_stored_once(
         asker,
         call_ended(**asker.tenant, call_id="live", summary="second"),
         call_ended(**asker.tenant, call_id="new", summary="first"),
-        call_ended(**asker.tenant, call_id="new", summary="second"),
+        call_ended(**asker.tenant, call_id="new", outcome="won"),
+        call_ended(**asker.tenant, call_id="new", summary="first"),
     )
 
-    known, new, copy = read(answer)["results"]
-    assert (known["id"], known["duplicate"]) == (live, True)
-    assert (new["duplicate"], copy["duplicate"]) == (False, True)
-    assert copy["id"] == new["id"]
+    told = read(answer)
+    known, new, more, copy = told["results"]
+    assert (known["id"], known["duplicate"], known["updated"]) == (live, False, True)
+    assert [(each["duplicate"], each["updated"]) for each in (new, more, copy)] == [
+        (False, False),
+        (False, True),
+        (True, False),
+    ]
+    assert {more["id"], copy["id"]} == {new["id"]}
+    assert (told["new"], told["updated"], told["duplicates"]) == (1, 2, 1)
     assert stored(database, known).lane == Lane.LIVE
-    with database.begin() as session:
-        assert session.get_one(Call, new["id"]).payload["summary"] == "first"
+    assert content(database, new["id"]) == {
+        "call_id": "new",
+        "summary": "first",
+        "outcome": "won",
+    }
 
 
 def test_wrong_call_refuses_only_itself(asker: Asker) -> None:

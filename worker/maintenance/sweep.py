@@ -8,6 +8,7 @@ from typing import Final
 
 import structlog
 
+from shared.calls.news import apply_news
 from shared.connections.lifecycle import CONNECTED
 from shared.queue.claims import return_expired_claims
 from shared.queue.handovers import move_page
@@ -25,6 +26,9 @@ WAKE_AGAIN_S: Final = 3
 # Connections that wait are woken again in between.
 HANDING_OVER_S: Final = 1.0
 NAME: Final = "sweep"
+# News of tenants without a connection that one sweep merges.
+TENANTS_MERGED: Final = 5
+CALLS_MERGED: Final = 20
 
 
 def sweeping(resources: Resources) -> Recurring:
@@ -53,6 +57,14 @@ def sweep(resources: Resources, *, is_troubled: bool = False) -> None:
         waiting = find_waiting_tenants(session)
         unconnected = [tenant for tenant in waiting if tenant.state != CONNECTED]
         settled = settle_without_connection(session, unconnected) if unconnected else 0
+        # No round does it for them, and what nobody merges adds up.
+        for tenant in [each for each in unconnected if each.has_news][:TENANTS_MERGED]:
+            apply_news(
+                session,
+                user_id=tenant.user_id,
+                workspace_id=tenant.workspace_id,
+                most=CALLS_MERGED,
+            )
     if returned:
         CLAIMS_EXPIRED.inc(returned)
         log.warning("claims_expired", calls=returned)

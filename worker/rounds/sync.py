@@ -5,6 +5,7 @@ keeps others off, the mark says what may have been written, and the fence decide
 """
 
 import time
+from dataclasses import asdict
 from typing import Final, NamedTuple
 from uuid import uuid4
 
@@ -17,6 +18,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from shared.activities.destination import DestinationError, OutOfBudgetError
 from shared.broker.waking import WakeUpError
+from shared.calls.news import apply_news, has_news
 from shared.connections import accounts
 from shared.connections.access_tokens import ConnectionEndedError, TokenBusyError
 from shared.connections.lifecycle import CONNECTED
@@ -89,6 +91,8 @@ def _look_for_calls(resources: Resources, connection_id: str) -> _Due | RoundEnd
         connection = session.get(Connection, connection_id)
         if connection is None or connection.state != CONNECTED or connection.hub_id is None:
             return RoundEnd.NOT_CONNECTED
+        if has_news(session, **_tenant(connection)):
+            _apply_news(resources, connection)
         account = accounts.load_account(session, connection.hub_id)
         if account.paused_for > 0:
             return RoundEnd.PAUSED
@@ -96,6 +100,13 @@ def _look_for_calls(resources: Resources, connection_id: str) -> _Due | RoundEnd
         if calls and is_parting(session, connection_id):
             return RoundEnd.PUT_OFF
     return _Due(connection, account, calls) if calls else RoundEnd.NOTHING_DUE
+
+
+def _apply_news(resources: Resources, connection: Connection) -> None:
+    with resources.database.begin() as session:
+        applied = apply_news(session, **_tenant(connection), most=MOST_CALLS)
+    if applied.calls:
+        log.info("news_applied", connection_id=connection.id, **asdict(applied))
 
 
 def _run(resources: Resources, due: _Due, round_id: str, report: RoundReport) -> RoundEnd:

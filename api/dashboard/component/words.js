@@ -51,6 +51,8 @@ const FIELDS = {
   recording_url: "The recording's link",
   transcript: "The transcript",
   agent_name: "The agent's name",
+  agent_email: "The agent's email address",
+  agent_id: "The agent's id",
   outcome: "The outcome",
   structured_data: "The details",
 };

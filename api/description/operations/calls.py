@@ -27,8 +27,10 @@ OPERATIONS = (
             "An answer of 202 means that the call is stored durably: it ends as one note, or with"
             " a reason in the sync log. HubSpot being down, no connection, or a number that cannot"
             " be read never fails a webhook. The call's identity is user, workspace and `call_id`:"
-            " sent again it is answered with `duplicate`. Only its type, the three ids, and JSON"
-            " that is broken refuse it: a field of another kind is read where it can be read"
+            " sent again with more or other facts, as `call.ended` or `call.updated`, it completes"
+            " the same note and is answered with `updated`; with nothing new, with `duplicate`."
+            " Only its type, the three ids, and JSON that is broken refuse it: a field of another"
+            " kind is read where it can be read"
             ' (`"67"` is 67, epochs are times, a text may be a transcript), else it is left out;'
             " what is longer than a note is cut. `warnings` names what was left out, cut or"
             " guessed. Send it again after any 5xx. The typed client has no method for it, because"
@@ -39,13 +41,16 @@ OPERATIONS = (
         ),
         answer=CallAccepted | WebhookIgnored | CallsReceived,
         answered={
-            "accepted": CallAccepted(id=LOG_ID, duplicate=False),
-            "with a warning": CallAccepted(id=LOG_ID, duplicate=False, warnings=[WARNING]),
-            "copy": CallAccepted(id=LOG_ID, duplicate=True),
+            "accepted": CallAccepted(id=LOG_ID, duplicate=False, updated=False),
+            "with a warning": CallAccepted(
+                id=LOG_ID, duplicate=False, updated=False, warnings=[WARNING]
+            ),
+            "more of a call": CallAccepted(id=LOG_ID, duplicate=False, updated=True),
+            "copy": CallAccepted(id=LOG_ID, duplicate=True, updated=False),
             "ignored": WebhookIgnored(),
             "array": CallsReceived(
                 results=[
-                    StoredResult(call_id="call_1", id=LOG_ID, duplicate=False),
+                    StoredResult(call_id="call_1", id=LOG_ID, duplicate=False, updated=False),
                     RefusedResult(
                         call_id="call_2",
                         error=Problem(
@@ -57,6 +62,9 @@ OPERATIONS = (
                 ],
                 accepted=1,
                 refused=1,
+                new=1,
+                updated=0,
+                duplicates=0,
             ),
         },
         status=202,
@@ -86,6 +94,17 @@ OPERATIONS = (
                     "transcript": [{"role": "user", "text": "I would like to see a demo."}],
                     "agent_name": "Reception",
                     "structured_data": {"intent": "demo"},
+                },
+            },
+            "what came later": {
+                "type": "call.updated",
+                "timestamp": "2026-11-22T10:01:00Z",
+                "data": {
+                    "call_id": "call_xyz",
+                    "user_id": "user_1",
+                    "workspace_id": "ws_1",
+                    "summary": "Customer interested in product demo.",
+                    "final": True,
                 },
             },
             "as little as possible": {

@@ -27,6 +27,7 @@ SYNCED: Final = LogEntry(
     next_attempt_at=None,
     created_at=CAME_IN,
     updated_at=CAME_IN + timedelta(seconds=1),
+    revision=1,
 )
 SKIPPED: Final = LogEntry(
     id="hs_0192f4a07c1e7d3f9a5b6c7d8e9f0a1a",
@@ -41,6 +42,7 @@ SKIPPED: Final = LogEntry(
     next_attempt_at=CAME_IN + timedelta(minutes=10),
     created_at=CAME_IN - timedelta(minutes=1),
     updated_at=CAME_IN,
+    revision=1,
 )
 ATTEMPT: Final = LogAttempt(
     started_at=CAME_IN,
