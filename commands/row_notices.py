@@ -6,7 +6,7 @@ from hashlib import blake2b
 from typing import Final, NamedTuple
 
 from commands.call_rows import CallRow
-from shared.calls.call_details import FieldWarning
+from shared.calls.content import FieldWarning
 
 # The same slip stands in every row of a column: the first ones are named, all are counted.
 MOST_NAMED: Final = 20

@@ -107,7 +107,7 @@ export interface AuthorizationStarted {
  * A webhook's fields of another kind are read where they can be read (`"67"` is 67), else left out
  * and named in `warnings`; what is longer than a note is cut.
  */
-export interface CallFields {
+export interface CallContent {
   /** The customer's number in any spelling; absent or `anonymous` when withheld. */
   phone_number?: string | null;
   /** `inbound` or `outbound`, also as other platforms say it: `incoming`, `outbound-api`. */
@@ -353,7 +353,7 @@ export interface PreviewOrder {
   /** Whom to look up, in any spelling. */
   phone_number: string;
   /** What the note would be written from. */
-  call?: CallFields;
+  call?: CallContent;
 }
 
 /** A contact that has the number. */

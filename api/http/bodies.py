@@ -1,20 +1,16 @@
 """JSON bodies: read within the size cap, parsed without surprises, and types for their texts."""
 
 import json
-import re
 from collections import Counter
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Annotated, Any, Final, TypeVar
 
 from flask import g, request
 from pydantic import (
     AfterValidator,
     BaseModel,
-    BeforeValidator,
     Field,
     ValidationError,
-    WithJsonSchema,
 )
 from werkzeug.exceptions import RequestEntityTooLarge
 
@@ -25,12 +21,6 @@ MAX_BODY_BYTES: Final = 1024 * 1024
 MAX_ID_CHARACTERS: Final = 255
 # Three ids and a phone number share an index entry, which holds 2,704 bytes.
 MAX_ID_BYTES: Final = 512
-
-# Valid in JSON, but Postgres cannot store them: NUL and halves of surrogate pairs.
-_UNSTORABLE: Final = re.compile("[\x00\ud800-\udfff]")
-_RFC_3339: Final = re.compile(
-    r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII
-)
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
@@ -118,11 +108,6 @@ def _refuse_constant(name: str) -> None:
     raise InvalidRequestError.of("body", f"holds {name}, which is not JSON; use null")
 
 
-def _make_storable(text: str) -> str:
-    # A producer that cuts a text inside an emoji must not lose its call for it.
-    return _UNSTORABLE.sub("", text)
-
-
 def _require_identifier(text: str) -> str:
     if not text.strip() or not text.isprintable():
         raise ValueError("must be printable text that is not blank")
@@ -131,32 +116,8 @@ def _require_identifier(text: str) -> str:
     return text
 
 
-def parse_time(text: str) -> datetime:
-    """Read an RFC 3339 date and time as aware UTC; raises ValueError saying what is wanted."""
-    try:
-        if _RFC_3339.fullmatch(text):
-            return datetime.fromisoformat(text.upper()).astimezone(UTC)
-    except (ValueError, OverflowError):
-        pass  # like 30 February: said below
-    raise ValueError("must be a date and time like 2026-11-22T10:00:00Z (RFC 3339)")
-
-
-def _read_time(value: object) -> datetime:
-    if isinstance(value, datetime):  # read already
-        return value
-    if not isinstance(value, str):
-        raise ValueError("must be a string like 2026-11-22T10:00:00Z (RFC 3339)")  # noqa: TRY004
-    return parse_time(value)
-
-
-StorableText = Annotated[str, AfterValidator(_make_storable)]
 Identifier = Annotated[
     str,
     Field(min_length=1, max_length=MAX_ID_CHARACTERS),
     AfterValidator(_require_identifier),
-]
-Time = Annotated[
-    datetime,
-    BeforeValidator(_read_time),
-    WithJsonSchema({"type": "string", "format": "date-time"}, mode="validation"),
 ]

@@ -7,7 +7,8 @@ from typing import Annotated, Any, Final, Self, TypeVar
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from werkzeug.datastructures import MultiDict
 
-from api.http.bodies import parse_model, parse_time
+from api.http.bodies import parse_model
+from shared.calls.content import parse_time
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 

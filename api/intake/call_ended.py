@@ -1,17 +1,15 @@
 """The webhook `call.ended`: its body, checked, and what of it is kept."""
 
 from collections.abc import Mapping
-from contextlib import suppress
 from types import MappingProxyType
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, RootModel, ValidationError
+from pydantic import BaseModel, Field, RootModel, ValidationError
 
-from api.http.bodies import Identifier, StorableText, Time
+from api.http.bodies import Identifier
 from api.http.errors import InvalidRequestError, name_fields
 from api.http.webhook_json import Repeated
 from api.intake.readings import (
-    SECONDS_PER_YEAR,
     Reader,
     Reading,
     UnreadableError,
@@ -25,14 +23,12 @@ from api.intake.readings import (
     read_time,
 )
 from api.intake.transcripts import read_structured_data, read_transcript
-from shared.activities.bounds import MAX_NUMBER_CHARACTERS, fit_to_note
-from shared.calls.call_details import CallDetails, FieldWarning, Utterance
-from shared.calls.directions import choose_end
+from shared.activities.bounds import fit_to_note
+from shared.calls.content import MAX_NAME, STRICT, CallContent, FieldWarning, Time
+from shared.calls.directions import find_customers_number
 from shared.calls.intake import NewCall
-from shared.phone import NO_REGION, InvalidNumberError, WithheldNumberError, parse_phone
 
 EVENT_TYPE = "call.ended"
-MAX_NAME = 1000
 MAX_CALLS = 1000
 
 IDENTITY: Final = ("call_id", "user_id", "workspace_id")
@@ -41,78 +37,8 @@ GIVEN_TWICE: Final = "is given more than once, so it is not clear which one is m
 
 NO_TRACE: Final[Mapping[str, str]] = MappingProxyType({})
 
-STRICT = ConfigDict(strict=True, extra="ignore", allow_inf_nan=False, use_attribute_docstrings=True)
 
-
-class TranscriptTurn(BaseModel):
-    """What one side said."""
-
-    model_config = STRICT
-
-    role: StorableText
-    """Who: `assistant` or `user`, or a name."""
-    text: StorableText
-    """What."""
-
-
-class CallFields(BaseModel):
-    """What is known of a call beside whose it is; all of it may be absent or null.
-
-    A webhook's fields of another kind are read where they can be read (`"67"` is 67), else left out
-    and named in `warnings`; what is longer than a note is cut.
-    """
-
-    model_config = STRICT
-
-    phone_number: StorableText | None = None
-    """The customer's number in any spelling; absent or `anonymous` when withheld."""
-    direction: Annotated[StorableText, Field(max_length=MAX_NAME)] | None = None
-    """`inbound` or `outbound`, also as other platforms say it: `incoming`, `outbound-api`."""
-    from_number: StorableText | None = None
-    """Who called; the customer of an inbound call without `phone_number`."""
-    to_number: StorableText | None = None
-    """Who was called; the customer of an outbound call without `phone_number`."""
-    started_at: Time | None = None
-    """Where the note stands on the contact's timeline."""
-    ended_at: Time | None = None
-    """Stands in for `started_at`."""
-    duration_seconds: Annotated[float, Field(ge=0, le=SECONDS_PER_YEAR)] | None = None
-    """The difference of the two times if left out."""
-    summary: StorableText | None = None
-    """What was said, in short; line ends are kept."""
-    recording_url: StorableText | None = None
-    """Becomes a link if it is https; it is never fetched."""
-    # Half a million wrong turns fit one body; naming each holds everybody else up for seconds.
-    transcript: Annotated[list[TranscriptTurn], Field(fail_fast=True)] | None = None
-    """What was said, word by word; shortened where the note would be too long."""
-    agent_name: Annotated[StorableText, Field(max_length=MAX_NAME)] | None = None
-    """Who or what spoke for you."""
-    outcome: Annotated[StorableText, Field(max_length=MAX_NAME)] | None = None
-    """How the call ended, in a word."""
-    structured_data: dict[str, Any] | None = None
-    """Anything else that is known; becomes a list."""
-
-    def details_as(self, call_id: str) -> CallDetails:
-        """What the note is written from, under an id of the caller's."""
-        return CallDetails(
-            call_id=call_id,
-            direction=self.direction,
-            phone_number=self.phone_number,
-            from_number=self.from_number,
-            to_number=self.to_number,
-            started_at=self.started_at,
-            ended_at=self.ended_at,
-            duration_seconds=self.duration_seconds,
-            agent_name=self.agent_name,
-            outcome=self.outcome,
-            summary=self.summary,
-            recording_url=self.recording_url,
-            structured_data=self.structured_data,
-            transcript=tuple(Utterance(turn.role, turn.text) for turn in self.transcript or ()),
-        )
-
-
-class EndedCall(CallFields):
+class EndedCall(CallContent):
     """The finished call. Everything but the three ids may be absent or null."""
 
     call_id: Identifier
@@ -122,32 +48,18 @@ class EndedCall(CallFields):
     workspace_id: Identifier
     """Which workspace of theirs."""
 
-    @property
-    def customer_number(self) -> str | None:
-        """The customer's number to store: in E.164 if it names its country; None if withheld."""
-        for raw in (
-            self.phone_number,
-            choose_end(self.direction, self.from_number, self.to_number),
-        ):
-            with suppress(WithheldNumberError):
-                return _storable_number(raw)
-        return None
-
-    def details(self) -> CallDetails:
-        """What the note is written from."""
-        return self.details_as(self.call_id)
-
     def to_store(
         self, trace: Mapping[str, str] = NO_TRACE, warnings: tuple[FieldWarning, ...] = ()
     ) -> NewCall:
         """What is stored of it: what a note can hold, with the trace that it belongs to."""
-        details, cuts = fit_to_note(self.details())
+        content, cuts = fit_to_note(self)
+        payload = content.to_payload()
         return NewCall(
             user_id=self.user_id,
             workspace_id=self.workspace_id,
             call_id=self.call_id,
-            phone_number=self.customer_number,
-            payload={**details.to_payload(), **trace},
+            phone_number=find_customers_number(payload),
+            payload={"call_id": self.call_id, **payload, **trace},
             warnings=(*warnings, *cuts),
         )
 
@@ -278,11 +190,3 @@ READERS: Final[Mapping[str, Reader]] = {
     "outcome": _cut_name(read_outcome),
     "structured_data": read_structured_data,
 }
-
-
-def _storable_number(raw: str | None) -> str:
-    try:
-        number = parse_phone(raw, NO_REGION)
-    except InvalidNumberError:
-        return (raw or "")[:MAX_NUMBER_CHARACTERS]  # the worker says why it cannot be called
-    return number.e164 if number.names_country else (raw or "")[:MAX_NUMBER_CHARACTERS]

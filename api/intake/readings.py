@@ -13,9 +13,9 @@ from email.utils import parsedate_to_datetime
 from typing import Any, Final, NamedTuple
 
 from api.http.webhook_json import Repeated
+from shared.calls.content import SECONDS_PER_YEAR
 
 LARGEST_EXACT: Final = 2**53
-SECONDS_PER_YEAR: Final = 31_536_000
 NEITHER_NOR: Final = "is {kind}, which is no {wanted}: it was left out"
 FIRST_EPOCH, LAST_EPOCH = (
     int(datetime(year, 1, 1, tzinfo=UTC).timestamp()) for year in (2000, 2100)

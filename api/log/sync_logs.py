@@ -31,7 +31,7 @@ from api.responses.sync_log import (
     Requeued,
 )
 from shared.activities.rendering import render_note
-from shared.calls.call_details import CallDetails
+from shared.calls.content import CallContent
 from shared.connections.lifecycle import CONNECTED
 from shared.log.replays import requeue_batch, requeue_calls
 from shared.log.sync_logs import (
@@ -191,9 +191,10 @@ def _contact_url(entry: SyncLog, connection: Connection | None) -> str | None:
     return contact_url(entry.hub_id, entry.contact_id, connection)
 
 
-def _describe_note(entry: SyncLog, contents: CallDetails | None) -> LogNote | None:
+def _describe_note(entry: SyncLog, contents: CallContent | None) -> LogNote | None:
     if contents is None:
         return None
     return LogNote(
-        html=render_note(contents, log_id=entry.id), written=entry.status == Status.SUCCESS
+        html=render_note(contents, call_id=entry.call_id, log_id=entry.id),
+        written=entry.status == Status.SUCCESS,
     )

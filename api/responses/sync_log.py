@@ -6,7 +6,7 @@ from typing import Literal
 from pydantic import ConfigDict, Field
 
 from api.responses.base import Answer, ErrorCode, Moment, Success
-from shared.calls.call_details import FieldWarning
+from shared.calls.content import FieldWarning
 from shared.reasons import Status
 
 

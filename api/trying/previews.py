@@ -12,15 +12,15 @@ from api.context.contact_pages import contact_url
 from api.context.rationing import ration
 from api.context.services import services
 from api.context.tenants import current_tenant, find_own_connection, guard
-from api.http.bodies import StorableText, read_model
+from api.http.bodies import read_model
 from api.http.body_limits import KIB, takes_body
 from api.http.errors import ConflictError, TryLaterError
-from api.intake.call_ended import STRICT, CallFields
 from api.quotas import PREVIEWING
 from api.responses.base import answer
 from api.responses.trials import Preview, PreviewedContact
 from shared.activities.bounds import fit_to_note
 from shared.activities.rendering import render_note
+from shared.calls.content import STRICT, CallContent, StorableText
 from shared.connections import lifecycle as connections
 from shared.connections.accounts import AccountState, load_account, remember_refused_properties
 from shared.hubspot.models import Contact
@@ -47,7 +47,7 @@ class PreviewOrder(BaseModel):
 
     phone_number: Annotated[StorableText, Field(max_length=MAX_TEXT)]
     """Whom to look up, in any spelling."""
-    call: CallFields = CallFields()
+    call: CallContent = CallContent()
     """What the note would be written from."""
 
 
@@ -137,5 +137,5 @@ def _render_note(order: PreviewOrder) -> str:
     call = order.call
     if not (call.phone_number or call.from_number or call.to_number):
         call = call.model_copy(update={"phone_number": order.phone_number})
-    details, _ = fit_to_note(call.details_as(CALL_ID))
-    return render_note(details, log_id=LOG_ID)
+    content, _ = fit_to_note(call)
+    return render_note(content, call_id=CALL_ID, log_id=LOG_ID)

@@ -11,13 +11,14 @@ from pydantic import BaseModel, Field
 from api.context.rationing import ration
 from api.context.services import services
 from api.context.tenants import current_tenant, guard
-from api.http.bodies import StorableText, read_model
-from api.intake.call_ended import STRICT, parse_data
+from api.http.bodies import read_model
+from api.intake.call_ended import parse_data
 from api.log.auditing import audit
 from api.quotas import TEST_CALLING
 from api.responses.base import answer
 from api.responses.trials import SentTestCall
 from api.webhooks.accepting import accept_call
+from shared.calls.content import STRICT, StorableText
 from shared.phone import MAX_TEXT
 from shared.privacy.audit import Action
 from shared.telemetry.tracing import carried

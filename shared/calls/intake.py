@@ -8,7 +8,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, text
 from sqlalchemy.orm import Session
 
-from shared.calls.call_details import FieldWarning
+from shared.calls.content import FieldWarning
 from shared.ids import new_log_id
 
 LIVE_LANE = 0

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple, Self
 from sqlalchemy import ColumnElement, UnaryExpression, func, select, tuple_, union_all
 from sqlalchemy.orm import Session, aliased
 
-from shared.calls.call_details import CallDetails
+from shared.calls.content import CallContent
 from shared.calls.contents import read_contents
 from shared.models import Attempt, SyncLog
 
@@ -128,10 +128,10 @@ def find_log(session: Session, log_id: str, *, user_id: str, workspace_id: str) 
     ).one_or_none()
 
 
-def find_contents(session: Session, log_id: str) -> CallDetails | None:
+def find_contents(session: Session, log_id: str) -> CallContent | None:
     """What the call's note is written from; None once it is deleted."""
     payload = read_contents(session, [log_id]).get(log_id)
-    return CallDetails.from_payload(payload) if payload is not None else None
+    return CallContent.from_payload(payload) if payload is not None else None
 
 
 def find_attempts(session: Session, log_id: str) -> Sequence[Attempt]:

@@ -58,7 +58,7 @@ def test_any_numbers_of_a_call_give_one_that_can_be_stored(
         to_number=receiver,
         direction=direction,
     )
-    number = call.customer_number
+    number = call.to_store().phone_number
     assert number is None or (len(number) <= 251 and "\0" not in number and number.encode())
 
 

@@ -18,7 +18,7 @@ from shared.activities.destination import (
     UnavailableError,
 )
 from shared.activities.rendering import note_timestamp_ms, render_note
-from shared.calls.call_details import CallDetails
+from shared.calls.content import CallContent
 from shared.queue.claims import ClaimedCall, load_contents
 from shared.queue.marks import Mark
 from shared.queue.outcomes import Outcome
@@ -53,12 +53,12 @@ class MatchedCall:
 
     def activity(self) -> NewActivity:
         """The activity as it is sent; the call's content has been loaded."""
-        details = CallDetails.from_payload(self.call.payload or {})
+        content = CallContent.from_payload(self.call.payload or {})
         return NewActivity(
             log_id=self.call.id,
             contact_id=self.contact_id,
-            timestamp_ms=note_timestamp_ms(details, self.call.received_at),
-            body=render_note(details, log_id=self.call.id),
+            timestamp_ms=note_timestamp_ms(content, self.call.received_at),
+            body=render_note(content, call_id=self.call.call_id, log_id=self.call.id),
         )
 
 
