@@ -55,9 +55,9 @@ class Span(BaseModel):
 
     model_config = ConfigDict(extra="ignore", use_attribute_docstrings=True)
 
-    since: Moment | None = Field(default=None, alias="from")
+    since: Moment | None = Field(default=None, alias="from", examples=["2026-11-01T00:00:00Z"])
     """Calls that came in at this time or later: epoch milliseconds or RFC 3339."""
-    until: Moment | None = Field(default=None, alias="to")
+    until: Moment | None = Field(default=None, alias="to", examples=["2026-11-22T00:00:00Z"])
     """Calls that came in before this time: epoch milliseconds or RFC 3339."""
 
     @model_validator(mode="after")

@@ -10,8 +10,8 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from api.http.bodies import Identifier
 from api.http.queries import EPOCH, Span, read_count
+from api.http.responses import ErrorCode
 from api.identity.auth import Tenant
-from api.responses.base import ErrorCode
 from shared.log.replays import RETRYABLE
 from shared.log.sync_logs import LogFilter, Position
 from shared.phone import PhoneError, parse_phone
@@ -64,13 +64,13 @@ KnownCode = Annotated[ErrorCode, AfterValidator(_require_known)]
 class LogSelection(Span):
     """Which entries are asked for. `from` is inclusive, `to` is not."""
 
-    status: Status | None = None
+    status: Status | None = Field(default=None, examples=["skipped"])
     """Calls in this state."""
-    error_code: KnownCode | None = None
+    error_code: KnownCode | None = Field(default=None, examples=["contact_not_found"])
     """Calls with this reason."""
     call_id: Identifier | None = None
     """The call with this id of the producer's."""
-    phone: Identifier | None = None
+    phone: Identifier | None = Field(default=None, examples=["+1 202 555 0123"])
     """Calls of this number, in any spelling."""
 
     def filter(self, tenant: Tenant, *, region: str) -> LogFilter:
@@ -92,7 +92,9 @@ class LogQuery(LogSelection):
 
     ids: Annotated[list[Identifier], IDS, BeforeValidator(_read_list)] | None = None
     """These entries, separated by commas, and nothing else; up to 200."""
-    limit: Annotated[int, Field(ge=1, le=MOST_PER_PAGE), BeforeValidator(read_count)] = 50
+    limit: Annotated[
+        int, Field(ge=1, le=MOST_PER_PAGE, examples=[20]), BeforeValidator(read_count)
+    ] = 50
     """How many entries."""
     offset: Annotated[int, Field(ge=0, le=MOST_SKIPPED), BeforeValidator(read_count)] | None = None
     """How many newer ones to leave out; not together with `cursor`, which has no limit."""

@@ -1,15 +1,16 @@
-"""Who is refused: lines in the log about webhooks and tokens that were not good enough."""
+"""From which network address somebody asks, and lines in the log about whom we refuse."""
 
 import time
 from collections import Counter
 from http import HTTPStatus
+from ipaddress import IPv6Address, ip_address
 from threading import Lock
 from typing import Final
 
 import structlog
 from flask import Flask, Response, request
 
-from api.context.addresses import client_address
+from api.context.services import services
 
 log = structlog.get_logger(__name__)
 
@@ -18,6 +19,37 @@ _REFUSED: Final = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 PERIOD_S: Final = 60.0
 LINES_AN_ADDRESS: Final = 20
 LINES: Final = 600
+
+
+def client_address() -> str | None:
+    """The network address of whoever asks, as the trusted proxies report it.
+
+    None where the server knows of none. What is no address is not taken over from a header.
+    """
+    proxies = services().settings.trusted_proxies
+    if proxies:
+        # Each proxy adds whom it heard from at the end; what stands before is anybody's claim.
+        named = request.headers.get("X-Forwarded-For", "").split(",")
+        if len(named) >= proxies and (address := _read_address(named[-proxies])):
+            return address
+    return _read_address(request.remote_addr or "")
+
+
+def _read_address(text: str) -> str | None:
+    """An address in its usual spelling, without the port that some proxies add."""
+    text = text.strip()
+    if text.startswith("["):
+        text = text[1:].partition("]")[0]
+    elif text.count(":") == 1:
+        text = text.partition(":")[0]
+    try:
+        address = ip_address(text)
+    except ValueError:
+        return None
+    if isinstance(address, IPv6Address):
+        # A zone is a name on the machine of whoever wrote it.
+        return str(address.ipv4_mapped or IPv6Address(int(address)))
+    return str(address)
 
 
 class _Ration:
@@ -45,7 +77,7 @@ class _Ration:
 
 
 def log_refusals(app: Flask) -> None:
-    """Say from which address requests came that showed no right, to tell who guesses."""
+    """Log the address of each request that is refused with 401 or 403, to see who guesses."""
     ration = _Ration()
 
     @app.after_request
@@ -69,6 +101,6 @@ def log_refusals(app: Flask) -> None:
 
 def _read_code(response: Response) -> str | None:
     """The error's code. The log calls it otherwise: `code` is what OAuth's secrets are called."""
-    told = response.get_json(silent=True) if response.is_json else None
-    error = told.get("error") if isinstance(told, dict) else None
+    body = response.get_json(silent=True) if response.is_json else None
+    error = body.get("error") if isinstance(body, dict) else None
     return error.get("code") if isinstance(error, dict) else None

@@ -14,8 +14,8 @@ import requests
 from flask import Blueprint
 from flask.testing import FlaskClient
 
-from api import health_listener
-from api.health_listener import serve_health
+from api import health
+from api.health import serve_health
 from local.databases import PROJECT
 from local.processes import free_port
 from tests.api.asking import environment
@@ -84,7 +84,7 @@ def test_whatever_strangers_send_is_no_line_of_the_log(
     capfd: pytest.CaptureFixture[str],
     ends: str,
 ) -> None:
-    monkeypatch.setattr(health_listener._Handler, "timeout", 0.2)
+    monkeypatch.setattr(health._Handler, "timeout", 0.2)
     port = free_port()
     stop = serve_health(client.application, port)
     try:
@@ -107,10 +107,10 @@ def test_whatever_strangers_send_is_no_line_of_the_log(
 def test_reader_who_takes_nothing_is_no_line_of_the_log(
     client: FlaskClient, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(health_listener._Handler, "timeout", 0.2)
+    monkeypatch.setattr(health._Handler, "timeout", 0.2)
     large = Blueprint("large", __name__)
     large.add_url_rule("/large", view_func=lambda: "x" * 50_000_000)
-    monkeypatch.setattr(health_listener, "blueprint", large)
+    monkeypatch.setattr(health, "blueprint", large)
     port = free_port()
     stop = serve_health(client.application, port)
     try:

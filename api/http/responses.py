@@ -1,7 +1,10 @@
-"""What all answers share, and how they are sent."""
+"""What all JSON responses share, and how they are sent.
+
+Times are epoch milliseconds or null, ids are strings.
+"""
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from flask import Response, request
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, WithJsonSchema
@@ -17,7 +20,7 @@ def _epoch_ms(moment: datetime) -> int:
 Moment = Annotated[datetime, PlainSerializer(_epoch_ms), WithJsonSchema({"type": "integer"})]
 
 # A text to us: while releases change over, the database may hold a code that this one does not
-# know. Clients are told the ones there are.
+# know. The document lists those that there are.
 ErrorCode = TypeAliasType(
     "ErrorCode",
     Annotated[
@@ -33,7 +36,7 @@ ErrorCode = TypeAliasType(
 )
 
 
-class Answer(BaseModel):
+class ResponseModel(BaseModel):
     # What has a default is sent too, so the document may promise it.
     model_config = ConfigDict(
         serialize_by_alias=True,
@@ -42,13 +45,18 @@ class Answer(BaseModel):
         use_attribute_docstrings=True,
     )
 
+    @classmethod
+    def examples(cls) -> dict[str, Self]:
+        """Responses by a name that says what they show, for the OpenAPI document."""
+        return {}
 
-class Success(Answer):
+
+class Success(ResponseModel):
     success: Literal[True] = True
     """Always true; errors have false."""
 
 
-class FieldProblem(Answer):
+class FieldProblem(ResponseModel):
     """One wrong field of a request."""
 
     field: str
@@ -57,20 +65,20 @@ class FieldProblem(Answer):
     """What would be right."""
 
 
-class Problem(Answer):
+class Problem(ResponseModel):
     """What went wrong."""
 
     model_config = ConfigDict(json_schema_serialization_defaults_required=False)
 
     code: str
-    """Stable, for programs; each answer lists its codes."""
+    """Stable, for programs; each response lists its codes."""
     message: str
     """For people; may change."""
     fields: list[FieldProblem] = Field(default=[], exclude_if=lambda fields: not fields)
     """What is wrong in the request, each field by name; absent where no field is to blame."""
 
 
-class Failure(Answer):
+class Failure(ResponseModel):
     """Every error."""
 
     success: Literal[False] = False
@@ -78,16 +86,16 @@ class Failure(Answer):
     error: Problem
 
 
-def answer(body: Answer, status: int = 200) -> Response:
-    """Send an answer as JSON."""
+def respond(body: ResponseModel, status: int = 200) -> Response:
+    """Send a body as JSON."""
     content = [body.model_dump_json().encode()]
     # Passed through, it is one piece to the server too; an iterator is sent by the chunk.
     return Response(content, status, content_type="application/json", direct_passthrough=True)
 
 
-def answer_if_changed(body: Answer) -> Response:
-    """Send an answer as JSON, or 304 to whoever has this very answer already."""
-    response = answer(body)
+def respond_if_changed(body: ResponseModel) -> Response:
+    """Send a body as JSON, or 304 to whoever has this very body already."""
+    response = respond(body)
     response.add_etag(weak=True)
     response.make_conditional(request)
     return response
