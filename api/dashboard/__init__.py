@@ -15,8 +15,10 @@ from api.description.operations import Operation
 from api.http.errors import ApiError, NotFoundError
 
 FOLDER: Final = Path(__file__).parent
+COMPONENT: Final = FOLDER / "component"
 MODULES: Final = {
-    f"embed/{path.name}": path for path in sorted((FOLDER / "component").glob("*.js"))
+    f"embed/{path.relative_to(COMPONENT).as_posix()}": path
+    for path in sorted(COMPONENT.rglob("*.js"))
 }
 # Of pages that sign in whoever brings a token; without these the element still can be embedded.
 PAGE_FILES: Final[Mapping[str, Path]] = {
@@ -85,7 +87,7 @@ def show_landed() -> Response:
 
 
 @blueprint.get("/<any('client.js','client.d.ts'):name>")
-@blueprint.get("/<any(assets,embed):folder>/<name>")
+@blueprint.get("/<any(assets,embed):folder>/<path:name>")
 def send_file(name: str, folder: str = "") -> Response:
     path = FILES.get(f"{folder}/{name}" if folder else name)
     if path is not None and path in PAGE_FILES.values():

@@ -1,5 +1,6 @@
 """Query parameters: texts turned into what they mean, and the period that several routes take."""
 
+import base64
 import re
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Final, Self, TypeVar
@@ -37,6 +38,25 @@ def _read_moment(value: object) -> datetime:
         return parse_time(_LOST_PLUS.sub("+", text))
     except (ValueError, OverflowError) as error:
         raise problem from error
+
+
+def encode_cursor(place: str) -> str:
+    """A place in a list as text without meaning to clients: base64url."""
+    return base64.urlsafe_b64encode(place.encode()).rstrip(b"=").decode()
+
+
+def decode_cursor(cursor: object, form: re.Pattern[str]) -> re.Match[str]:
+    """The place that `encode_cursor` was given, if it has a form; raises ValueError otherwise."""
+    problem = ValueError("must be the next_cursor of a page, unchanged")
+    try:
+        padded = str(cursor) + "=" * (-len(str(cursor)) % 4)
+        place = base64.b64decode(padded, altchars=b"-_", validate=True).decode()
+    except ValueError as error:
+        raise problem from error
+    match = form.fullmatch(place)
+    if match is None or encode_cursor(place) != cursor:
+        raise problem
+    return match
 
 
 def read_count(value: object) -> int:

@@ -1,6 +1,5 @@
 """The audit trail as requests write it, and as the tenant reads it."""
 
-import base64
 import re
 from datetime import timedelta
 from typing import Annotated, Any, Final, Self
@@ -13,7 +12,7 @@ from api.context.senders import client_address
 from api.context.services import services
 from api.context.tenants import current_tenant, guard, open_to_viewers
 from api.description.operations import Operation
-from api.http.queries import read_count, read_query
+from api.http.queries import decode_cursor, encode_cursor, read_count, read_query
 from api.http.responses import Moment, ResponseModel, Success, respond
 from api.log.entries import CAME_IN
 from shared.privacy.audit import Action, Actor, Deed, find_deeds, record_deed
@@ -22,7 +21,7 @@ blueprint = Blueprint("auditing", __name__, url_prefix="/api/hubspot/audit")
 guard(blueprint)
 
 MOST_PER_PAGE: Final = 200
-_CURSOR: Final = re.compile(r"a(\d{1,18})", re.ASCII)
+_CURSOR: Final = re.compile(r"a(0|[1-9]\d{0,17})", re.ASCII)
 
 
 def audit(
@@ -51,21 +50,12 @@ def audit(
 
 
 def write_cursor(deed_id: int) -> str:
-    """An entry's id as text without meaning to clients."""
-    return base64.urlsafe_b64encode(f"a{deed_id}".encode()).rstrip(b"=").decode()
+    return encode_cursor(f"a{deed_id}")
 
 
 def read_cursor(cursor: object) -> int:
     """The id that `write_cursor` was given; raises ValueError for anything else."""
-    problem = ValueError("must be the next_cursor of a page, unchanged")
-    try:
-        padded = str(cursor) + "=" * (-len(str(cursor)) % 4)
-        match = _CURSOR.fullmatch(base64.b64decode(padded, altchars=b"-_", validate=True).decode())
-    except ValueError as error:
-        raise problem from error
-    if match is None or write_cursor(int(match[1])) != cursor:
-        raise problem
-    return int(match[1])
+    return int(decode_cursor(cursor, _CURSOR)[1])
 
 
 class DeedShown(ResponseModel):

@@ -29,7 +29,7 @@ def codes_under(heading: str) -> list[str]:
 
 def read_words(name: str) -> dict[str, str]:
     """One of the dashboard's tables of words."""
-    script = (PROJECT / "api" / "dashboard" / "component" / "words.js").read_text()
+    script = (PROJECT / "api" / "dashboard" / "component" / "parts" / "words.js").read_text()
     table = script.partition(f"const {name} = {{")[2].partition("}")[0]
     return dict(re.findall(r'(\w+): "([^"]+)"', table))
 

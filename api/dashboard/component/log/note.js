@@ -1,7 +1,7 @@
 // A note as HubSpot shows it. Its HTML comes from our renderer, but its words are foreign: it is
 // parsed in a document of its own and only known elements are built anew, with text as text.
 
-import { el } from "./dom.js";
+import { el } from "../parts/dom.js";
 
 const KNOWN = new Set(["P", "BR", "STRONG", "UL", "LI"]);
 

@@ -1,6 +1,6 @@
 // What went wrong, and what to do about it: for connecting, and for anything else that was asked.
 
-import { NetworkError, RateLimitedError, UnauthorizedError, UnavailableError } from "../client.js";
+import { NetworkError, RateLimitedError, UnauthorizedError, UnavailableError } from "../../client.js";
 import { formatDuration } from "./format.js";
 
 /** By the `code` that the browser returns from HubSpot with. An address may say anything, so it

@@ -1,6 +1,6 @@
 // Counted calls in words; of the statistics one bucket for the tip, all of them as a table.
 
-import { el } from "./dom.js";
+import { el } from "../parts/dom.js";
 import {
   count,
   formatDay,
@@ -8,8 +8,8 @@ import {
   formatNumber,
   formatPercent,
   formatTime,
-} from "./format.js";
-import { STATUSES } from "./words.js";
+} from "../parts/format.js";
+import { STATUSES } from "../parts/words.js";
 
 // The API counts waiting calls so far and no further, in all and in each bucket.
 const MOST_PENDING = 10_000;

@@ -1,10 +1,10 @@
 // The card that says how things stand: the connection, and the counts of the last 24 hours.
 
-import { formatCalls } from "./buckets.js";
-import { el, newId, setChildren, setText } from "./dom.js";
-import { formatAgo, formatDate, formatNumber, formatPercent, timeElement } from "./format.js";
-import { icon } from "./icons.js";
-import { mayChange, READ_ONLY, STATUSES } from "./words.js";
+import { formatCalls } from "../statistics/buckets.js";
+import { el, newId, setChildren, setText } from "../parts/dom.js";
+import { formatAgo, formatDate, formatNumber, formatPercent, timeElement } from "../parts/format.js";
+import { icon } from "../parts/icons.js";
+import { mayChange, READ_ONLY, STATUSES } from "../parts/words.js";
 
 const STATES = {
   connected: { label: "Connected", kind: "success", sign: "success" },

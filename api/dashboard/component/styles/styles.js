@@ -2,10 +2,10 @@
 //
 // Constructed style sheets hold under a Content-Security-Policy without 'unsafe-inline'.
 
-import { base } from "./styles-base.js";
-import { cards } from "./styles-cards.js";
-import { dialogs } from "./styles-dialogs.js";
-import { list } from "./styles-list.js";
+import { base } from "./base.js";
+import { cards } from "./cards.js";
+import { dialogs } from "./dialogs.js";
+import { list } from "./list.js";
 
 // Text on its background has a contrast of at least 4.5 to 1, in light and in dark; the colours of
 // marks, which hold no text, of about 3 to 1.

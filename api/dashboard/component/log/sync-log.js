@@ -1,13 +1,13 @@
 // The sync log: filters, rows, older and newer calls, and what can be done with them.
 
 import { showDetail } from "./detail.js";
-import { el, newId, setText } from "./dom.js";
+import { el, newId, setText } from "../parts/dom.js";
 import { exportLog } from "./exporting.js";
-import { describeError } from "./failures.js";
+import { describeError } from "../parts/failures.js";
 import { Filters } from "./filters.js";
-import { count, formatNumber } from "./format.js";
-import { icon } from "./icons.js";
-import { busyButton } from "./inputs.js";
+import { count, formatNumber } from "../parts/format.js";
+import { icon } from "../parts/icons.js";
+import { busyButton } from "../parts/inputs.js";
 import { Pages } from "./pages.js";
 import { Retries } from "./retries.js";
 import { idsInView, logTable, Row, skeletonRows } from "./rows.js";

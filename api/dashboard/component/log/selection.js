@@ -1,7 +1,7 @@
 // Which rows are selected: one by one, or all that can be retried.
 
-import { el } from "./dom.js";
-import { RETRYABLE } from "./words.js";
+import { el } from "../parts/dom.js";
+import { RETRYABLE } from "../parts/words.js";
 
 /** `rows()` are those on the screen; `onChange(amount)` hears how many are selected. */
 export class Selection {

@@ -1,10 +1,10 @@
 // Trying again by hand: one call, the selected ones, or all that the filters find.
 
-import { askFirst } from "./dialogs.js";
-import { el } from "./dom.js";
-import { count, formatNumber } from "./format.js";
-import { icon } from "./icons.js";
-import { busyButton } from "./inputs.js";
+import { askFirst } from "../parts/dialogs.js";
+import { el } from "../parts/dom.js";
+import { count, formatNumber } from "../parts/format.js";
+import { icon } from "../parts/icons.js";
+import { busyButton } from "../parts/inputs.js";
 
 // What the API takes by ids in one order, and what it lists on one page.
 const MOST_IDS = 1000;

@@ -1,6 +1,6 @@
 // The sync log as a file.
 
-import { el } from "./dom.js";
+import { el } from "../parts/dom.js";
 
 const KEEP_MS = 60_000;
 

@@ -2,11 +2,11 @@
 
 import { describeBucket, formatCalls, statisticsTable, totalOf } from "./buckets.js";
 import { CHART_HEIGHT, drawChart } from "./chart.js";
-import { el, newId, setText } from "./dom.js";
-import { describeError } from "./failures.js";
-import { formatPercent, TIME_ZONE } from "./format.js";
-import { radios } from "./inputs.js";
-import { STATUSES } from "./words.js";
+import { el, newId, setText } from "../parts/dom.js";
+import { describeError } from "../parts/failures.js";
+import { formatPercent, TIME_ZONE } from "../parts/format.js";
+import { radios } from "../parts/inputs.js";
+import { STATUSES } from "../parts/words.js";
 
 const PERIODS = {
   day: { label: "24 hours", bucket: "hour" },

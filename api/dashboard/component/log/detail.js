@@ -1,15 +1,15 @@
 // Everything about one call: what became of it, the note, and every attempt.
 
-import { openDialog } from "./dialogs.js";
-import { el, setChildren } from "./dom.js";
-import { describeError } from "./failures.js";
-import { count, formatDuration, timeElement } from "./format.js";
-import { icon } from "./icons.js";
-import { busyButton } from "./inputs.js";
+import { openDialog } from "../parts/dialogs.js";
+import { el, setChildren } from "../parts/dom.js";
+import { describeError } from "../parts/failures.js";
+import { count, formatDuration, timeElement } from "../parts/format.js";
+import { icon } from "../parts/icons.js";
+import { busyButton } from "../parts/inputs.js";
 import { noteElement } from "./note.js";
-import { Poll } from "./polling.js";
+import { Poll } from "../parts/polling.js";
 import { statusPill } from "./rows.js";
-import { nameCaller, REASONS, RETRYABLE, STATUSES, tellOutcome, tellWarning } from "./words.js";
+import { nameCaller, REASONS, RETRYABLE, STATUSES, tellOutcome, tellWarning } from "../parts/words.js";
 
 /** Opens the details of a call and keeps them fresh; `onChanged` hears of a retry. */
 export function showDetail(work, id, { onChanged }) {

@@ -1,9 +1,9 @@
 // The picture of the statistics: stacked outcomes above, latency below, over one axis of time.
 
 import { totalOf } from "./buckets.js";
-import { svg } from "./dom.js";
-import { formatClock, formatDay, formatNumber, formatShort } from "./format.js";
-import { STATUSES } from "./words.js";
+import { svg } from "../parts/dom.js";
+import { formatClock, formatDay, formatNumber, formatShort } from "../parts/format.js";
+import { STATUSES } from "../parts/words.js";
 
 const HEIGHTS = { outcomes: 168, latency: 84, axis: 24 };
 const GAP = 34; // holds the latency's title

@@ -1,10 +1,10 @@
 // Settings of the connection, with what each of them does.
 
-import { openDialog } from "./dialogs.js";
-import { el, newId } from "./dom.js";
-import { describeError, describeField } from "./failures.js";
-import { busyButton, field, select } from "./inputs.js";
-import { READ_ONLY } from "./words.js";
+import { openDialog } from "../parts/dialogs.js";
+import { el, newId } from "../parts/dom.js";
+import { describeError, describeField } from "../parts/failures.js";
+import { busyButton, field, select } from "../parts/inputs.js";
+import { READ_ONLY } from "../parts/words.js";
 
 const POLICIES = {
   most_recent: {

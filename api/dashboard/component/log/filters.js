@@ -1,8 +1,8 @@
 // What the sync log shows: the filters, as controls and as a query string.
 
-import { el } from "./dom.js";
-import { field, radios, select } from "./inputs.js";
-import { REASONS, STATUSES } from "./words.js";
+import { el } from "../parts/dom.js";
+import { field, radios, select } from "../parts/inputs.js";
+import { REASONS, STATUSES } from "../parts/words.js";
 
 const TYPING_MS = 400;
 const HOUR_MS = 3_600_000;

@@ -1,9 +1,9 @@
 // Disconnecting HubSpot, after asking.
 
 import { NOTICE } from "./connecting.js";
-import { askFirst } from "./dialogs.js";
-import { el } from "./dom.js";
-import { count } from "./format.js";
+import { askFirst } from "../parts/dialogs.js";
+import { el } from "../parts/dom.js";
+import { count } from "../parts/format.js";
 
 /** Asks, says what becomes of waiting calls, and disconnects; resolves to whether it did. */
 export async function disconnect(work) {

@@ -1,8 +1,8 @@
 // Connecting HubSpot: in a popup, or by a redirect where popups are blocked.
 
-import { BadRequestError } from "../client.js";
-import { pause } from "./dom.js";
-import { describeConnecting } from "./failures.js";
+import { BadRequestError } from "../../client.js";
+import { pause } from "../parts/dom.js";
+import { describeConnecting } from "../parts/failures.js";
 import { CHANNEL, isOutcome, markPopup, plainAddress, POPUP_NAME } from "./landing.js";
 
 const WATCH_MS = 2000;

@@ -1,10 +1,10 @@
 // The rows of the sync log: made once per call, then kept up to date in place.
 
-import { el, setChildren, setText } from "./dom.js";
-import { timeElement } from "./format.js";
-import { icon } from "./icons.js";
-import { busyButton } from "./inputs.js";
-import { nameCaller, RETRYABLE, STATUSES, tellOutcome, tellOutcomeText } from "./words.js";
+import { el, setChildren, setText } from "../parts/dom.js";
+import { timeElement } from "../parts/format.js";
+import { icon } from "../parts/icons.js";
+import { busyButton } from "../parts/inputs.js";
+import { nameCaller, RETRYABLE, STATUSES, tellOutcome, tellOutcomeText } from "../parts/words.js";
 
 /** A status as a coloured pill with its icon. */
 export function statusPill(status) {
