@@ -1,11 +1,14 @@
-"""JSON bodies: read within the size cap, parsed without surprises, and types for their texts."""
+"""JSON bodies: how large each route takes them, read and parsed, and types for their texts.
+
+No larger body is read. Webhooks look after themselves (`api/webhooks/receiving.py`).
+"""
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Final, TypeVar
 
-from flask import g, request
+from flask import Flask, current_app, g, request
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -14,8 +17,13 @@ from pydantic import (
 )
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from api.http.body_limits import body_limit, refuse_body
-from api.http.errors import InvalidRequestError, UnsupportedEncodingError, name_fields
+from api.http.errors import (
+    USUAL_BYTES,
+    InvalidRequestError,
+    TooLargeError,
+    UnsupportedEncodingError,
+    name_fields,
+)
 
 MAX_BODY_BYTES: Final = 1024 * 1024
 MAX_ID_CHARACTERS: Final = 255
@@ -23,6 +31,40 @@ MAX_ID_CHARACTERS: Final = 255
 MAX_ID_BYTES: Final = 512
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
+ViewT = TypeVar("ViewT", bound=Callable[..., Any])
+
+_LIMITS: Final[dict[Callable[..., Any], int | None]] = {}
+
+
+def takes_body(most: int | None) -> Callable[[ViewT], ViewT]:
+    """Mark a view as one that takes bodies of up to so many bytes; None if it sees to that itself.
+
+    All others take `USUAL_BYTES`.
+    """
+
+    def mark(view: ViewT) -> ViewT:
+        _LIMITS[view] = most
+        return view
+
+    return mark
+
+
+def limit_bodies(app: Flask) -> None:
+    """Answer larger bodies with 413: by their Content-Length, and without one as they are read."""
+
+    @app.before_request
+    def limit_body() -> None:
+        if request.routing_exception is not None:
+            return  # nobody reads it
+        view = current_app.view_functions.get(request.endpoint or "")
+        limit = _LIMITS.get(view, USUAL_BYTES) if view is not None else USUAL_BYTES
+        if limit is None:
+            return
+        if (request.content_length or 0) > limit:
+            raise TooLargeError.beyond(limit)
+        g.body_limit = limit
+        # One more, because a body without Content-Length is silently cut off here.
+        request.max_content_length = limit + 1
 
 
 def read_body(most: int = MAX_BODY_BYTES) -> bytes:
@@ -43,7 +85,7 @@ def read_body(most: int = MAX_BODY_BYTES) -> bytes:
 def refuse_compressed() -> None:
     """Raise UnsupportedEncodingError if the body is announced to be compressed."""
     if request.headers.get("Content-Encoding", "").strip().lower() not in {"", "identity"}:
-        raise UnsupportedEncodingError("Send the body uncompressed, without Content-Encoding.")
+        raise UnsupportedEncodingError
 
 
 def _read_announced(length: int) -> bytes:
@@ -60,11 +102,11 @@ def read_model(model: type[ModelT]) -> ModelT:
 
     One that is larger than the view takes is answered with 413.
     """
-    limit = body_limit()
+    limit = int(g.body_limit)
     try:
         body = read_body(limit)
     except RequestEntityTooLarge as error:
-        raise refuse_body(limit) from error
+        raise TooLargeError.beyond(limit) from error
     return parse_model(model, parse_object(body))
 
 
