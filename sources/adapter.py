@@ -232,7 +232,8 @@ class Adapter:
         read: What a verified delivery says: one reading for each thing in it, never none. Raises
             nothing, whatever the body.
         sample: Signed deliveries of one invented call in the order in which the vendor would send
-            them, made with a secret, for an address, as of a time.
+            them, made with a secret, for an address, as of a time. Raises InvalidSecretError for
+            a secret that can check signatures, but not make them.
     """
 
     vendor: str
