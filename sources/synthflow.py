@@ -188,8 +188,13 @@ def _read_data(body: Mapping[str, Json]) -> dict[str, Json]:
 def _read_extracted(name: str, value: Json) -> dict[str, Json]:
     """An action's result: an object, which comes as JSON in a text."""
     if isinstance(value, str):
-        found = reading.parse_object(value.encode("utf-8", "replace"))
-        return {name: value} if isinstance(found, Unreadable) else found
+        text = value.strip()
+        # Within an object, any JSON can be parsed, and what is not JSON is a text.
+        found = reading.parse_object(f'{{"value":{text}}}'.encode("utf-8", "replace"))
+        if not isinstance(found, Unreadable):
+            value = found.get("value")
+        elif text.startswith(("{", "[")):
+            value = None  # broken JSON, of which nobody knows what it holds
     return value if isinstance(value, dict) else {name: value}
 
 

@@ -1,0 +1,236 @@
+"""Synthflow: a signature over the call's id alone."""
+
+import base64
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+import pytest
+
+from sources.adapter import Event, Ignored, Options, Outcome, Refusal, Unreadable
+from sources.synthflow import LINKS_END_FROM, MISPLACED, NOT_LINKED, SYNTHFLOW
+from tests.sources.vendor_fixtures import (
+    PLANTED,
+    SIGNED_AT,
+    deliver,
+    load,
+    names,
+    refuse,
+    secret,
+)
+from tests.sources.vendor_fixtures import read_event as read_body
+
+SECRET: Final = secret("demo-synth", "hmac")
+SIGNATURE: Final = "++QWcUDN4Me1sX08rQ7jXBT1tpRMgBez0MNdCs2DsJ4="
+HEADERS: Final = (("Synthflow-Signature", SIGNATURE),)
+BODY: Final = load(SYNTHFLOW, "completed.json")
+NO_ID: Final = BODY.replace(b'"call_id"', b'"other_id"')
+
+
+def read_event(name: str, **changes: Any) -> Event:
+    """The event of a fixture, with changes to its `call`."""
+    body = json.loads(load(SYNTHFLOW, name))
+    body["call"] |= changes
+    return read_body(SYNTHFLOW, json.dumps(body).encode())
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "Synthflow-Signature",
+        "x-synthflow-signature",
+        "HTTP-SYNTHFLOW-SIGNATURE",
+        "HTTP_SYNTHFLOW_SIGNATURE",
+    ],
+)
+@pytest.mark.parametrize("signature", [SIGNATURE, base64.b64decode(SIGNATURE).hex()])
+def test_the_vector_is_genuine_however_the_header_is_spelled(header: str, signature: str) -> None:
+    other = secret("another-secret", "hmac", "sec_2")
+    for days in (0, 30):  # the signature has no time
+        at = SIGNED_AT + timedelta(days=days)
+        delivery = deliver(SYNTHFLOW, BODY, [(header, signature)], at)
+        assert SYNTHFLOW.verify(delivery, [other, SECRET], Options()) is SECRET
+
+
+def test_the_signature_covers_the_id_and_nothing_else() -> None:
+    """Not as it should be, but so it is: the dashboard says what it means."""
+    altered = BODY.replace(b"+12025550112", b"+12025550113")
+    assert altered != BODY
+    assert SYNTHFLOW.verify(deliver(SYNTHFLOW, altered, HEADERS), [SECRET], Options()) is SECRET
+    assert any("signs only" in caveat for caveat in SYNTHFLOW.caveats)
+
+
+def test_another_id_is_refused() -> None:
+    body = BODY.replace(b"0b2f6c1e-demo-call", b"0b2f6c1e-demo-calk")
+    assert refuse(SYNTHFLOW, deliver(SYNTHFLOW, body, HEADERS), SECRET) is Refusal.WRONG_SIGNATURE
+
+
+def test_what_is_checked_is_what_is_read() -> None:
+    """Two ids in one body: the one that is signed is the one that counts."""
+    body = json.loads(BODY)
+    body["call_id"] = "another"
+    delivery = deliver(SYNTHFLOW, json.dumps(body).encode(), HEADERS)
+    assert SYNTHFLOW.verify(delivery, [SECRET], Options()) is SECRET
+    assert read_body(SYNTHFLOW, delivery.body).call == "0b2f6c1e-demo-call"
+    doubled = BODY.replace(b'"call_id"', b'"call_id": "0b2f6c1e-demo-call", "call_id"', 1)
+    forged = doubled.replace(b'"0b2f6c1e-demo-call",\n', b'"forged",\n', 1)
+    assert forged.count(b"forged") == 1
+    assert refuse(SYNTHFLOW, deliver(SYNTHFLOW, forged, HEADERS), SECRET)
+
+
+def test_another_secret_is_refused() -> None:
+    other = secret("another-secret", "hmac")
+    assert refuse(SYNTHFLOW, deliver(SYNTHFLOW, BODY, HEADERS), other) is Refusal.WRONG_SIGNATURE
+
+
+@pytest.mark.parametrize("body", [NO_ID, b"", b"[]", b"\xff", b'{"call":{"call_id":null}}'])
+def test_a_delivery_without_an_id_is_refused(body: bytes) -> None:
+    assert refuse(SYNTHFLOW, deliver(SYNTHFLOW, body, HEADERS), SECRET) is Refusal.WRONG_SIGNATURE
+
+
+def test_a_delivery_without_a_signature_is_refused() -> None:
+    assert refuse(SYNTHFLOW, deliver(SYNTHFLOW, BODY), SECRET) is Refusal.MISSING_SIGNATURE
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        [*HEADERS, *HEADERS],
+        [("synthflow-signature", " ")],
+        [("synthflow-signature", SIGNATURE.rstrip("="))],
+        [("synthflow-signature", SIGNATURE.replace("+", "-"))],
+        [("synthflow-signature", SIGNATURE[:-2] + "5=")],
+        [("synthflow-signature", "sha256=" + SIGNATURE)],
+        [("synthflow-signature", "abc123")],
+    ],
+)
+def test_a_signature_has_one_spelling_of_each_kind(headers: list[tuple[str, str]]) -> None:
+    code = refuse(SYNTHFLOW, deliver(SYNTHFLOW, BODY, headers), SECRET)
+    assert code is Refusal.MALFORMED_SIGNATURE
+
+
+def test_the_sample_is_genuine() -> None:
+    at = datetime(2026, 11, 28, 12, 0, tzinfo=UTC)
+    (sample,) = SYNTHFLOW.sample(SECRET, "https://x.example/y", at, Options())
+    delivery = deliver(SYNTHFLOW, sample.body, list(sample.headers.items()), at)
+    assert SYNTHFLOW.verify(delivery, [SECRET], Options()) is SECRET
+    assert read_body(SYNTHFLOW, sample.body).facts["structured_data"] == {"seats": 3}
+
+
+def test_a_completed_call() -> None:
+    event = read_event("completed.json")
+    assert event.call == "0b2f6c1e-demo-call"
+    assert event.facts == {
+        "phone_number": "+12025550112",
+        "agent_id": "m1",
+        "started_at": datetime(2025, 11, 28, 3, 20, tzinfo=UTC),
+        "duration_seconds": 64,
+        "outcome": Outcome.COMPLETED,
+        "transcript": [
+            {"role": "assistant", "text": "Hello."},
+            {"role": "user", "text": "Hi."},
+        ],
+        "recording_url": "https://rec.example.net/s1.wav",
+        "structured_data": {"seats": 3, "city": "Bath"},
+    }
+    assert event.is_end
+    assert event.is_final
+    assert event.tenant == ("m1",)
+    assert (event.user_id, event.workspace_id) == ("user_1", "ws_1")
+    assert event.occurred_at == datetime(2025, 11, 28, 3, 21, 4, tzinfo=UTC)
+
+
+def test_a_call_that_nobody_answered() -> None:
+    event = read_event("no_answer.json")
+    assert event.facts == {
+        "agent_id": "m1",
+        "duration_seconds": 0,
+        "outcome": Outcome.NO_ANSWER,
+    }
+    assert event.occurred_at is None
+
+
+@pytest.mark.parametrize(
+    ("status", "reason", "outcome"),
+    [
+        ("completed", "human_hangup", "completed"),
+        ("completed", "voicemail_message_left", "voicemail"),
+        ("left_voicemail", None, "voicemail"),
+        ("hangup_on_voicemail", None, "voicemail"),
+        ("no-answer", None, "no_answer"),
+        ("busy", None, "busy"),
+        ("failed", None, "failed"),
+        ("canceled", None, "canceled"),
+        ("user-canceled", None, "canceled"),
+        ("Completed", None, "completed"),
+        ("a-new-status", None, "a-new-status"),
+    ],
+)
+def test_every_status_is_an_outcome(status: str, reason: str | None, outcome: str) -> None:
+    event = read_event("completed.json", status=status, end_call_reason=reason)
+    assert event.facts["outcome"] == outcome
+
+
+def test_a_message_on_a_machine_is_a_voicemail() -> None:
+    assert read_event("voicemail.json").facts["outcome"] == Outcome.VOICEMAIL
+
+
+def test_a_withheld_number_is_none() -> None:
+    event = read_body(SYNTHFLOW, BODY.replace(b"+12025550112", b"Anonymous"))
+    assert "phone_number" not in event.facts
+
+
+def test_links_that_end_within_a_day_are_not_kept_and_that_is_said() -> None:
+    for at, is_linked in ((LINKS_END_FROM - timedelta(seconds=1), True), (LINKS_END_FROM, False)):
+        (event,) = SYNTHFLOW.read(deliver(SYNTHFLOW, BODY, at=at), Options())
+        assert isinstance(event, Event)
+        assert ("recording_url" in event.facts) is is_linked
+        assert event.notices == (() if is_linked else (NOT_LINKED,))
+
+
+@pytest.mark.parametrize(
+    ("value", "found"),
+    [
+        ("plain text", {"city": "plain text"}),
+        ('"Bath"', {"city": "Bath"}),
+        ('["Bath", "Rome"]', {"city": ["Bath", "Rome"]}),
+        ('[{"password": "PLANTED"}, {"name": "Rome"}]', {"city": [{"name": "Rome"}]}),
+        ('{"password": "PLANTED"', {}),
+        ("null", {}),
+        (7, {"city": 7}),
+        (["x"], {"city": ["x"]}),
+        ({"city": "Bath"}, {"city": "Bath"}),
+        (None, {}),
+    ],
+)
+def test_what_was_extracted_is_read_in_any_form(value: object, found: dict[str, object]) -> None:
+    body = json.loads(BODY)
+    body["executed_actions"] = {"city": {"action_type": "EXTRACT_INFO", "return_value": value}}
+    body["collected_variables"] = {"self": "bare"}
+    data = read_body(SYNTHFLOW, json.dumps(body).encode()).facts["structured_data"]
+    assert data == {"self": "bare"} | found
+
+
+def test_a_running_call_is_ignored() -> None:
+    (reading,) = SYNTHFLOW.read(deliver(SYNTHFLOW, load(SYNTHFLOW, "in_progress.json")), Options())
+    assert isinstance(reading, Ignored)
+
+
+def test_an_address_in_the_wrong_place_is_said() -> None:
+    body = load(SYNTHFLOW, "inbound_request.json")
+    assert SYNTHFLOW.read(deliver(SYNTHFLOW, body), Options()) == [
+        Ignored("call_inbound", MISPLACED)
+    ]
+
+
+@pytest.mark.parametrize("body", [b"", b"{}", b"null", b"[" * 100_000])
+def test_what_is_no_call_is_unreadable(body: bytes) -> None:
+    (reading,) = SYNTHFLOW.read(deliver(SYNTHFLOW, body), Options())
+    assert isinstance(reading, Unreadable)
+
+
+@pytest.mark.parametrize("name", names("synthflow"))
+def test_nothing_secret_is_read(name: str) -> None:
+    readings = SYNTHFLOW.read(deliver(SYNTHFLOW, load(SYNTHFLOW, name)), Options())
+    assert readings
+    assert PLANTED not in repr(readings)
