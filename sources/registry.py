@@ -3,8 +3,15 @@
 from types import MappingProxyType
 from typing import Final
 
+from sources import elevenlabs, generic, retell, ultravox, vapi
 from sources.adapter import Adapter
 
-_ALL: Final[tuple[Adapter, ...]] = ()
+_ALL: Final[tuple[Adapter, ...]] = (
+    vapi.ADAPTER,
+    retell.ADAPTER,
+    elevenlabs.ADAPTER,
+    ultravox.ADAPTER,
+    generic.ADAPTER,
+)
 
 ADAPTERS: Final = MappingProxyType({each.vendor: each for each in _ALL})
