@@ -316,7 +316,7 @@ def _sign_sample(secret: Secret, claims: dict[str, Json]) -> Sample:
     )
 
 
-DIALPAD: Final = Adapter(
+ADAPTER: Final = Adapter(
     vendor="dialpad",
     title="Dialpad",
     schemes=(

@@ -86,24 +86,15 @@ def _check_legacy(value: str) -> None:
 
 
 def _verify(delivery: Delivery, secrets: Sequence[Secret], _options: Options) -> Secret:
-    signing.require_secrets(secrets)
-    # The header says which kind of webhook this is, and only secrets of that kind count.
-    is_legacy = delivery.has_header(LEGACY_HEADER) and not delivery.has_header(STANDARD_HEADERS[2])
-    scheme = LEGACY if is_legacy else STANDARD
-    proves = _verify_legacy(delivery) if is_legacy else signing.verify_standard(delivery)
-    return signing.prove(
+    return signing.prove_by_scheme(
         secrets,
-        lambda secret: secret.scheme == scheme and _proves_safely(proves, secret),
+        {
+            STANDARD: lambda: signing.verify_standard(delivery),
+            LEGACY: lambda: _verify_legacy(delivery),
+        },
         "Each webhook in Quo has a secret of its own: check that it is the one of the webhook with"
         " this address, and that its kind (new or older) is chosen here.",
     )
-
-
-def _proves_safely(proves: Callable[[Secret], bool], secret: Secret) -> bool:
-    try:
-        return proves(secret)
-    except InvalidSecretError:
-        return False
 
 
 def _verify_legacy(delivery: Delivery) -> Callable[[Secret], bool]:
@@ -344,7 +335,7 @@ def _sign_legacy(secret: str, at: datetime, body: bytes) -> dict[str, str]:
     return {LEGACY_HEADER: f"hmac;1;{stamp};{base64.b64encode(digest).decode()}"}
 
 
-QUO: Final = Adapter(
+ADAPTER: Final = Adapter(
     vendor="quo",
     title="Quo (OpenPhone)",
     schemes=(

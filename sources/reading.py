@@ -323,6 +323,20 @@ def read_lines(text: str | None, roles: Mapping[str, str]) -> list[dict[str, str
     return [turn for turn in joined if turn["text"]]
 
 
+def read_embedded(value: Json) -> Json:
+    """What a value means that may be JSON in a text: that JSON, a text that is none, or itself.
+
+    A text that begins as JSON does and is broken means nothing: what it holds cannot be cleaned.
+    """
+    if not isinstance(value, str):
+        return value
+    # Within an object, any JSON can be parsed.
+    found = parse_object(f'{{"value":{value}}}'.encode("utf-8", "replace"))
+    if isinstance(found, dict) and found.keys() == {"value"}:
+        return found["value"]
+    return None if value.lstrip().startswith(("{", "[")) else value
+
+
 def clean(value: Json, levels: int = MOST_LEVELS) -> Json:
     """What JSON holds, without nulls, without what is nested too deeply, and without credentials.
 

@@ -3,19 +3,31 @@
 from types import MappingProxyType
 from typing import Final
 
+from sources import (
+    bland,
+    dialpad,
+    elevenlabs,
+    generic,
+    quo,
+    retell,
+    synthflow,
+    telnyx,
+    ultravox,
+    vapi,
+)
 from sources.adapter import Adapter
-from sources.bland import BLAND
-from sources.dialpad import DIALPAD
-from sources.quo import QUO
-from sources.synthflow import SYNTHFLOW
-from sources.telnyx import TELNYX
 
 _ALL: Final[tuple[Adapter, ...]] = (
-    TELNYX,
-    QUO,
-    DIALPAD,
-    BLAND,
-    SYNTHFLOW,
+    vapi.ADAPTER,
+    retell.ADAPTER,
+    elevenlabs.ADAPTER,
+    ultravox.ADAPTER,
+    quo.ADAPTER,
+    dialpad.ADAPTER,
+    bland.ADAPTER,
+    telnyx.ADAPTER,
+    synthflow.ADAPTER,
+    generic.ADAPTER,
 )
 
 ADAPTERS: Final = MappingProxyType({each.vendor: each for each in _ALL})

@@ -178,24 +178,12 @@ def _read_data(body: Mapping[str, Json]) -> dict[str, Json]:
     data: dict[str, Json] = {}
     for name, action in reading.find_object(body, "executed_actions").items():
         if reading.find_text(action, "action_type") == "EXTRACT_INFO":
-            data |= _read_extracted(name, reading.dig(action, "return_value"))
+            found = reading.read_embedded(reading.dig(action, "return_value"))
+            data |= found if isinstance(found, dict) else {name: found}
     for name, variable in reading.find_object(body, "collected_variables").items():
         value = variable.get("value") if isinstance(variable, dict) else variable
         data.setdefault(name, value)
     return reading.collect(**data)
-
-
-def _read_extracted(name: str, value: Json) -> dict[str, Json]:
-    """An action's result: an object, which comes as JSON in a text."""
-    if isinstance(value, str):
-        text = value.strip()
-        # Within an object, any JSON can be parsed, and what is not JSON is a text.
-        found = reading.parse_object(f'{{"value":{text}}}'.encode("utf-8", "replace"))
-        if not isinstance(found, Unreadable):
-            value = found.get("value")
-        elif text.startswith(("{", "[")):
-            value = None  # broken JSON, of which nobody knows what it holds
-    return value if isinstance(value, dict) else {name: value}
 
 
 def _sample(secret: Secret, _url: str, at: datetime, _options: Options) -> Sequence[Sample]:
@@ -226,7 +214,7 @@ def _sample(secret: Secret, _url: str, at: datetime, _options: Options) -> Seque
     return [Sample(name=ENDED, headers=headers, body=json.dumps(content).encode())]
 
 
-SYNTHFLOW: Final = Adapter(
+ADAPTER: Final = Adapter(
     vendor="synthflow",
     title="Synthflow",
     schemes=(

@@ -248,25 +248,15 @@ def _split_insights(
     details: dict[str, Json] = {}
     for place, each in enumerate(results, start=1):
         insight = reading.find_text(each, "insight_id")
-        found = reading.find_object(each, "result") or _parse_embedded(
-            reading.find_text(each, "result")
-        )
-        text = reading.find_text(each, "result")
-        if found:
+        # That what is structured may also come as JSON in a text is not verified.
+        found = reading.read_embedded(reading.dig(each, "result"))
+        if isinstance(found, dict):
             details |= found
-        elif summary is None and (wanted is None or insight == wanted):
-            summary = text
+        elif isinstance(found, str) and summary is None and wanted in {None, insight}:
+            summary = reading.read_text(found)
         else:
-            details[insight or f"insight {place}"] = text
+            details[insight or f"insight {place}"] = found
     return summary, details
-
-
-def _parse_embedded(text: str | None) -> dict[str, Json]:
-    """The object that a text holds. That structured insights come so, too, is not verified."""
-    if text is None or not text.startswith("{"):
-        return {}
-    found = reading.parse_object(text.encode())
-    return {} if isinstance(found, Unreadable) else found
 
 
 _READERS: Final[Mapping[str, Callable[[_Post, TelnyxOptions], Iterator[Reading]]]] = (
@@ -451,7 +441,7 @@ def _sample(secret: Secret, url: str, at: datetime, _options: TelnyxOptions) -> 
     return samples
 
 
-TELNYX: Final = Adapter(
+ADAPTER: Final = Adapter(
     vendor="telnyx",
     title="Telnyx",
     schemes=(

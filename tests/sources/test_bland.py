@@ -7,7 +7,7 @@ from typing import Any, Final
 import pytest
 
 from sources.adapter import Event, Ignored, InvalidSecretError, Outcome, Refusal, Unreadable
-from sources.bland import BLAND, BlandOptions
+from sources.bland import ADAPTER, BlandOptions
 from tests.sources.vendor_fixtures import (
     BODY,
     PLANTED,
@@ -27,19 +27,19 @@ HEADERS: Final = (("x-webhook-signature", SIGNATURE),)
 
 
 def read_event(name: str, **changes: Any) -> Event:
-    return read_body(BLAND, json.dumps(json.loads(load(BLAND, name)) | changes).encode())
+    return read_body(ADAPTER, json.dumps(json.loads(load(ADAPTER, name)) | changes).encode())
 
 
 def test_the_vector_is_genuine_today_and_later() -> None:
     other = secret("another-secret", "hmac", "sec_2")
     for days in (0, 30):  # the signature has no time
-        delivery = deliver(BLAND, BODY, HEADERS, SIGNED_AT + timedelta(days=days))
-        assert BLAND.verify(delivery, [other, SECRET], BlandOptions()) is SECRET
+        delivery = deliver(ADAPTER, BODY, HEADERS, SIGNED_AT + timedelta(days=days))
+        assert ADAPTER.verify(delivery, [other, SECRET], BlandOptions()) is SECRET
 
 
 def test_hex_may_be_written_in_capitals() -> None:
     headers = (("X-Webhook-Signature", SIGNATURE.upper()),)
-    assert BLAND.verify(deliver(BLAND, BODY, headers), [SECRET], BlandOptions()) is SECRET
+    assert ADAPTER.verify(deliver(ADAPTER, BODY, headers), [SECRET], BlandOptions()) is SECRET
 
 
 @pytest.mark.parametrize(
@@ -48,16 +48,16 @@ def test_hex_may_be_written_in_capitals() -> None:
 )
 def test_other_bytes_are_refused_even_if_they_mean_the_same(body: bytes | str) -> None:
     raw = body.encode() if isinstance(body, str) else body
-    assert refuse(BLAND, deliver(BLAND, raw, HEADERS), SECRET) is Refusal.WRONG_SIGNATURE
+    assert refuse(ADAPTER, deliver(ADAPTER, raw, HEADERS), SECRET) is Refusal.WRONG_SIGNATURE
 
 
 def test_another_secret_is_refused() -> None:
     other = secret("another-secret", "hmac")
-    assert refuse(BLAND, deliver(BLAND, BODY, HEADERS), other) is Refusal.WRONG_SIGNATURE
+    assert refuse(ADAPTER, deliver(ADAPTER, BODY, HEADERS), other) is Refusal.WRONG_SIGNATURE
 
 
 def test_a_delivery_without_a_signature_is_refused() -> None:
-    assert refuse(BLAND, deliver(BLAND, BODY), SECRET) is Refusal.MISSING_SIGNATURE
+    assert refuse(ADAPTER, deliver(ADAPTER, BODY), SECRET) is Refusal.MISSING_SIGNATURE
 
 
 @pytest.mark.parametrize(
@@ -74,23 +74,23 @@ def test_a_delivery_without_a_signature_is_refused() -> None:
     ],
 )
 def test_a_signature_has_one_spelling(headers: list[tuple[str, str]]) -> None:
-    assert refuse(BLAND, deliver(BLAND, BODY, headers), SECRET) is Refusal.MALFORMED_SIGNATURE
+    assert refuse(ADAPTER, deliver(ADAPTER, BODY, headers), SECRET) is Refusal.MALFORMED_SIGNATURE
 
 
 @pytest.mark.parametrize("value", ["", " ", "a b c d e f", "abc", "secret\n"])
 def test_only_a_secret_can_be_pasted(value: str) -> None:
-    BLAND.scheme(None).check("demo-bland")
+    ADAPTER.scheme(None).check("demo-bland")
     with pytest.raises(InvalidSecretError):
-        BLAND.scheme(None).check(value)
+        ADAPTER.scheme(None).check(value)
 
 
 def test_samples_are_genuine() -> None:
     at = datetime(2026, 11, 28, 12, 0, tzinfo=UTC)
     events = []
-    for sample in BLAND.sample(SECRET, "https://x.example/y", at, BlandOptions()):
-        delivery = deliver(BLAND, sample.body, list(sample.headers.items()), at)
-        assert BLAND.verify(delivery, [SECRET], BlandOptions()) is SECRET
-        events.append(read_body(BLAND, sample.body))
+    for sample in ADAPTER.sample(SECRET, "https://x.example/y", at, BlandOptions()):
+        delivery = deliver(ADAPTER, sample.body, list(sample.headers.items()), at)
+        assert ADAPTER.verify(delivery, [SECRET], BlandOptions()) is SECRET
+        events.append(read_body(ADAPTER, sample.body))
     assert len({event.call for event in events}) == 1
     assert [event.is_final for event in events] == [False, True]
 
@@ -202,7 +202,7 @@ def test_a_call_that_nobody_answered_has_no_end_and_a_national_number() -> None:
 
 def test_the_country_of_national_numbers_is_an_option() -> None:
     options = BlandOptions(default_region="GB")
-    event = read_body(BLAND, load(BLAND, "no_answer.json"), options)
+    event = read_body(ADAPTER, load(ADAPTER, "no_answer.json"), options)
     assert event.facts["region"] == "GB"
 
 
@@ -237,17 +237,17 @@ def test_an_analysis_may_name_what_bland_names_too() -> None:
 
 @pytest.mark.parametrize("name", ["proxy_leg.json", "mid_call.json", "sms.json"])
 def test_what_is_no_finished_call_is_ignored(name: str) -> None:
-    (reading,) = BLAND.read(deliver(BLAND, load(BLAND, name)), BlandOptions())
+    (reading,) = ADAPTER.read(deliver(ADAPTER, load(ADAPTER, name)), BlandOptions())
     assert isinstance(reading, Ignored)
 
 
 def test_what_is_no_object_is_unreadable() -> None:
-    (reading,) = BLAND.read(deliver(BLAND, b"[1]"), BlandOptions())
+    (reading,) = ADAPTER.read(deliver(ADAPTER, b"[1]"), BlandOptions())
     assert isinstance(reading, Unreadable)
 
 
 @pytest.mark.parametrize("name", names("bland"))
 def test_nothing_secret_is_read(name: str) -> None:
-    readings = BLAND.read(deliver(BLAND, load(BLAND, name)), BlandOptions())
+    readings = ADAPTER.read(deliver(ADAPTER, load(ADAPTER, name)), BlandOptions())
     assert readings
     assert PLANTED not in repr(readings)

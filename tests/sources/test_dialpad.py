@@ -10,7 +10,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 
 from sources.adapter import Event, Ignored, Options, Outcome, Refusal, Unreadable
-from sources.dialpad import DIALPAD
+from sources.dialpad import ADAPTER
 from tests.sources.vendor_fixtures import (
     PLANTED,
     SIGNED_AT,
@@ -40,45 +40,45 @@ def wrap(claims: bytes) -> bytes:
 
 
 def read_event(name: str, **changes: Any) -> Event:
-    claims = json.loads(load(DIALPAD, name)) | changes
-    return read_body(DIALPAD, wrap(json.dumps(claims).encode()))
+    claims = json.loads(load(ADAPTER, name)) | changes
+    return read_body(ADAPTER, wrap(json.dumps(claims).encode()))
 
 
 @pytest.mark.parametrize("content_type", ["application/jwt", "application/json", "text/plain"])
 def test_the_vector_is_genuine_whatever_the_content_type_says(content_type: str) -> None:
-    delivery = deliver(DIALPAD, TOKEN, [("Content-Type", content_type)])
+    delivery = deliver(ADAPTER, TOKEN, [("Content-Type", content_type)])
     other = secret("another-secret", "jwt", "sec_2")
     for _ in range(2):  # a repeat as well
-        assert DIALPAD.verify(delivery, [other, SECRET], Options()) is SECRET
-    assert read_body(DIALPAD, TOKEN).call == "1"
+        assert ADAPTER.verify(delivery, [other, SECRET], Options()) is SECRET
+    assert read_body(ADAPTER, TOKEN).call == "1"
 
 
 def test_a_token_within_quotes_is_genuine() -> None:
     quoted = b'"' + TOKEN + b'"'
-    assert DIALPAD.verify(deliver(DIALPAD, quoted), [SECRET], Options()) is SECRET
-    assert read_body(DIALPAD, quoted).call == "1"
+    assert ADAPTER.verify(deliver(ADAPTER, quoted), [SECRET], Options()) is SECRET
+    assert read_body(ADAPTER, quoted).call == "1"
 
 
 def test_another_secret_is_refused() -> None:
     other = secret("another-secret", "jwt")
-    assert refuse(DIALPAD, deliver(DIALPAD, TOKEN), other) is Refusal.WRONG_SIGNATURE
+    assert refuse(ADAPTER, deliver(ADAPTER, TOKEN), other) is Refusal.WRONG_SIGNATURE
 
 
 def test_a_plain_body_is_refused() -> None:
-    plain = deliver(DIALPAD, b' {"call_id":1,"state":"hangup"}')
-    assert refuse(DIALPAD, plain, SECRET) is Refusal.MISSING_SIGNATURE
+    plain = deliver(ADAPTER, b' {"call_id":1,"state":"hangup"}')
+    assert refuse(ADAPTER, plain, SECRET) is Refusal.MISSING_SIGNATURE
 
 
 @pytest.mark.parametrize("place", range(len(TOKEN)))
 def test_every_changed_byte_is_refused(place: int) -> None:
     body = TOKEN[:place] + bytes([TOKEN[place] ^ 1]) + TOKEN[place + 1 :]
-    code = refuse(DIALPAD, deliver(DIALPAD, body), SECRET)
+    code = refuse(ADAPTER, deliver(ADAPTER, body), SECRET)
     assert code in {Refusal.WRONG_SIGNATURE, Refusal.MALFORMED_SIGNATURE}
 
 
 def test_claims_of_another_token_are_refused() -> None:
     body = b".".join((HEADER, encode(b'{"call_id":2,"state":"hangup"}'), SIGNATURE))
-    assert refuse(DIALPAD, deliver(DIALPAD, body), SECRET) is Refusal.WRONG_SIGNATURE
+    assert refuse(ADAPTER, deliver(ADAPTER, body), SECRET) is Refusal.WRONG_SIGNATURE
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def test_claims_of_another_token_are_refused() -> None:
     ],
 )
 def test_a_token_has_one_spelling(body: bytes) -> None:
-    assert refuse(DIALPAD, deliver(DIALPAD, body), SECRET) is Refusal.MALFORMED_SIGNATURE
+    assert refuse(ADAPTER, deliver(ADAPTER, body), SECRET) is Refusal.MALFORMED_SIGNATURE
 
 
 @pytest.mark.parametrize(
@@ -119,8 +119,8 @@ def test_a_token_has_one_spelling(body: bytes) -> None:
 def test_the_token_does_not_choose_how_it_is_checked(header: dict[str, Any]) -> None:
     signed = encode(json.dumps(header).encode()) + b"." + CLAIMS
     for signature in (b"", encode(b"0" * 32), SIGNATURE):
-        delivery = deliver(DIALPAD, signed + b"." + signature)
-        assert refuse(DIALPAD, delivery, SECRET) is Refusal.MALFORMED_SIGNATURE
+        delivery = deliver(ADAPTER, signed + b"." + signature)
+        assert refuse(ADAPTER, delivery, SECRET) is Refusal.MALFORMED_SIGNATURE
 
 
 def test_a_token_that_is_signed_by_other_algorithms_is_refused() -> None:
@@ -132,25 +132,25 @@ def test_a_token_that_is_signed_by_other_algorithms_is_refused() -> None:
         jwt.encode(claims, long.value, algorithm="HS384"),
         jwt.encode(claims, None, algorithm="none"),
     ):
-        code = refuse(DIALPAD, deliver(DIALPAD, body.encode()), long)
+        code = refuse(ADAPTER, deliver(ADAPTER, body.encode()), long)
         assert code is Refusal.MALFORMED_SIGNATURE
     genuine = jwt.encode(claims, long.value, algorithm="HS256").encode()
-    assert DIALPAD.verify(deliver(DIALPAD, genuine), [long], Options()) is long
+    assert ADAPTER.verify(deliver(ADAPTER, genuine), [long], Options()) is long
 
 
 def test_the_time_of_an_event_refuses_nothing() -> None:
     claims = {"call_id": 1, "state": "hangup", "event_timestamp": 1500000000000, "exp": 1500000000}
     long = secret("demo-dialpad-that-is-long-enough", "jwt")
     body = jwt.encode(claims, long.value, algorithm="HS256").encode()
-    assert DIALPAD.verify(deliver(DIALPAD, body), [long], Options()) is long
+    assert ADAPTER.verify(deliver(ADAPTER, body), [long], Options()) is long
 
 
 def test_samples_are_genuine() -> None:
     at = datetime(2026, 11, 28, 12, 0, tzinfo=UTC)
     events = []
-    for sample in DIALPAD.sample(SECRET, "https://x.example/y", at, Options()):
-        assert DIALPAD.verify(deliver(DIALPAD, sample.body), [SECRET], Options()) is SECRET
-        events.append(read_body(DIALPAD, sample.body))
+    for sample in ADAPTER.sample(SECRET, "https://x.example/y", at, Options()):
+        assert ADAPTER.verify(deliver(ADAPTER, sample.body), [SECRET], Options()) is SECRET
+        events.append(read_body(ADAPTER, sample.body))
     assert len({event.call for event in events}) == 1
     assert [event.name for event in events] == ["hangup", "recap_summary"]
 
@@ -278,31 +278,31 @@ def test_custom_data_may_name_the_tenant(
 
 
 def test_only_the_state_says_that_a_call_is_over() -> None:
-    (reading,) = DIALPAD.read(
-        deliver(DIALPAD, wrap(load(DIALPAD, "ringing.json"))), Options()
+    (reading,) = ADAPTER.read(
+        deliver(ADAPTER, wrap(load(ADAPTER, "ringing.json"))), Options()
     )  # it has a date_ended
     assert reading == Ignored("ringing")
     assert "ended_at" not in read_event("hangup.json", state="recording").facts
 
 
 def test_a_text_message_is_ignored() -> None:
-    (reading,) = DIALPAD.read(deliver(DIALPAD, wrap(load(DIALPAD, "sms.json"))), Options())
+    (reading,) = ADAPTER.read(deliver(ADAPTER, wrap(load(ADAPTER, "sms.json"))), Options())
     assert isinstance(reading, Ignored)
 
 
 @pytest.mark.parametrize("claims", [b"", b"[]", b"\xff", b'{"state":"hangup","call_id":0}'])
 def test_what_is_no_call_is_unreadable(claims: bytes) -> None:
-    (reading,) = DIALPAD.read(deliver(DIALPAD, wrap(claims)), Options())
+    (reading,) = ADAPTER.read(deliver(ADAPTER, wrap(claims)), Options())
     assert isinstance(reading, Unreadable)
 
 
 def test_what_is_no_token_is_unreadable() -> None:
-    (reading,) = DIALPAD.read(deliver(DIALPAD, b"{}", at=SIGNED_AT), Options())
+    (reading,) = ADAPTER.read(deliver(ADAPTER, b"{}", at=SIGNED_AT), Options())
     assert isinstance(reading, Unreadable)
 
 
 @pytest.mark.parametrize("name", names("dialpad"))
 def test_nothing_secret_is_read(name: str) -> None:
-    readings = DIALPAD.read(deliver(DIALPAD, wrap(load(DIALPAD, name))), Options())
+    readings = ADAPTER.read(deliver(ADAPTER, wrap(load(ADAPTER, name))), Options())
     assert readings
     assert PLANTED not in repr(readings)

@@ -15,7 +15,7 @@ from sources.adapter import (
     Refusal,
     Unreadable,
 )
-from sources.quo import QUO
+from sources.quo import ADAPTER
 from tests.sources.vendor_fixtures import (
     BODY,
     PLANTED,
@@ -53,45 +53,49 @@ def test_the_vectors_are_genuine(headers: Headers, proof: object) -> None:
     other_legacy = secret(OTHER_KEY, "legacy", "sec_4")
     secrets = [other, other_legacy, STANDARD, LEGACY]
     for _ in range(2):  # a repeat as well
-        assert QUO.verify(deliver(QUO, BODY, headers), secrets, Options()) is proof
+        assert ADAPTER.verify(deliver(ADAPTER, BODY, headers), secrets, Options()) is proof
 
 
 @pytest.mark.parametrize("headers", [STANDARD_HEADERS, LEGACY_HEADERS])
 @pytest.mark.parametrize("body", [tamper(BODY), BODY + b"\n", b""])
 def test_another_body_is_refused(headers: Headers, body: bytes) -> None:
-    code = refuse(QUO, deliver(QUO, body, headers), STANDARD, LEGACY)
+    code = refuse(ADAPTER, deliver(ADAPTER, body, headers), STANDARD, LEGACY)
     assert code is Refusal.WRONG_SIGNATURE
 
 
 @pytest.mark.parametrize("headers", [STANDARD_HEADERS, LEGACY_HEADERS])
 @pytest.mark.parametrize("minutes", [-6, 6])
 def test_a_stale_signature_is_refused(headers: Headers, minutes: int) -> None:
-    delivery = deliver(QUO, BODY, headers, SIGNED_AT + timedelta(minutes=minutes))
-    assert refuse(QUO, delivery, STANDARD, LEGACY) is Refusal.STALE
+    delivery = deliver(ADAPTER, BODY, headers, SIGNED_AT + timedelta(minutes=minutes))
+    assert refuse(ADAPTER, delivery, STANDARD, LEGACY) is Refusal.STALE
 
 
 def test_another_secret_is_refused() -> None:
     standard = secret(f"whsec_{OTHER_KEY}", "standard")
     legacy = secret(OTHER_KEY, "legacy")
     for headers in (STANDARD_HEADERS, LEGACY_HEADERS):
-        assert refuse(QUO, deliver(QUO, BODY, headers), standard, legacy) is Refusal.WRONG_SIGNATURE
+        assert (
+            refuse(ADAPTER, deliver(ADAPTER, BODY, headers), standard, legacy)
+            is Refusal.WRONG_SIGNATURE
+        )
 
 
 def test_the_secret_of_the_other_kind_proves_nothing() -> None:
     standard = secret(f"whsec_{KEY}", "legacy")
     legacy = secret(KEY, "standard")
-    assert refuse(QUO, deliver(QUO, BODY, STANDARD_HEADERS), standard) is Refusal.WRONG_SIGNATURE
-    assert refuse(QUO, deliver(QUO, BODY, LEGACY_HEADERS), legacy) is Refusal.WRONG_SIGNATURE
+    for headers, other in ((STANDARD_HEADERS, standard), (LEGACY_HEADERS, legacy)):
+        code = refuse(ADAPTER, deliver(ADAPTER, BODY, headers), other)
+        assert code is Refusal.MISSING_SIGNATURE
 
 
 @pytest.mark.parametrize("missing", [0, 1, 2])
 def test_a_missing_header_is_refused(missing: int) -> None:
     headers = [each for place, each in enumerate(STANDARD_HEADERS) if place != missing]
-    assert refuse(QUO, deliver(QUO, BODY, headers), STANDARD) is Refusal.MISSING_SIGNATURE
+    assert refuse(ADAPTER, deliver(ADAPTER, BODY, headers), STANDARD) is Refusal.MISSING_SIGNATURE
 
 
 def test_no_header_at_all_is_refused() -> None:
-    assert refuse(QUO, deliver(QUO, BODY), STANDARD, LEGACY) is Refusal.MISSING_SIGNATURE
+    assert refuse(ADAPTER, deliver(ADAPTER, BODY), STANDARD, LEGACY) is Refusal.MISSING_SIGNATURE
 
 
 @pytest.mark.parametrize(
@@ -104,7 +108,7 @@ def test_no_header_at_all_is_refused() -> None:
     ],
 )
 def test_a_header_that_comes_twice_is_refused(headers: Headers) -> None:
-    code = refuse(QUO, deliver(QUO, BODY, headers), STANDARD, LEGACY)
+    code = refuse(ADAPTER, deliver(ADAPTER, BODY, headers), STANDARD, LEGACY)
     assert code is Refusal.MALFORMED_SIGNATURE
 
 
@@ -121,7 +125,7 @@ def test_a_header_that_comes_twice_is_refused(headers: Headers) -> None:
 )
 def test_a_standard_signature_has_one_spelling(signature: str) -> None:
     headers = (*STANDARD_HEADERS[:2], ("webhook-signature", signature))
-    assert refuse(QUO, deliver(QUO, BODY, headers), STANDARD) is Refusal.MALFORMED_SIGNATURE
+    assert refuse(ADAPTER, deliver(ADAPTER, BODY, headers), STANDARD) is Refusal.MALFORMED_SIGNATURE
 
 
 @pytest.mark.parametrize(
@@ -141,21 +145,21 @@ def test_a_standard_signature_has_one_spelling(signature: str) -> None:
 )
 def test_a_legacy_signature_has_one_spelling(signature: str) -> None:
     headers = (("openphone-signature", signature),)
-    assert refuse(QUO, deliver(QUO, BODY, headers), LEGACY) is Refusal.MALFORMED_SIGNATURE
+    assert refuse(ADAPTER, deliver(ADAPTER, BODY, headers), LEGACY) is Refusal.MALFORMED_SIGNATURE
 
 
 def test_one_of_several_signatures_suffices() -> None:
     wrong = DIGEST.replace("f", "g", 1)
     standard = (*STANDARD_HEADERS[:2], ("webhook-signature", f"v1,{wrong} v1,{DIGEST}"))
-    assert QUO.verify(deliver(QUO, BODY, standard), [STANDARD], Options()) is STANDARD
+    assert ADAPTER.verify(deliver(ADAPTER, BODY, standard), [STANDARD], Options()) is STANDARD
     wrong = f"hmac;1;1764300000123;{DIGEST}"
     legacy = (("openphone-signature", f"{wrong}, {LEGACY_SIGNATURE}"),)
-    assert QUO.verify(deliver(QUO, BODY, legacy), [LEGACY], Options()) is LEGACY
+    assert ADAPTER.verify(deliver(ADAPTER, BODY, legacy), [LEGACY], Options()) is LEGACY
 
 
 def test_a_pasted_secret_is_of_its_kind() -> None:
-    QUO.scheme(None).check(STANDARD.value)
-    QUO.scheme("legacy").check(LEGACY.value)
+    ADAPTER.scheme(None).check(STANDARD.value)
+    ADAPTER.scheme("legacy").check(LEGACY.value)
     for scheme, value in (
         ("standard", KEY),
         ("standard", "whsec_!"),
@@ -164,7 +168,7 @@ def test_a_pasted_secret_is_of_its_kind() -> None:
         ("legacy", "short"),
     ):
         with pytest.raises(InvalidSecretError):
-            QUO.scheme(scheme).check(value)
+            ADAPTER.scheme(scheme).check(value)
 
 
 @pytest.mark.parametrize("proof", [STANDARD, LEGACY])
@@ -172,17 +176,17 @@ def test_samples_of_each_kind_are_genuine(proof: object) -> None:
     at = datetime(2026, 11, 28, 12, 0, tzinfo=UTC)
     chosen = STANDARD if proof is STANDARD else LEGACY
     events = []
-    for sample in QUO.sample(chosen, "https://x.example/y", at, Options()):
-        delivery = deliver(QUO, sample.body, list(sample.headers.items()), at)
-        assert QUO.verify(delivery, [STANDARD, LEGACY], Options()) is proof
-        events.append(read_event(QUO, sample.body))
+    for sample in ADAPTER.sample(chosen, "https://x.example/y", at, Options()):
+        delivery = deliver(ADAPTER, sample.body, list(sample.headers.items()), at)
+        assert ADAPTER.verify(delivery, [STANDARD, LEGACY], Options()) is proof
+        events.append(read_event(ADAPTER, sample.body))
     assert len({event.call for event in events}) == 1
     said = {name for event in events for name in event.facts}
     assert {"phone_number", "summary", "transcript", "recording_url", "outcome"} <= said
 
 
 def test_an_answered_call() -> None:
-    event = read_event(QUO, load(QUO, "completed.json"))
+    event = read_event(ADAPTER, load(ADAPTER, "completed.json"))
     assert event.call == "ACdemo1"
     assert event.facts == {
         "phone_number": "+12025550107",
@@ -202,7 +206,7 @@ def test_an_answered_call() -> None:
 
 
 def test_an_outgoing_call_that_nobody_answered() -> None:
-    event = read_event(QUO, load(QUO, "outgoing_unanswered.json"))
+    event = read_event(ADAPTER, load(ADAPTER, "outgoing_unanswered.json"))
     assert event.facts["outcome"] == Outcome.NO_ANSWER
     assert event.facts["direction"] == "outbound"
     assert event.facts["from_number"] == "+12025550199"
@@ -210,9 +214,9 @@ def test_an_outgoing_call_that_nobody_answered() -> None:
 
 
 def test_a_missed_call_is_one_call_in_whatever_order() -> None:
-    completed = read_event(QUO, load(QUO, "completed_with_voicemail.json"))
-    missed = read_event(QUO, load(QUO, "missed.json"))
-    voicemail = read_event(QUO, load(QUO, "voicemail.json"))
+    completed = read_event(ADAPTER, load(ADAPTER, "completed_with_voicemail.json"))
+    missed = read_event(ADAPTER, load(ADAPTER, "missed.json"))
+    voicemail = read_event(ADAPTER, load(ADAPTER, "voicemail.json"))
     assert {completed.call, missed.call, voicemail.call} == {"ACdemo3"}
     assert completed.facts["outcome"] == voicemail.facts["outcome"] == Outcome.VOICEMAIL
     assert missed.facts["outcome"] == Outcome.NO_ANSWER
@@ -223,7 +227,7 @@ def test_a_missed_call_is_one_call_in_whatever_order() -> None:
 
 
 def test_a_voicemail_has_its_text_its_link_and_its_numbers() -> None:
-    event = read_event(QUO, load(QUO, "voicemail.json"))
+    event = read_event(ADAPTER, load(ADAPTER, "voicemail.json"))
     assert event.facts == {
         "phone_number": "+12025550107",
         "direction": "inbound",
@@ -237,7 +241,7 @@ def test_a_voicemail_has_its_text_its_link_and_its_numbers() -> None:
 
 
 def test_a_recording_in_parts_is_linked_once_and_that_is_said() -> None:
-    event = read_event(QUO, load(QUO, "recording.json"))
+    event = read_event(ADAPTER, load(ADAPTER, "recording.json"))
     assert event.call == "ACdemo1"
     assert event.facts == {"recording_url": "https://rec.example.net/q1.mp3"}
     assert event.notices == ("Quo recorded this call in 2 parts. The first one is linked.",)
@@ -245,7 +249,7 @@ def test_a_recording_in_parts_is_linked_once_and_that_is_said() -> None:
 
 
 def test_a_summary_is_its_lines() -> None:
-    event = read_event(QUO, load(QUO, "summary.json"))
+    event = read_event(ADAPTER, load(ADAPTER, "summary.json"))
     assert event.call == "ACdemo1"
     assert event.facts == {
         "summary": "Ada asked about prices.\nShe pays in May.",
@@ -254,7 +258,7 @@ def test_a_summary_is_its_lines() -> None:
 
 
 def test_a_transcript_says_who_spoke() -> None:
-    event = read_event(QUO, load(QUO, "transcript.json"))
+    event = read_event(ADAPTER, load(ADAPTER, "transcript.json"))
     assert event.facts == {
         "transcript": [
             {"role": "agent", "text": "Hello."},
@@ -264,13 +268,15 @@ def test_a_transcript_says_who_spoke() -> None:
 
 
 def test_a_number_that_is_not_available_is_none() -> None:
-    event = read_event(QUO, load(QUO, "number_unavailable.json"))
+    event = read_event(ADAPTER, load(ADAPTER, "number_unavailable.json"))
     assert "phone_number" not in event.facts
     assert event.facts["direction"] == "inbound"
 
 
 def test_a_withheld_number_is_none() -> None:
-    event = read_event(QUO, load(QUO, "completed.json").replace(b"+12025550107", b"anonymous"))
+    event = read_event(
+        ADAPTER, load(ADAPTER, "completed.json").replace(b"+12025550107", b"anonymous")
+    )
     assert "phone_number" not in event.facts
 
 
@@ -290,46 +296,46 @@ def test_a_withheld_number_is_none() -> None:
     ],
 )
 def test_every_end_is_an_outcome(changes: dict[str, object], outcome: str) -> None:
-    body = json.loads(load(QUO, "completed.json"))
+    body = json.loads(load(ADAPTER, "completed.json"))
     body["data"]["resource"] |= changes
-    assert read_event(QUO, json.dumps(body).encode()).facts["outcome"] == outcome
+    assert read_event(ADAPTER, json.dumps(body).encode()).facts["outcome"] == outcome
 
 
 def test_a_status_alone_says_how_a_call_ended() -> None:
-    body = json.loads(load(QUO, "completed.json"))
+    body = json.loads(load(ADAPTER, "completed.json"))
     del body["data"]["resource"]["answeredAt"]
-    assert read_event(QUO, json.dumps(body).encode()).facts["outcome"] == Outcome.COMPLETED
+    assert read_event(ADAPTER, json.dumps(body).encode()).facts["outcome"] == Outcome.COMPLETED
     del body["data"]["resource"]["status"]
-    assert "outcome" not in read_event(QUO, json.dumps(body).encode()).facts
+    assert "outcome" not in read_event(ADAPTER, json.dumps(body).encode()).facts
 
 
 def test_older_events_are_read_alike() -> None:
-    outgoing = read_event(QUO, load(QUO, "legacy_outgoing.json"))
+    outgoing = read_event(ADAPTER, load(ADAPTER, "legacy_outgoing.json"))
     assert outgoing.facts["phone_number"] == "+12025550107"
     assert outgoing.facts["direction"] == "outbound"
     assert outgoing.facts["outcome"] == Outcome.COMPLETED
-    voicemail = read_event(QUO, load(QUO, "legacy_voicemail.json"))
+    voicemail = read_event(ADAPTER, load(ADAPTER, "legacy_voicemail.json"))
     assert voicemail.facts["outcome"] == Outcome.VOICEMAIL
     assert voicemail.facts["recording_url"] == "https://rec.example.net/lv.mp3"
-    recording = read_event(QUO, load(QUO, "legacy_recording.json"))
+    recording = read_event(ADAPTER, load(ADAPTER, "legacy_recording.json"))
     assert recording.facts["recording_url"] == "https://rec.example.net/l1.mp3"
     assert recording.tenant == ("US1", "PN1", "+12025550199")
 
 
 @pytest.mark.parametrize("name", ["ringing.json", "message.json", "summary_empty.json"])
 def test_what_says_nothing_is_ignored(name: str) -> None:
-    (reading,) = QUO.read(deliver(QUO, load(QUO, name)), Options())
+    (reading,) = ADAPTER.read(deliver(ADAPTER, load(ADAPTER, name)), Options())
     assert isinstance(reading, Ignored)
 
 
 def test_an_event_without_a_call_is_unreadable() -> None:
-    (reading,) = QUO.read(deliver(QUO, b'{"type":"call.completed","data":{}}'), Options())
+    (reading,) = ADAPTER.read(deliver(ADAPTER, b'{"type":"call.completed","data":{}}'), Options())
     assert isinstance(reading, Unreadable)
 
 
 @pytest.mark.parametrize("name", names("quo"))
 def test_nothing_secret_is_read(name: str) -> None:
-    readings = QUO.read(deliver(QUO, load(QUO, name)), Options())
+    readings = ADAPTER.read(deliver(ADAPTER, load(ADAPTER, name)), Options())
     assert readings
     assert PLANTED not in repr(readings)
     assert all(isinstance(each, Event | Ignored) for each in readings)

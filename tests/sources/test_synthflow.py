@@ -8,7 +8,7 @@ from typing import Any, Final
 import pytest
 
 from sources.adapter import Event, Ignored, Options, Outcome, Refusal, Unreadable
-from sources.synthflow import LINKS_END_FROM, MISPLACED, NOT_LINKED, SYNTHFLOW
+from sources.synthflow import ADAPTER, LINKS_END_FROM, MISPLACED, NOT_LINKED
 from tests.sources.vendor_fixtures import (
     PLANTED,
     SIGNED_AT,
@@ -23,15 +23,15 @@ from tests.sources.vendor_fixtures import read_event as read_body
 SECRET: Final = secret("demo-synth", "hmac")
 SIGNATURE: Final = "++QWcUDN4Me1sX08rQ7jXBT1tpRMgBez0MNdCs2DsJ4="
 HEADERS: Final = (("Synthflow-Signature", SIGNATURE),)
-BODY: Final = load(SYNTHFLOW, "completed.json")
+BODY: Final = load(ADAPTER, "completed.json")
 NO_ID: Final = BODY.replace(b'"call_id"', b'"other_id"')
 
 
 def read_event(name: str, **changes: Any) -> Event:
     """The event of a fixture, with changes to its `call`."""
-    body = json.loads(load(SYNTHFLOW, name))
+    body = json.loads(load(ADAPTER, name))
     body["call"] |= changes
-    return read_body(SYNTHFLOW, json.dumps(body).encode())
+    return read_body(ADAPTER, json.dumps(body).encode())
 
 
 @pytest.mark.parametrize(
@@ -48,48 +48,48 @@ def test_the_vector_is_genuine_however_the_header_is_spelled(header: str, signat
     other = secret("another-secret", "hmac", "sec_2")
     for days in (0, 30):  # the signature has no time
         at = SIGNED_AT + timedelta(days=days)
-        delivery = deliver(SYNTHFLOW, BODY, [(header, signature)], at)
-        assert SYNTHFLOW.verify(delivery, [other, SECRET], Options()) is SECRET
+        delivery = deliver(ADAPTER, BODY, [(header, signature)], at)
+        assert ADAPTER.verify(delivery, [other, SECRET], Options()) is SECRET
 
 
 def test_the_signature_covers_the_id_and_nothing_else() -> None:
     """Not as it should be, but so it is: the dashboard says what it means."""
     altered = BODY.replace(b"+12025550112", b"+12025550113")
     assert altered != BODY
-    assert SYNTHFLOW.verify(deliver(SYNTHFLOW, altered, HEADERS), [SECRET], Options()) is SECRET
-    assert any("signs only" in caveat for caveat in SYNTHFLOW.caveats)
+    assert ADAPTER.verify(deliver(ADAPTER, altered, HEADERS), [SECRET], Options()) is SECRET
+    assert any("signs only" in caveat for caveat in ADAPTER.caveats)
 
 
 def test_another_id_is_refused() -> None:
     body = BODY.replace(b"0b2f6c1e-demo-call", b"0b2f6c1e-demo-calk")
-    assert refuse(SYNTHFLOW, deliver(SYNTHFLOW, body, HEADERS), SECRET) is Refusal.WRONG_SIGNATURE
+    assert refuse(ADAPTER, deliver(ADAPTER, body, HEADERS), SECRET) is Refusal.WRONG_SIGNATURE
 
 
 def test_what_is_checked_is_what_is_read() -> None:
     """Two ids in one body: the one that is signed is the one that counts."""
     body = json.loads(BODY)
     body["call_id"] = "another"
-    delivery = deliver(SYNTHFLOW, json.dumps(body).encode(), HEADERS)
-    assert SYNTHFLOW.verify(delivery, [SECRET], Options()) is SECRET
-    assert read_body(SYNTHFLOW, delivery.body).call == "0b2f6c1e-demo-call"
+    delivery = deliver(ADAPTER, json.dumps(body).encode(), HEADERS)
+    assert ADAPTER.verify(delivery, [SECRET], Options()) is SECRET
+    assert read_body(ADAPTER, delivery.body).call == "0b2f6c1e-demo-call"
     doubled = BODY.replace(b'"call_id"', b'"call_id": "0b2f6c1e-demo-call", "call_id"', 1)
     forged = doubled.replace(b'"0b2f6c1e-demo-call",\n', b'"forged",\n', 1)
     assert forged.count(b"forged") == 1
-    assert refuse(SYNTHFLOW, deliver(SYNTHFLOW, forged, HEADERS), SECRET)
+    assert refuse(ADAPTER, deliver(ADAPTER, forged, HEADERS), SECRET)
 
 
 def test_another_secret_is_refused() -> None:
     other = secret("another-secret", "hmac")
-    assert refuse(SYNTHFLOW, deliver(SYNTHFLOW, BODY, HEADERS), other) is Refusal.WRONG_SIGNATURE
+    assert refuse(ADAPTER, deliver(ADAPTER, BODY, HEADERS), other) is Refusal.WRONG_SIGNATURE
 
 
 @pytest.mark.parametrize("body", [NO_ID, b"", b"[]", b"\xff", b'{"call":{"call_id":null}}'])
 def test_a_delivery_without_an_id_is_refused(body: bytes) -> None:
-    assert refuse(SYNTHFLOW, deliver(SYNTHFLOW, body, HEADERS), SECRET) is Refusal.WRONG_SIGNATURE
+    assert refuse(ADAPTER, deliver(ADAPTER, body, HEADERS), SECRET) is Refusal.WRONG_SIGNATURE
 
 
 def test_a_delivery_without_a_signature_is_refused() -> None:
-    assert refuse(SYNTHFLOW, deliver(SYNTHFLOW, BODY), SECRET) is Refusal.MISSING_SIGNATURE
+    assert refuse(ADAPTER, deliver(ADAPTER, BODY), SECRET) is Refusal.MISSING_SIGNATURE
 
 
 @pytest.mark.parametrize(
@@ -105,16 +105,16 @@ def test_a_delivery_without_a_signature_is_refused() -> None:
     ],
 )
 def test_a_signature_has_one_spelling_of_each_kind(headers: list[tuple[str, str]]) -> None:
-    code = refuse(SYNTHFLOW, deliver(SYNTHFLOW, BODY, headers), SECRET)
+    code = refuse(ADAPTER, deliver(ADAPTER, BODY, headers), SECRET)
     assert code is Refusal.MALFORMED_SIGNATURE
 
 
 def test_the_sample_is_genuine() -> None:
     at = datetime(2026, 11, 28, 12, 0, tzinfo=UTC)
-    (sample,) = SYNTHFLOW.sample(SECRET, "https://x.example/y", at, Options())
-    delivery = deliver(SYNTHFLOW, sample.body, list(sample.headers.items()), at)
-    assert SYNTHFLOW.verify(delivery, [SECRET], Options()) is SECRET
-    assert read_body(SYNTHFLOW, sample.body).facts["structured_data"] == {"seats": 3}
+    (sample,) = ADAPTER.sample(SECRET, "https://x.example/y", at, Options())
+    delivery = deliver(ADAPTER, sample.body, list(sample.headers.items()), at)
+    assert ADAPTER.verify(delivery, [SECRET], Options()) is SECRET
+    assert read_body(ADAPTER, sample.body).facts["structured_data"] == {"seats": 3}
 
 
 def test_a_completed_call() -> None:
@@ -176,13 +176,13 @@ def test_a_message_on_a_machine_is_a_voicemail() -> None:
 
 
 def test_a_withheld_number_is_none() -> None:
-    event = read_body(SYNTHFLOW, BODY.replace(b"+12025550112", b"Anonymous"))
+    event = read_body(ADAPTER, BODY.replace(b"+12025550112", b"Anonymous"))
     assert "phone_number" not in event.facts
 
 
 def test_links_that_end_within_a_day_are_not_kept_and_that_is_said() -> None:
     for at, is_linked in ((LINKS_END_FROM - timedelta(seconds=1), True), (LINKS_END_FROM, False)):
-        (event,) = SYNTHFLOW.read(deliver(SYNTHFLOW, BODY, at=at), Options())
+        (event,) = ADAPTER.read(deliver(ADAPTER, BODY, at=at), Options())
         assert isinstance(event, Event)
         assert ("recording_url" in event.facts) is is_linked
         assert event.notices == (() if is_linked else (NOT_LINKED,))
@@ -207,30 +207,28 @@ def test_what_was_extracted_is_read_in_any_form(value: object, found: dict[str, 
     body = json.loads(BODY)
     body["executed_actions"] = {"city": {"action_type": "EXTRACT_INFO", "return_value": value}}
     body["collected_variables"] = {"self": "bare"}
-    data = read_body(SYNTHFLOW, json.dumps(body).encode()).facts["structured_data"]
+    data = read_body(ADAPTER, json.dumps(body).encode()).facts["structured_data"]
     assert data == {"self": "bare"} | found
 
 
 def test_a_running_call_is_ignored() -> None:
-    (reading,) = SYNTHFLOW.read(deliver(SYNTHFLOW, load(SYNTHFLOW, "in_progress.json")), Options())
+    (reading,) = ADAPTER.read(deliver(ADAPTER, load(ADAPTER, "in_progress.json")), Options())
     assert isinstance(reading, Ignored)
 
 
 def test_an_address_in_the_wrong_place_is_said() -> None:
-    body = load(SYNTHFLOW, "inbound_request.json")
-    assert SYNTHFLOW.read(deliver(SYNTHFLOW, body), Options()) == [
-        Ignored("call_inbound", MISPLACED)
-    ]
+    body = load(ADAPTER, "inbound_request.json")
+    assert ADAPTER.read(deliver(ADAPTER, body), Options()) == [Ignored("call_inbound", MISPLACED)]
 
 
 @pytest.mark.parametrize("body", [b"", b"{}", b"null", b"[" * 100_000])
 def test_what_is_no_call_is_unreadable(body: bytes) -> None:
-    (reading,) = SYNTHFLOW.read(deliver(SYNTHFLOW, body), Options())
+    (reading,) = ADAPTER.read(deliver(ADAPTER, body), Options())
     assert isinstance(reading, Unreadable)
 
 
 @pytest.mark.parametrize("name", names("synthflow"))
 def test_nothing_secret_is_read(name: str) -> None:
-    readings = SYNTHFLOW.read(deliver(SYNTHFLOW, load(SYNTHFLOW, name)), Options())
+    readings = ADAPTER.read(deliver(ADAPTER, load(ADAPTER, name)), Options())
     assert readings
     assert PLANTED not in repr(readings)

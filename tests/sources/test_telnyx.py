@@ -9,7 +9,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from sources.adapter import Event, Ignored, InvalidSecretError, Outcome, Refusal, Unreadable
-from sources.telnyx import NOT_LINKED, TELNYX, TelnyxOptions
+from sources.telnyx import ADAPTER, NOT_LINKED, TelnyxOptions
 from tests.sources.vendor_fixtures import (
     BODY,
     PLANTED,
@@ -39,62 +39,62 @@ SECRET: Final = secret(PUBLIC_KEY, "ed25519")
 
 
 def test_the_vector_is_genuine() -> None:
-    assert TELNYX.verify(deliver(TELNYX, BODY, HEADERS), [SECRET], TelnyxOptions()) is SECRET
+    assert ADAPTER.verify(deliver(ADAPTER, BODY, HEADERS), [SECRET], TelnyxOptions()) is SECRET
 
 
 def test_any_of_several_keys_proves_a_delivery() -> None:
     other = secret(OTHER_KEY, "ed25519", "sec_2")
-    found = TELNYX.verify(deliver(TELNYX, BODY, HEADERS), [other, SECRET], TelnyxOptions())
+    found = ADAPTER.verify(deliver(ADAPTER, BODY, HEADERS), [other, SECRET], TelnyxOptions())
     assert found is SECRET
 
 
 def test_a_repeat_is_genuine_as_well() -> None:
     for _ in range(2):
-        TELNYX.verify(deliver(TELNYX, BODY, HEADERS), [SECRET], TelnyxOptions())
+        ADAPTER.verify(deliver(ADAPTER, BODY, HEADERS), [SECRET], TelnyxOptions())
 
 
 @pytest.mark.parametrize("minutes", [-6, 6])
 def test_a_stale_signature_is_refused(minutes: int) -> None:
     at = SIGNED_AT + timedelta(minutes=minutes)
-    assert refuse(TELNYX, deliver(TELNYX, BODY, HEADERS, at), SECRET) is Refusal.STALE
+    assert refuse(ADAPTER, deliver(ADAPTER, BODY, HEADERS, at), SECRET) is Refusal.STALE
 
 
 @pytest.mark.parametrize("seconds", [-299, 299])
 def test_clocks_may_differ_by_five_minutes(seconds: int) -> None:
     at = SIGNED_AT + timedelta(seconds=seconds)
-    assert TELNYX.verify(deliver(TELNYX, BODY, HEADERS, at), [SECRET], TelnyxOptions())
+    assert ADAPTER.verify(deliver(ADAPTER, BODY, HEADERS, at), [SECRET], TelnyxOptions())
 
 
 @pytest.mark.parametrize("body", [tamper(BODY), BODY + b" ", b" " + BODY, b""])
 def test_another_body_is_refused(body: bytes) -> None:
-    assert refuse(TELNYX, deliver(TELNYX, body, HEADERS), SECRET) is Refusal.WRONG_SIGNATURE
+    assert refuse(ADAPTER, deliver(ADAPTER, body, HEADERS), SECRET) is Refusal.WRONG_SIGNATURE
 
 
 def test_another_time_is_refused() -> None:
     headers = (HEADERS[0], ("telnyx-timestamp", "1764300001"))
-    assert refuse(TELNYX, deliver(TELNYX, BODY, headers), SECRET) is Refusal.WRONG_SIGNATURE
+    assert refuse(ADAPTER, deliver(ADAPTER, BODY, headers), SECRET) is Refusal.WRONG_SIGNATURE
 
 
 def test_another_key_is_refused() -> None:
     other = secret(OTHER_KEY, "ed25519")
-    assert refuse(TELNYX, deliver(TELNYX, BODY, HEADERS), other) is Refusal.WRONG_SIGNATURE
+    assert refuse(ADAPTER, deliver(ADAPTER, BODY, HEADERS), other) is Refusal.WRONG_SIGNATURE
 
 
 def test_a_seed_proves_nothing() -> None:
     seed = secret(SEED, "ed25519")
-    assert refuse(TELNYX, deliver(TELNYX, BODY, HEADERS), seed) is Refusal.WRONG_SIGNATURE
+    assert refuse(ADAPTER, deliver(ADAPTER, BODY, HEADERS), seed) is Refusal.WRONG_SIGNATURE
 
 
 @pytest.mark.parametrize("missing", [0, 1])
 def test_a_missing_header_is_refused(missing: int) -> None:
     headers = [each for place, each in enumerate(HEADERS) if place != missing]
-    assert refuse(TELNYX, deliver(TELNYX, BODY, headers), SECRET) is Refusal.MISSING_SIGNATURE
+    assert refuse(ADAPTER, deliver(ADAPTER, BODY, headers), SECRET) is Refusal.MISSING_SIGNATURE
 
 
 @pytest.mark.parametrize("doubled", [0, 1])
 def test_a_header_that_comes_twice_is_refused(doubled: int) -> None:
     headers = [*HEADERS, HEADERS[doubled]]
-    assert refuse(TELNYX, deliver(TELNYX, BODY, headers), SECRET) is Refusal.MALFORMED_SIGNATURE
+    assert refuse(ADAPTER, deliver(ADAPTER, BODY, headers), SECRET) is Refusal.MALFORMED_SIGNATURE
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ def test_a_header_that_comes_twice_is_refused(doubled: int) -> None:
 )
 def test_a_signature_has_one_spelling(signature: str) -> None:
     headers = (("telnyx-signature-ed25519", signature), HEADERS[1])
-    code = refuse(TELNYX, deliver(TELNYX, BODY, headers), SECRET)
+    code = refuse(ADAPTER, deliver(ADAPTER, BODY, headers), SECRET)
     assert code is Refusal.MALFORMED_SIGNATURE
 
 
@@ -120,7 +120,7 @@ def test_a_signature_has_one_spelling(signature: str) -> None:
 )
 def test_a_time_that_is_no_time_is_refused(stamp: str) -> None:
     headers = (HEADERS[0], ("telnyx-timestamp", stamp))
-    assert refuse(TELNYX, deliver(TELNYX, BODY, headers), SECRET) is Refusal.MALFORMED_SIGNATURE
+    assert refuse(ADAPTER, deliver(ADAPTER, BODY, headers), SECRET) is Refusal.MALFORMED_SIGNATURE
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ def test_a_time_that_is_no_time_is_refused(stamp: str) -> None:
     ["", "KEY0123456789", SEED, PUBLIC_KEY[:-1], PUBLIC_KEY.replace("/", "_"), PUBLIC_KEY + "\n"],
 )
 def test_only_a_public_key_can_be_pasted(value: str) -> None:
-    check = TELNYX.scheme(None).check
+    check = ADAPTER.scheme(None).check
     check(PUBLIC_KEY)
     with pytest.raises(InvalidSecretError, match="public key"):
         check(value)
@@ -136,23 +136,23 @@ def test_only_a_public_key_can_be_pasted(value: str) -> None:
 
 def test_a_sample_is_signed_with_a_key_pair_of_ones_own() -> None:
     at = datetime(2026, 11, 28, 12, 0, tzinfo=UTC)
-    samples = TELNYX.sample(secret(SEED, "ed25519"), "https://x.example/y", at, TelnyxOptions())
+    samples = ADAPTER.sample(secret(SEED, "ed25519"), "https://x.example/y", at, TelnyxOptions())
     read = []
     for sample in samples:
-        delivery = deliver(TELNYX, sample.body, list(sample.headers.items()), at)
-        assert TELNYX.verify(delivery, [SECRET], TelnyxOptions()) is SECRET
-        read += TELNYX.read(delivery, TelnyxOptions())
+        delivery = deliver(ADAPTER, sample.body, list(sample.headers.items()), at)
+        assert ADAPTER.verify(delivery, [SECRET], TelnyxOptions()) is SECRET
+        read += ADAPTER.read(delivery, TelnyxOptions())
     assert all(isinstance(each, Event) for each in read)
     assert len({each.call for each in read if isinstance(each, Event)}) == 1
 
 
 def test_a_public_key_cannot_sign_a_sample() -> None:
     with pytest.raises(InvalidSecretError, match="cannot sign"):
-        TELNYX.sample(SECRET, "https://x.example/y", SIGNED_AT, TelnyxOptions())
+        ADAPTER.sample(SECRET, "https://x.example/y", SIGNED_AT, TelnyxOptions())
 
 
 def test_the_start_says_who_called_whom() -> None:
-    event = read_event(TELNYX, load(TELNYX, "initiated.json"))
+    event = read_event(ADAPTER, load(ADAPTER, "initiated.json"))
     assert event.call == "b0e6141e-c81c-11f0-abac-02420aef93a0"
     assert event.facts["direction"] == "inbound"
     assert event.facts["from_number"] == "+12025550110"
@@ -162,7 +162,7 @@ def test_the_start_says_who_called_whom() -> None:
 
 
 def test_the_hang_up_names_both_ends_and_no_direction() -> None:
-    event, outcome = TELNYX.read(deliver(TELNYX, load(TELNYX, "hangup.json")), TelnyxOptions())
+    event, outcome = ADAPTER.read(deliver(ADAPTER, load(ADAPTER, "hangup.json")), TelnyxOptions())
     assert isinstance(event, Event)
     assert isinstance(outcome, Event)
     assert event.facts == {
@@ -178,8 +178,8 @@ def test_the_hang_up_names_both_ends_and_no_direction() -> None:
 
 
 def test_a_detected_machine_counts_more_than_a_normal_hang_up() -> None:
-    machine = read_event(TELNYX, load(TELNYX, "machine.json"))
-    _, hangup = TELNYX.read(deliver(TELNYX, load(TELNYX, "hangup.json")), TelnyxOptions())
+    machine = read_event(ADAPTER, load(ADAPTER, "machine.json"))
+    _, hangup = ADAPTER.read(deliver(ADAPTER, load(ADAPTER, "hangup.json")), TelnyxOptions())
     assert isinstance(hangup, Event)
     assert machine.facts["outcome"] == Outcome.VOICEMAIL
     assert machine.occurred_at is not None
@@ -204,11 +204,11 @@ def test_a_detected_machine_counts_more_than_a_normal_hang_up() -> None:
 )
 @pytest.mark.parametrize("has_start", [True, False])
 def test_every_cause_is_an_outcome(cause: str, outcome: str, has_start: bool) -> None:
-    body = json.loads(load(TELNYX, "hangup.json"))
+    body = json.loads(load(ADAPTER, "hangup.json"))
     body["data"]["payload"]["hangup_cause"] = cause
     if not has_start:
         del body["data"]["payload"]["start_time"]
-    readings = TELNYX.read(deliver(TELNYX, json.dumps(body).encode()), TelnyxOptions())
+    readings = ADAPTER.read(deliver(ADAPTER, json.dumps(body).encode()), TelnyxOptions())
     found = [
         each.facts["outcome"]
         for each in readings
@@ -218,8 +218,8 @@ def test_every_cause_is_an_outcome(cause: str, outcome: str, has_start: bool) ->
 
 
 def test_a_later_leg_neither_ends_the_call_nor_names_its_customer() -> None:
-    later = read_event(TELNYX, load(TELNYX, "hangup_of_a_later_leg.json"))
-    start = read_event(TELNYX, load(TELNYX, "initiated.json"))
+    later = read_event(ADAPTER, load(ADAPTER, "hangup_of_a_later_leg.json"))
+    start = read_event(ADAPTER, load(ADAPTER, "initiated.json"))
     assert later.call == start.call
     assert not later.is_end
     assert "outcome" not in later.facts
@@ -229,7 +229,7 @@ def test_a_later_leg_neither_ends_the_call_nor_names_its_customer() -> None:
 
 
 def test_an_assistants_address_is_no_number() -> None:
-    event = read_event(TELNYX, load(TELNYX, "conversation_ended.json"))
+    event = read_event(ADAPTER, load(ADAPTER, "conversation_ended.json"))
     assert event.facts == {
         "parties": ("+12025550110", None),
         "duration_seconds": 58.4,
@@ -240,7 +240,7 @@ def test_an_assistants_address_is_no_number() -> None:
 
 
 def test_the_first_text_is_the_summary_and_objects_are_details() -> None:
-    event = read_event(TELNYX, load(TELNYX, "insights.json"))
+    event = read_event(ADAPTER, load(ADAPTER, "insights.json"))
     assert event.facts["summary"] == "Ada booked a room."
     assert event.facts["structured_data"] == {
         "nights": 2,
@@ -252,32 +252,32 @@ def test_the_first_text_is_the_summary_and_objects_are_details() -> None:
 
 def test_the_summary_can_be_named() -> None:
     options = TelnyxOptions(summary_insight="in-4")
-    event = read_event(TELNYX, load(TELNYX, "insights.json"), options)
+    event = read_event(ADAPTER, load(ADAPTER, "insights.json"), options)
     assert event.facts["summary"] == "She sounded glad."
     assert event.facts["structured_data"]["in-1"] == "Ada booked a room."
 
 
 def test_the_analysis_is_the_last_word() -> None:
-    event = read_event(TELNYX, load(TELNYX, "analyzed.json"))
+    event = read_event(ADAPTER, load(ADAPTER, "analyzed.json"))
     assert event.facts == {"summary": "Ada booked a room for two.", "agent_id": "assistant-1"}
     assert event.is_final
-    assert event.rank > read_event(TELNYX, load(TELNYX, "insights.json")).rank
+    assert event.rank > read_event(ADAPTER, load(ADAPTER, "insights.json")).rank
 
 
 def test_a_link_of_ten_minutes_is_not_kept_and_that_is_said() -> None:
-    event = read_event(TELNYX, load(TELNYX, "recording.json"))
+    event = read_event(ADAPTER, load(ADAPTER, "recording.json"))
     assert event.facts == {"structured_data": {"telnyx_recording_id": "rec-1"}}
     assert event.notices == (NOT_LINKED,)
 
 
 def test_a_public_recording_is_linked() -> None:
-    event = read_event(TELNYX, load(TELNYX, "public_recording.json"))
+    event = read_event(ADAPTER, load(ADAPTER, "public_recording.json"))
     assert event.facts["recording_url"] == "https://public.example.net/t2.wav"
     assert event.notices == ()
 
 
 def test_a_voicemail_of_a_sip_connection_ends_a_call() -> None:
-    event = read_event(TELNYX, load(TELNYX, "voicemail.json"))
+    event = read_event(ADAPTER, load(ADAPTER, "voicemail.json"))
     assert event.facts == {
         "phone_number": "+12025550110",
         "direction": "inbound",
@@ -289,55 +289,55 @@ def test_a_voicemail_of_a_sip_connection_ends_a_call() -> None:
 
 
 def test_forms_of_texml_are_read() -> None:
-    event = read_event(TELNYX, load(TELNYX, "texml_no_answer.form"))
+    event = read_event(ADAPTER, load(ADAPTER, "texml_no_answer.form"))
     assert event.call == "sess-2"
     assert event.facts["outcome"] == "no_answer"
     assert event.facts["parties"] == ("+12025550199", "+12025550110")
     assert event.occurred_at == datetime(2025, 11, 28, 3, 21, tzinfo=UTC)
     assert event.is_end
-    completed = read_event(TELNYX, load(TELNYX, "texml_completed.form"))
+    completed = read_event(ADAPTER, load(ADAPTER, "texml_completed.form"))
     assert completed.facts["duration_seconds"] == 49
     assert completed.occurred_at == datetime(2025, 11, 28, 3, 20, 50, tzinfo=UTC)
-    recording = read_event(TELNYX, load(TELNYX, "texml_recording.form"))
+    recording = read_event(ADAPTER, load(ADAPTER, "texml_recording.form"))
     assert recording.facts == {"structured_data": {"telnyx_recording_id": "rec-3"}}
     assert recording.notices == (NOT_LINKED,)
     assert not recording.is_end
 
 
 def test_a_machine_in_a_form_is_a_voicemail() -> None:
-    body = load(TELNYX, "texml_completed.form").strip() + b"&AnsweredBy=machine_start"
-    assert read_event(TELNYX, body).facts["outcome"] == Outcome.VOICEMAIL
+    body = load(ADAPTER, "texml_completed.form").strip() + b"&AnsweredBy=machine_start"
+    assert read_event(ADAPTER, body).facts["outcome"] == Outcome.VOICEMAIL
 
 
 @pytest.mark.parametrize("name", ["answered.json", "human.json", "texml_ringing.form"])
 def test_what_says_nothing_of_the_end_is_ignored(name: str) -> None:
-    (reading,) = TELNYX.read(deliver(TELNYX, load(TELNYX, name)), TelnyxOptions())
+    (reading,) = ADAPTER.read(deliver(ADAPTER, load(ADAPTER, name)), TelnyxOptions())
     assert isinstance(reading, Ignored)
 
 
 def test_withheld_numbers_are_no_numbers() -> None:
-    body = load(TELNYX, "initiated.json").replace(b"+12025550110", b"anonymous")
-    event = read_event(TELNYX, body)
+    body = load(ADAPTER, "initiated.json").replace(b"+12025550110", b"anonymous")
+    event = read_event(ADAPTER, body)
     assert "from_number" not in event.facts
     assert event.facts["to_number"] == "+12025550199"
 
 
 @pytest.mark.parametrize("state", ["!", "////", "bm8=", base64.b64encode(b"[" * 100_000).decode()])
 def test_a_state_that_is_no_object_names_no_tenant(state: str) -> None:
-    body = json.loads(load(TELNYX, "initiated.json"))
+    body = json.loads(load(ADAPTER, "initiated.json"))
     body["data"]["payload"]["client_state"] = state
-    event = read_event(TELNYX, json.dumps(body).encode())
+    event = read_event(ADAPTER, json.dumps(body).encode())
     assert (event.user_id, event.workspace_id) == (None, None)
 
 
 def test_an_event_without_a_call_is_unreadable() -> None:
     body = b'{"data":{"event_type":"call.hangup","payload":{"from":"+12025550110"}}}'
-    (reading,) = TELNYX.read(deliver(TELNYX, body), TelnyxOptions())
+    (reading,) = ADAPTER.read(deliver(ADAPTER, body), TelnyxOptions())
     assert isinstance(reading, Unreadable)
 
 
 @pytest.mark.parametrize("name", names("telnyx"))
 def test_nothing_secret_is_read(name: str) -> None:
-    readings = TELNYX.read(deliver(TELNYX, load(TELNYX, name)), TelnyxOptions())
+    readings = ADAPTER.read(deliver(ADAPTER, load(ADAPTER, name)), TelnyxOptions())
     assert readings
     assert PLANTED not in repr(readings)
