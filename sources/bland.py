@@ -164,7 +164,9 @@ def _read_duration(body: Mapping[str, Json]) -> float | None:
     """Seconds: `corrected_duration` is a text of them, `call_length` a number of minutes."""
     seconds = reading.find_number(body, "corrected_duration")
     minutes = reading.find_number(body, "call_length")
-    return seconds if seconds is not None or minutes is None else minutes * SECONDS_PER_MINUTE
+    if seconds is not None or minutes is None:
+        return seconds
+    return reading.read_number(minutes * SECONDS_PER_MINUTE)
 
 
 def _read_outcome(body: Mapping[str, Json], status: str) -> str:

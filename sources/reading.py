@@ -152,7 +152,11 @@ def read_text(value: Json) -> str | None:
     if isinstance(value, str):
         text = value if value.isascii() else value.encode("utf-8", "ignore").decode()
         return text.replace("\0", "").strip() or None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    if isinstance(value, int):
+        return str(value)  # exact, however large
+    if not math.isfinite(value):
         return None
     return str(int(value)) if value == int(value) else str(value)
 

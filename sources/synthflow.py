@@ -8,6 +8,7 @@ import base64
 import hmac
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 from typing import Final
@@ -123,7 +124,7 @@ def _read(delivery: Delivery, _options: Options) -> Sequence[Reading]:
         reading.dig(body, "lead.prompt_variables"), reading.dig(body, "metadata")
     )
     agent_id = reading.find_text(body, "call.model_id")
-    ended_at = started_at + timedelta(seconds=duration or 0) if started_at else None
+    ended_at = _read_end(started_at, duration)
     return [
         Event(
             name=ENDED,
@@ -148,6 +149,12 @@ def _read(delivery: Delivery, _options: Options) -> Sequence[Reading]:
             notices=(NOT_LINKED,) if is_short_lived else (),
         )
     ]
+
+
+def _read_end(started_at: datetime | None, duration: float | None) -> datetime | None:
+    with suppress(OverflowError):
+        return started_at + timedelta(seconds=duration or 0) if started_at else None
+    return started_at
 
 
 def _read_status(body: Mapping[str, Json]) -> str | None:

@@ -8,7 +8,15 @@ from typing import Final
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from sources.adapter import Event, Ignored, InvalidSecretError, Outcome, Refusal, Unreadable
+from sources.adapter import (
+    Event,
+    Ignored,
+    InvalidSecretError,
+    Outcome,
+    Reading,
+    Refusal,
+    Unreadable,
+)
 from sources.telnyx import ADAPTER, NOT_LINKED, TelnyxOptions
 from tests.sources.vendor_fixtures import (
     BODY,
@@ -137,7 +145,7 @@ def test_only_a_public_key_can_be_pasted(value: str) -> None:
 def test_a_sample_is_signed_with_a_key_pair_of_ones_own() -> None:
     at = datetime(2026, 11, 28, 12, 0, tzinfo=UTC)
     samples = ADAPTER.sample(secret(SEED, "ed25519"), "https://x.example/y", at, TelnyxOptions())
-    read = []
+    read: list[Reading] = []
     for sample in samples:
         delivery = deliver(ADAPTER, sample.body, list(sample.headers.items()), at)
         assert ADAPTER.verify(delivery, [SECRET], TelnyxOptions()) is SECRET

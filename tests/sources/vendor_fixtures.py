@@ -42,8 +42,8 @@ def read_event(adapter: Adapter, body: bytes, options: Options | None = None) ->
     return readings[0]
 
 
-def secret(value: str, scheme: str, secret_id: str = "sec_1") -> Secret:
-    return Secret(id=secret_id, scheme=scheme, value=value)
+def secret(value: str, scheme: str, name: str = "sec_1") -> Secret:
+    return Secret(id=name, scheme=scheme, value=value)
 
 
 def refuse(adapter: Adapter, delivery: Delivery, *secrets: Secret) -> Refusal:
