@@ -142,10 +142,10 @@ def _name_ignored(body: Mapping[str, Json]) -> str:
 
 
 def _read_sides(body: Mapping[str, Json]) -> dict[str, Json]:
-    from_number, to_number = reading.find_phone(body, "from"), reading.find_phone(body, "to")
     is_inbound = reading.read_bool(body.get("inbound"))
     if is_inbound is None:
-        return reading.name_ends(None, from_number, to_number)
+        return reading.read_ends(None, body.get("from"), body.get("to"))
+    from_number, to_number = reading.find_phone(body, "from"), reading.find_phone(body, "to")
     if is_inbound:
         return reading.name_sides("inbound", from_number, to_number)
     return reading.name_sides("outbound", to_number, from_number)

@@ -281,6 +281,26 @@ def name_ends(
     return {"direction": direction, "from_number": from_number, "to_number": to_number}
 
 
+def read_ends(direction: str | None, caller: Json, called: Json) -> dict[str, Json]:
+    """Facts about the numbers of a call, of its two ends as a vendor gives them.
+
+    Without a direction, a number whose other end is withheld or missing is left out as well: a
+    caller who withholds the number is the customer, and what remains is our own number. A number
+    whose other end is an address of SIP, such as an assistant's, is the customer's.
+    """
+    numbers = read_phone(caller), read_phone(called)
+    ends = zip(numbers, (caller, called), strict=True)
+    if direction is None and not all(number or is_address(value) for number, value in ends):
+        return {}
+    return name_ends(direction, *numbers)
+
+
+def is_address(value: Json) -> bool:
+    """Whether a call's end is an address of SIP, without a number in it."""
+    text = read_text(value) or ""
+    return read_phone(text) is None and ("@" in text or text.lower().startswith("sip"))
+
+
 def seconds_between(started_at: datetime | None, ended_at: datetime | None) -> float | None:
     """The duration that two times give; None if one is missing or they are in the wrong order."""
     if started_at is None or ended_at is None or ended_at < started_at:

@@ -50,7 +50,7 @@ UUID_EPOCH: Final = datetime(1582, 10, 15, tzinfo=UTC)
 
 NOT_LINKED: Final = (
     "Telnyx has a recording of this call. Its link works for ten minutes only, so it is not shown:"
-    " look it up in the Telnyx portal, under the id in the details."
+    " look it up in the Telnyx portal."
 )
 
 _BY_CAUSE: Final[Mapping[str, Outcome]] = MappingProxyType(
@@ -76,7 +76,7 @@ _BY_STATUS: Final[Mapping[str, Outcome]] = MappingProxyType(
     }
 )
 # What answering machine detection calls a machine, in its plain and in its premium kind.
-_MACHINES: Final = frozenset({"machine", "voice_mail", "voicemail", "fax_detected"})
+_MACHINES: Final = frozenset({"machine", "voice_mail", "voicemail"})
 
 
 class TelnyxOptions(Options):
@@ -178,14 +178,7 @@ def _read_hangup(post: _Post, _options: TelnyxOptions) -> Iterator[Reading]:
     yield _event(post, is_end=True, **facts)
     # Who spoke with a machine hangs up normally as well. Dated back to the call's start, this loses
     # to the detection of a machine, which happened before the hang-up.
-    yield Event(
-        name=post.name,
-        call=post.call,
-        facts=reading.make_facts(outcome=outcome),
-        occurred_at=started_at,
-        rank=0,
-        is_end=True,
-    )
+    yield _event(replace(post, at=started_at), rank=0, is_end=True, outcome=outcome)
 
 
 def _read_machine(post: _Post, _options: TelnyxOptions) -> Iterator[Reading]:
@@ -311,9 +304,7 @@ def _event(
 
 def _ends(payload: Mapping[str, Json]) -> dict[str, Json]:
     direction = reading.read_direction(payload.get("direction"))
-    return reading.name_ends(
-        direction, reading.find_phone(payload, "from"), reading.find_phone(payload, "to")
-    )
+    return reading.read_ends(direction, payload.get("from"), payload.get("to"))
 
 
 def _read_state(state: str | None) -> Json:
@@ -383,9 +374,7 @@ def _read_texml(body: bytes) -> Reading:
         started_at=reading.find_time(form, "StartTime"),
         ended_at=reading.find_time(form, "EndTime", "Timestamp"),
         duration_seconds=reading.find_number(form, "CallDuration"),
-        **reading.name_ends(
-            direction, reading.find_phone(form, "From"), reading.find_phone(form, "To")
-        ),
+        **reading.read_ends(direction, form.get("From"), form.get("To")),
     )
 
 

@@ -330,6 +330,15 @@ def test_withheld_numbers_are_no_numbers() -> None:
     assert event.facts["to_number"] == "+12025550199"
 
 
+@pytest.mark.parametrize("caller", ["anonymous", "Restricted", "+266696687", "", None])
+def test_a_withheld_caller_does_not_make_our_own_number_the_customers(caller: str | None) -> None:
+    body = json.loads(load(ADAPTER, "hangup.json"))
+    body["data"]["payload"]["from"] = caller
+    event, _ = ADAPTER.read(deliver(ADAPTER, json.dumps(body).encode()), TelnyxOptions())
+    assert isinstance(event, Event)
+    assert "parties" not in event.facts
+
+
 @pytest.mark.parametrize("state", ["!", "////", "bm8=", base64.b64encode(b"[" * 100_000).decode()])
 def test_a_state_that_is_no_object_names_no_tenant(state: str) -> None:
     body = json.loads(load(ADAPTER, "initiated.json"))
