@@ -3,8 +3,14 @@
 from types import MappingProxyType
 from typing import Final
 
+from sources import aircall, justcall, twilio, vonage
 from sources.adapter import Adapter
 
-_ALL: Final[tuple[Adapter, ...]] = ()
+_ALL: Final[tuple[Adapter, ...]] = (
+    twilio.ADAPTER,
+    aircall.ADAPTER,
+    vonage.ADAPTER,
+    justcall.ADAPTER,
+)
 
 ADAPTERS: Final = MappingProxyType({each.vendor: each for each in _ALL})

@@ -9,11 +9,46 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Final
 
-from sources.adapter import FRESH_S, Refusal, RefusedError, Secret
+from sources.adapter import (
+    FRESH_S,
+    Delivery,
+    InvalidSecretError,
+    Refusal,
+    RefusedError,
+    Secret,
+)
+
+SHORTEST_SECRET: Final = 8
+LONGEST_SECRET: Final = 1000
 
 _HEX: Final = re.compile(r"[0-9a-fA-F]+", re.ASCII)
 # A timestamp in seconds has 10 digits, in milliseconds 13.
 _EPOCH: Final = re.compile(r"\d{10}|\d{13}", re.ASCII)
+
+
+def require_header(delivery: Delivery, name: str) -> str:
+    """A header of the signature; raises RefusedError if it is missing, blank or came twice."""
+    value = delivery.header(name)
+    if value is None:
+        twice = delivery.has_header(name)
+        raise RefusedError(
+            Refusal.MALFORMED_SIGNATURE if twice else Refusal.MISSING_SIGNATURE,
+            f"The header {name} is blank or came twice."
+            if twice
+            else f"There is no {name} header.",
+        )
+    return value
+
+
+def check_secret(value: str) -> None:
+    """Raise InvalidSecretError unless a text can be a secret that was copied whole, and alone."""
+    if any(each.isspace() or not each.isprintable() for each in value):
+        raise InvalidSecretError("A secret has no blanks or line breaks: paste it alone.")
+    if not SHORTEST_SECRET <= len(value) <= LONGEST_SECRET:
+        raise InvalidSecretError(
+            f"This is shorter than {SHORTEST_SECRET} characters or longer than {LONGEST_SECRET}:"
+            " copy the whole secret, and nothing else."
+        )
 
 
 def sign(key: bytes, signed: bytes, algorithm: str = "sha256") -> bytes:
