@@ -133,6 +133,8 @@ class Event:
         is_end: The call is over.
         is_final: Nothing more will come of this call.
         withdrawn: Fields that must not be kept: consent was refused, or a redacted version exists.
+            A field that this event gives itself is the redacted version: it stays, and what events
+            say that do not withdraw the field goes, whether they came before or come later.
         tenant: Ids by which a platform's table finds the tenant (assistant, agent, phone number id,
             our number), the most specific first.
         user_id: A tenant that the event's metadata names, with `workspace_id`. The source's options

@@ -43,7 +43,7 @@ from sources.reading import (
     read_turns,
     seconds_between,
 )
-from sources.signing import check_secret, find_secret, is_equal
+from sources.signing import check_secret, is_equal, prove
 
 # The body is parsed to find the token, so before we know who sent it. Aircall's have some 10 kB.
 MOST_BYTES: Final = 1024 * 1024
@@ -79,16 +79,12 @@ def _verify(delivery: Delivery, secrets: Sequence[Secret], _options: Options) ->
     token = body.get("token")
     if not isinstance(token, str) or not token:
         raise RefusedError(Refusal.MISSING_SIGNATURE, "The body has no token.")
-    # Python reads halves of surrogate pairs out of JSON, and cannot encode them.
-    sent = token.encode("utf-8", "replace").decode()
-    found = find_secret(secrets, lambda secret: is_equal(secret.value, sent))
-    if found is None:
-        raise RefusedError(
-            Refusal.WRONG_SIGNATURE,
-            "The token in the body is not the one entered here. Each webhook at Aircall has a"
-            " token of its own: copy it from the webhook that has this address.",
-        )
-    return found
+    return prove(
+        secrets,
+        lambda secret: is_equal(secret.value, token),
+        "Each webhook at Aircall has a token of its own: copy it from the webhook that has this"
+        " address.",
+    )
 
 
 def _read(delivery: Delivery, _options: Options) -> Sequence[Reading]:

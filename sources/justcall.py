@@ -53,8 +53,8 @@ from sources.reading import (
 )
 from sources.signing import (
     check_secret,
-    find_secret,
     is_equal,
+    prove,
     read_hex,
     require_header,
     sign,
@@ -149,16 +149,11 @@ def _verify(delivery: Delivery, secrets: Sequence[Secret], _options: JustCallOpt
         raise RefusedError(
             Refusal.WRONG_SIGNATURE, "The delivery was signed for another address than this one."
         )
-    found = find_secret(
-        secrets, lambda each: is_equal(_sign(each, url, kind, stamp).hex(), signature.hex())
+    return prove(
+        secrets,
+        lambda secret: is_equal(_sign(secret, url, kind, stamp).hex(), signature.hex()),
+        "Check that the API secret is the one of the JustCall account with the webhook.",
     )
-    if found is None:
-        raise RefusedError(
-            Refusal.WRONG_SIGNATURE,
-            "The signature does not match. Check that the API secret is the one of the JustCall"
-            " account that the webhook belongs to.",
-        )
-    return found
 
 
 def _sign(secret: Secret, url: str, kind: str, stamp: str) -> bytes:

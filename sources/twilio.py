@@ -52,7 +52,7 @@ from sources.reading import (
 )
 from sources.signing import (
     check_secret,
-    find_secret,
+    prove,
     read_base64,
     read_hex,
     require_header,
@@ -141,15 +141,12 @@ def _verify(delivery: Delivery, secrets: Sequence[Secret], _options: TwilioOptio
         key = secret.value.encode()
         return any(hmac.compare_digest(sign(key, each, algorithm), wanted) for each in texts)
 
-    found = find_secret(usable, proves)
-    if found is None:
-        raise RefusedError(
-            Refusal.WRONG_SIGNATURE,
-            f"The signature does not match. Twilio signed with {_KEYS[scheme]}: check that it is"
-            " the one entered here, and that Twilio calls exactly this address, with https and"
-            " its query.",
-        )
-    return found
+    return prove(
+        usable,
+        proves,
+        f"Twilio signed with {_KEYS[scheme]}: check that it is the one entered here, and that"
+        " Twilio calls exactly this address, with https and its query.",
+    )
 
 
 def _choose_algorithm(settings: str) -> tuple[str, int]:

@@ -48,8 +48,8 @@ from sources.reading import (
 )
 from sources.signing import (
     check_secret,
-    find_secret,
     is_equal,
+    prove,
     read_hex,
     require_fresh,
     require_header,
@@ -101,13 +101,11 @@ def _verify(delivery: Delivery, secrets: Sequence[Secret], _options: VonageOptio
             " for the application at Vonage.",
         )
     text, _, signature = token.rpartition(".")
-    found = find_secret(secrets, lambda each: is_equal(_sign(each, text), signature))
-    if found is None:
-        raise RefusedError(
-            Refusal.WRONG_SIGNATURE,
-            "The signature does not match. Check that the signature secret is the one of the"
-            " Vonage account (API settings → Signature secret).",
-        )
+    found = prove(
+        secrets,
+        lambda secret: is_equal(_sign(secret, text), signature),
+        "Check that the signature secret is the one of the Vonage account (API settings).",
+    )
     wanted = read_hex(find_text(claims, "payload_hash") or "", 32)
     if wanted is None:
         raise RefusedError(
