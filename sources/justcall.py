@@ -66,7 +66,7 @@ TIMESTAMP: Final = "x-justcall-request-timestamp"
 # encodeURIComponent leaves these as they are, besides letters and digits.
 UNRESERVED: Final = "-_.!~*'()"
 ZONELESS: Final = "%Y-%m-%d %H:%M:%S"
-LONGEST_CALL: Final = timedelta(days=7)
+LONGEST_CALL_S: Final = 7 * 24 * 3600
 UNKNOWN_ZONE: Final = (
     "The time of the call lies ahead of us, so it is not in the time zone that the source's options"
     " name. It is left out."
@@ -188,9 +188,7 @@ def _read(delivery: Delivery, options: JustCallOptions) -> Sequence[Reading]:
         return [Unreadable(name, "The event does not say which call it is about.")]
     started_at, notices = _read_start(data, delivery.received_at, options)
     outcome, total = _read_outcome(name, data), _read_total(data)
-    ended_at = None
-    if started_at and total is not None and timedelta(seconds=total) <= LONGEST_CALL:
-        ended_at = started_at + timedelta(seconds=total)
+    ended_at = started_at + timedelta(seconds=total) if started_at and total is not None else None
     talked = find_number(data, "call_duration.conversation_time")
     ours = _read_number(data, "justcall_number")
     direction = read_direction(find_text(data, "call_info.direction", "call_direction"))
@@ -281,7 +279,7 @@ def _read_total(data: Json) -> float | None:
     if seconds is None and clock:
         hours, minutes, rest = (int(each) for each in clock.groups())
         seconds = hours * 3600 + minutes * 60 + rest
-    return seconds if seconds is not None and seconds >= 0 else None
+    return seconds if seconds is not None and 0 <= seconds <= LONGEST_CALL_S else None
 
 
 def _read_transcript(data: Json) -> list[dict[str, str]]:

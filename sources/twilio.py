@@ -61,7 +61,7 @@ from sources.signing import (
 
 SIGNATURE: Final = "X-Twilio-Signature"
 SETTINGS: Final = "X-Twilio-Webhooks-Signature-Settings"
-LONGEST_CALL: Final = timedelta(days=7)
+LONGEST_CALL_S: Final = 7 * 24 * 3600
 
 TOO_LARGE: Final = "The form is larger than any that Twilio sends."
 MAY_ASK: Final = "The link to the recording may ask for a Twilio login."
@@ -365,7 +365,7 @@ def _link_recording(fields: Fields) -> str | None:
 
 
 def _add(time: datetime | None, seconds: float | None) -> datetime | None:
-    if time is None or seconds is None or abs(seconds) > LONGEST_CALL.total_seconds():
+    if time is None or seconds is None or abs(seconds) > LONGEST_CALL_S:
         return None
     return time + timedelta(seconds=seconds)
 

@@ -12,8 +12,8 @@ import pytest
 from pydantic import ValidationError
 
 from sources.adapter import Delivery, Event, InvalidSecretError, Refusal, Secret, Unreadable
-from sources.forms import MOST_FIELDS
-from sources.twilio import ADAPTER, FORM, MISPLACED, MISPLACED_MESSAGE, TwilioOptions
+from sources.forms import FORM, MOST_FIELDS
+from sources.twilio import ADAPTER, MISPLACED, MISPLACED_MESSAGE, TwilioOptions
 from tests.sources.reading_fixtures import (
     FIXTURES,
     RECEIVED_AT,
