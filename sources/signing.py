@@ -8,7 +8,7 @@ import binascii
 import hashlib
 import hmac
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -100,8 +100,11 @@ def check_key(text: str) -> None:
 
 
 def find_secret(secrets: Iterable[Secret], proves: Callable[[Secret], bool]) -> Secret | None:
-    """The first secret that proves a delivery. All are tried, so that time tells nothing."""
-    found = [secret for secret in secrets if proves(secret)]
+    """The first secret that proves a delivery. All are tried, so that time tells nothing.
+
+    An empty secret proves nothing: everybody knows it.
+    """
+    found = [secret for secret in secrets if secret.value.strip() and proves(secret)]
     return found[0] if found else None
 
 
@@ -120,6 +123,34 @@ def prove(secrets: Sequence[Secret], proves: Callable[[Secret], bool], cure: str
             Refusal.WRONG_SIGNATURE, f"The signature fits none of the source's secrets. {cure}"
         )
     return found
+
+
+def prove_by_scheme(
+    secrets: Sequence[Secret],
+    ways: Mapping[str, Callable[[], Callable[[Secret], bool]]],
+    cure: str,
+) -> Secret:
+    """The secret that proves a delivery, each by the way of its scheme; raises RefusedError.
+
+    Args:
+        secrets: All that are valid.
+        ways: By scheme, what reads the delivery and returns whether a secret proves it; raises
+            RefusedError if none can.
+        cure: A sentence on what to check.
+    """
+    refusals = []
+    for scheme, read_delivery in ways.items():
+        of_scheme = [each for each in secrets if each.scheme == scheme]
+        if not of_scheme:
+            continue
+        try:
+            return prove(of_scheme, read_delivery(), cure)
+        except RefusedError as error:
+            refusals.append(error)
+    if not refusals:
+        require_secrets(())
+    # What another scheme misses says less than a signature that does not fit.
+    raise min(refusals, key=lambda each: each.code is Refusal.MISSING_SIGNATURE)
 
 
 def require_header(delivery: Delivery, name: str) -> str:
