@@ -150,9 +150,14 @@ def _read_call(name: str, call: str, data: dict[str, Json], occurred_at: datetim
         occurred_at=occurred_at,
         rank=_CALL_RANKS[name],
         is_end=is_over,
-        tenant=keep_known(find_text(data, "number.id"), ours, find_text(data, "user.id")),
+        tenant=keep_known(find_text(data, "number.id"), _compact(ours), find_text(data, "user.id")),
         notices=(SHORT_LIVED,) if is_short_lived else (),
     )
+
+
+def _compact(number: str | None) -> str | None:
+    """A number as tables of tenants write it: `+12025550199`."""
+    return re.sub(r"[^\d+]", "", number) if number else None
 
 
 def _has_voicemail(data: dict[str, Json]) -> bool:

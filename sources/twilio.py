@@ -464,7 +464,10 @@ ADAPTER: Final = Adapter(
             "Calls of Vapi, Retell and the like need no Twilio source, even if their numbers "
             "come from Twilio: each would be there twice."
         ),
-        "Twilio repeats a failed delivery only if the address says so: enter {url}#rc=2&rp=all.",
+        (
+            "Twilio repeats a failed delivery only if the address says so: put #rc=2&rp=all behind "
+            "it where you enter it at Twilio."
+        ),
         (
             "Twilio sends no summary and no transcript, and a link to the recording some time "
             "after the end. The link may ask for a Twilio login, if your account protects its "

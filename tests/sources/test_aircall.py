@@ -135,7 +135,7 @@ def test_ended_call_is_read_whole() -> None:
         occurred_at=datetime(2025, 11, 28, 3, 22, 10, tzinfo=UTC),
         rank=10,
         is_end=True,
-        tenant=("7", "+1 202-555-0199", "5"),
+        tenant=("7", "+12025550199", "5"),
     )
 
 
