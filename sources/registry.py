@@ -4,28 +4,36 @@ from types import MappingProxyType
 from typing import Final
 
 from sources import (
+    aircall,
     bland,
     dialpad,
     elevenlabs,
     generic,
+    justcall,
     quo,
     retell,
     synthflow,
     telnyx,
+    twilio,
     ultravox,
     vapi,
+    vonage,
 )
 from sources.adapter import Adapter
 
 _ALL: Final[tuple[Adapter, ...]] = (
     vapi.ADAPTER,
     retell.ADAPTER,
+    twilio.ADAPTER,
+    aircall.ADAPTER,
     elevenlabs.ADAPTER,
-    ultravox.ADAPTER,
     quo.ADAPTER,
     dialpad.ADAPTER,
     bland.ADAPTER,
     telnyx.ADAPTER,
+    ultravox.ADAPTER,
+    vonage.ADAPTER,
+    justcall.ADAPTER,
     synthflow.ADAPTER,
     generic.ADAPTER,
 )

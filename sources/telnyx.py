@@ -12,14 +12,13 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 from typing import Annotated, Final
-from urllib.parse import parse_qsl
 from uuid import UUID
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from pydantic import Field
 
-from sources import reading, signing
+from sources import forms, reading, signing
 from sources.adapter import (
     Adapter,
     Delivery,
@@ -43,7 +42,6 @@ TIMESTAMP: Final = "telnyx-timestamp"
 KEY_BYTES: Final = 32
 SIGNATURE_BYTES: Final = 64
 SEED: Final = "seed:"
-MOST_FIELDS: Final = 200
 # The first leg of a session gets its id in the same millisecond as the session.
 SAME_MOMENT: Final = timedelta(milliseconds=100)
 UUID_EPOCH: Final = datetime(1582, 10, 15, tzinfo=UTC)
@@ -343,13 +341,10 @@ def _read_uuid_time(value: Json) -> datetime | None:
 
 def _read_texml(body: bytes) -> Reading:
     """A status callback of TeXML, which is a form in Twilio's words."""
-    try:
-        pairs = parse_qsl(
-            body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=MOST_FIELDS
-        )
-    except ValueError:
+    pairs = forms.parse_form(body)
+    if pairs is None:
         return Unreadable("texml", "The form has more fields than a call can have.")
-    form = dict(pairs)
+    form = forms.name_values(pairs)
     call = reading.find_text(form, "CallSessionId", "CallSid")
     if call is None:
         return Unreadable("texml", "The form does not say which call it is about.")
@@ -362,9 +357,8 @@ def _read_texml(body: bytes) -> Reading:
     if outcome is None:
         return Ignored(reading.read_name(f"texml.{status}"))
     # That TeXML names a machine as Twilio does is not verified.
-    if outcome is Outcome.COMPLETED and (reading.find_text(form, "AnsweredBy") or "").startswith(
-        "machine"
-    ):
+    answered_by = reading.find_text(form, "AnsweredBy") or ""
+    if outcome is Outcome.COMPLETED and answered_by.startswith("machine"):
         outcome = Outcome.VOICEMAIL
     direction = reading.read_direction(form.get("Direction"))
     return _event(
@@ -401,7 +395,7 @@ def _sample(secret: Secret, url: str, at: datetime, _options: TelnyxOptions) -> 
     ends = {"from": "+12025550110", "to": "+12025550199"}
     hangup = {"hangup_cause": "normal_clearing", "hangup_source": "caller"}
     insight = {"insight_id": "summary", "result": "Ada booked a room for two nights."}
-    told: tuple[tuple[str, int, dict[str, Json]], ...] = (
+    events: tuple[tuple[str, int, dict[str, Json]], ...] = (
         ("call.initiated", 0, {**ends, "direction": "incoming"}),
         ("call.hangup", 60, {**ends, **hangup}),
         (
@@ -413,7 +407,7 @@ def _sample(secret: Secret, url: str, at: datetime, _options: TelnyxOptions) -> 
         ("call.analyzed", 80, {"conversation_insights": [{"conversation_insights": [insight]}]}),
     )
     samples = []
-    for name, after_s, payload in told:
+    for name, after_s, payload in events:
         occurred_at = started_at + timedelta(seconds=after_s)
         data = {
             "record_type": "event",
