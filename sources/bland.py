@@ -268,7 +268,7 @@ ADAPTER: Final = Adapter(
     title="Bland",
     schemes=(
         Scheme(
-            name="hmac",
+            name="shared_secret",
             title="Webhook signing secret",
             hint=(
                 "In Bland: Account settings, Keys, Webhook secret. It only proves that a delivery"

@@ -252,7 +252,7 @@ def _read_transcript(state: str, claims: Mapping[str, Json]) -> list[dict[str, s
     if text is None:
         return []
     if state in _VOICEMAILS or _has_voicemail(claims):
-        return [{"role": "customer", "text": text}]
+        return [{"role": "user", "text": text}]
     return reading.read_lines(text, {})
 
 

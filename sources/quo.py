@@ -205,7 +205,7 @@ def _read_content(
             return {
                 "outcome": Outcome.VOICEMAIL,
                 "recording_url": reading.find_link(said, "recordingUrl", "url"),
-                "transcript": [{"role": "customer", "text": heard}] if heard else None,
+                "transcript": [{"role": "user", "text": heard}] if heard else None,
             }
         case "call.recording.completed":
             links = _read_recordings(said)
@@ -267,7 +267,7 @@ def _read_dialogue(said: Mapping[str, Json], context: Mapping[str, Json]) -> lis
             or reading.find_text(each, "identifier") in ours
         )
         if text:
-            turns.append({"role": "agent" if is_ours else "customer", "text": text})
+            turns.append({"role": "assistant" if is_ours else "customer", "text": text})
     return turns
 
 

@@ -226,7 +226,7 @@ ADAPTER: Final = Adapter(
     title="Synthflow",
     schemes=(
         Scheme(
-            name="hmac",
+            name="shared_secret",
             title="Webhook secret",
             hint=(
                 "In Synthflow: Settings, Security, Webhooks. It only proves that a delivery comes"

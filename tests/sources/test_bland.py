@@ -21,7 +21,7 @@ from tests.sources.vendor_fixtures import (
 )
 from tests.sources.vendor_fixtures import read_event as read_body
 
-SECRET: Final = secret("demo-bland", "hmac")
+SECRET: Final = secret("demo-bland", "shared_secret")
 SIGNATURE: Final = "f3cd3f5b65853904121b47292cab44fc5e188ce3d4abbd06c7875615ae6e97db"
 HEADERS: Final = (("x-webhook-signature", SIGNATURE),)
 
@@ -31,7 +31,7 @@ def read_event(name: str, **changes: Any) -> Event:
 
 
 def test_the_vector_is_genuine_today_and_later() -> None:
-    other = secret("another-secret", "hmac", "sec_2")
+    other = secret("another-secret", "shared_secret", "sec_2")
     for days in (0, 30):  # the signature has no time
         delivery = deliver(ADAPTER, BODY, HEADERS, SIGNED_AT + timedelta(days=days))
         assert ADAPTER.verify(delivery, [other, SECRET], BlandOptions()) is SECRET
@@ -52,7 +52,7 @@ def test_other_bytes_are_refused_even_if_they_mean_the_same(body: bytes | str) -
 
 
 def test_another_secret_is_refused() -> None:
-    other = secret("another-secret", "hmac")
+    other = secret("another-secret", "shared_secret")
     assert refuse(ADAPTER, deliver(ADAPTER, BODY, HEADERS), other) is Refusal.WRONG_SIGNATURE
 
 

@@ -244,7 +244,7 @@ def test_a_voicemail_follows_with_its_link_and_its_text() -> None:
     assert uploaded.facts["outcome"] == text.facts["outcome"] == Outcome.VOICEMAIL
     assert uploaded.facts["recording_url"] == "https://dialpad.example/vm/1"
     assert uploaded.is_end
-    assert text.facts["transcript"] == [{"role": "customer", "text": "Please call me back."}]
+    assert text.facts["transcript"] == [{"role": "user", "text": "Please call me back."}]
 
 
 def test_a_canceled_call() -> None:

@@ -235,7 +235,7 @@ def test_a_voicemail_has_its_text_its_link_and_its_numbers() -> None:
         "to_number": "+12025550199",
         "outcome": Outcome.VOICEMAIL,
         "recording_url": "https://rec.example.net/vm1.mp3",
-        "transcript": [{"role": "customer", "text": "Please call me back."}],
+        "transcript": [{"role": "user", "text": "Please call me back."}],
     }
     assert event.is_end
 
@@ -261,8 +261,8 @@ def test_a_transcript_says_who_spoke() -> None:
     event = read_event(ADAPTER, load(ADAPTER, "transcript.json"))
     assert event.facts == {
         "transcript": [
-            {"role": "agent", "text": "Hello."},
-            {"role": "customer", "text": "Prices?"},
+            {"role": "assistant", "text": "Hello."},
+            {"role": "user", "text": "Prices?"},
         ]
     }
 

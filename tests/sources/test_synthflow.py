@@ -20,7 +20,7 @@ from tests.sources.vendor_fixtures import (
 )
 from tests.sources.vendor_fixtures import read_event as read_body
 
-SECRET: Final = secret("demo-synth", "hmac")
+SECRET: Final = secret("demo-synth", "shared_secret")
 SIGNATURE: Final = "++QWcUDN4Me1sX08rQ7jXBT1tpRMgBez0MNdCs2DsJ4="
 HEADERS: Final = (("Synthflow-Signature", SIGNATURE),)
 BODY: Final = load(ADAPTER, "completed.json")
@@ -45,7 +45,7 @@ def read_event(name: str, **changes: Any) -> Event:
 )
 @pytest.mark.parametrize("signature", [SIGNATURE, base64.b64decode(SIGNATURE).hex()])
 def test_the_vector_is_genuine_however_the_header_is_spelled(header: str, signature: str) -> None:
-    other = secret("another-secret", "hmac", "sec_2")
+    other = secret("another-secret", "shared_secret", "sec_2")
     for days in (0, 30):  # the signature has no time
         at = SIGNED_AT + timedelta(days=days)
         delivery = deliver(ADAPTER, BODY, [(header, signature)], at)
@@ -79,7 +79,7 @@ def test_what_is_checked_is_what_is_read() -> None:
 
 
 def test_another_secret_is_refused() -> None:
-    other = secret("another-secret", "hmac")
+    other = secret("another-secret", "shared_secret")
     assert refuse(ADAPTER, deliver(ADAPTER, BODY, HEADERS), other) is Refusal.WRONG_SIGNATURE
 
 
