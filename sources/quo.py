@@ -141,6 +141,7 @@ def _read(delivery: Delivery, _options: Options) -> Sequence[Reading]:
     if name in {SUMMARISED, TRANSCRIBED} and not any(about.values()):
         return [Ignored(name)]  # Quo had nothing to summarise
     sides = _read_sides(name, said, context)
+    line = _read_first_phone(reading.find_list(context, "participants.workspace"))
     ours = sides["to_number"] if sides["direction"] == "inbound" else sides["from_number"]
     agent_id = reading.find_text(context, "userId") or reading.find_text(
         said, "userId", "answeredBy"
@@ -161,7 +162,7 @@ def _read(delivery: Delivery, _options: Options) -> Sequence[Reading]:
             occurred_at=occurred_at,
             rank=_RANKS[name],
             is_end=name in {ENDED, MISSED, VOICEMAIL_LEFT},
-            tenant=reading.keep_known(agent_id, number_id, ours),
+            tenant=reading.keep_known(agent_id, number_id, line or ours),
             notices=_notice_parts(said) if name == RECORDED else (),
         )
     ]
@@ -170,15 +171,20 @@ def _read(delivery: Delivery, _options: Options) -> Sequence[Reading]:
 def _read_sides(
     name: str, said: Mapping[str, Json], context: Mapping[str, Json]
 ) -> dict[str, Json]:
-    """The numbers: named by side in the new events, from and to in the older ones."""
+    """The numbers: named by side in the new events, from and to in the older ones.
+
+    Numbers and direction are taken together from one event. Summaries and transcripts know no
+    direction, so their numbers are left to the end of the call, which knows both.
+    """
     direction = reading.read_direction(said.get("direction"))
     if direction is None and name == VOICEMAIL_LEFT:
         direction = "inbound"
-    if reading.find_text(context, "participants.resolution") == "unavailable":
+    is_known = reading.find_text(context, "participants.resolution") != "unavailable"
+    if direction is None or not is_known:
         return reading.name_sides(direction, None, None)
     customer = _read_first_phone(reading.find_list(context, "participants.external"))
     ours = _read_first_phone(reading.find_list(context, "participants.workspace"))
-    if customer is None and direction is not None:
+    if customer is None:
         ends = reading.find_phone(said, "from"), reading.find_phone(said, "to")
         customer, ours = ends if direction == "inbound" else ends[::-1]
     return reading.name_sides(direction, customer, ours)
@@ -267,7 +273,7 @@ def _read_dialogue(said: Mapping[str, Json], context: Mapping[str, Json]) -> lis
             or reading.find_text(each, "identifier") in ours
         )
         if text:
-            turns.append({"role": "assistant" if is_ours else "customer", "text": text})
+            turns.append({"role": "assistant" if is_ours else "user", "text": text})
     return turns
 
 

@@ -267,6 +267,14 @@ def test_a_transcript_says_who_spoke() -> None:
     }
 
 
+def test_a_summary_does_not_take_the_direction_from_the_number() -> None:
+    body = json.loads(load(ADAPTER, "summary.json"))
+    body["data"]["context"] = json.loads(load(ADAPTER, "completed.json"))["data"]["context"]
+    event = read_event(ADAPTER, json.dumps(body).encode())
+    assert event.facts.keys() == {"summary", "structured_data", "agent_id"}
+    assert event.tenant == ("US1", "PN1", "+12025550199")
+
+
 def test_a_number_that_is_not_available_is_none() -> None:
     event = read_event(ADAPTER, load(ADAPTER, "number_unavailable.json"))
     assert "phone_number" not in event.facts
