@@ -99,7 +99,7 @@ def test_any_path_is_followed(path: str) -> None:
 
 
 def test_first_that_is_not_empty_counts() -> None:
-    value = {"a": None, "b": "", "c": "  ", "d": [], "e": {}, "f": "x", "g": "y"}
+    value: Any = {"a": None, "b": "", "c": "  ", "d": [], "e": {}, "f": "x", "g": "y"}
     assert reading.find_text(value, *"abcdefg") == "x"
     assert reading.find_object({"a": [], "b": {}, "c": {"d": 1}}, "a", "b", "c") == {"d": 1}
     assert reading.find_list({"a": {}, "b": [], "c": [0]}, "a", "b", "c") == [0]
