@@ -433,6 +433,16 @@ def test_strange_times_lose_no_call(duration: str, time: str) -> None:
     assert "started_at" not in event.facts
 
 
+@pytest.mark.parametrize("duration", ["-5", "1e9", "999999999999999", "ten", ""])
+def test_impossible_duration_is_none(duration: str) -> None:
+    body = load("twilio", "completed_inbound.form").replace(
+        b"CallDuration=75", f"CallDuration={duration}".encode()
+    )
+    facts = read_event(ADAPTER, deliver(body)).facts
+    assert facts.keys().isdisjoint({"duration_seconds", "started_at"})
+    assert "ended_at" in facts
+
+
 def test_default_region_goes_with_the_numbers() -> None:
     options = TwilioOptions(default_region="GB")
     event = read_event(ADAPTER, deliver_fixture("completed_inbound.form"), options)
