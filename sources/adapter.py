@@ -37,7 +37,7 @@ class Delivery:
 
     method: str = "POST"
     url: str
-    headers: Sequence[tuple[str, str]]
+    headers: Sequence[tuple[str, str]] = field(repr=False)
     body: bytes = field(repr=False)
     received_at: datetime
 
@@ -208,7 +208,7 @@ class Sample:
     """A request that a vendor could have sent, for trying a source out."""
 
     name: str
-    headers: Mapping[str, str]
+    headers: Mapping[str, str] = field(repr=False)
     body: bytes = field(repr=False)
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from itertools import islice
 from typing import Final, TypeVar, cast
 from urllib.parse import urlsplit
 
@@ -23,10 +24,15 @@ UNKNOWN: Final = "unknown"
 MOST_CONTAINERS: Final = 250_000
 MOST_VALUES: Final = 1_000_000
 MOST_DIGITS: Final = 400
+# More than any activity can show: of a hostile body no more is copied.
 MOST_LEVELS: Final = 12
+MOST_ITEMS: Final = 1000
+MOST_TURNS: Final = 20_000
+LONGEST_TRANSCRIPT: Final = 1_000_000
 LONGEST_PATH: Final = 200
 LONGEST_LINK: Final = 8000
 LONGEST_TIME: Final = 64
+LONGEST_PHONE: Final = 200
 FIRST_S, LAST_S = (datetime(year, 1, 1, tzinfo=UTC).timestamp() for year in (2000, 2100))
 
 _NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_.:-]{0,63}", re.ASCII)
@@ -213,7 +219,7 @@ def read_phone(value: Json, *, plus: bool = False) -> str | None:
         plus: The vendor leaves out the `+`: 8 to 15 digits that begin with a country code get it.
     """
     text = read_text(value)
-    if text is None:
+    if text is None or len(text) > LONGEST_PHONE:
         return None
     if sip := _SIP.match(text):
         text = sip[1]
@@ -296,7 +302,7 @@ def read_turns(
         roles: Our word for each of the vendor's; what others "said" (prompts, tools) is left out.
     """
     turns = []
-    for item in items:
+    for item in islice(items, MOST_TURNS):
         who = roles.get((find_text(item, role) or "").lower())
         text = find_text(item, *texts)
         if who and text:
@@ -310,7 +316,7 @@ def read_lines(text: str | None, roles: Mapping[str, str]) -> list[dict[str, str
     A line that begins with nobody's name goes on with what was said before it.
     """
     turns: list[tuple[str, list[str]]] = []
-    for line in (text or "").splitlines():
+    for line in (text or "")[:LONGEST_TRANSCRIPT].splitlines()[:MOST_TURNS]:
         name, colon, said = line.partition(":")
         role = roles.get(name.strip().lower()) if colon else None
         if role:
@@ -332,11 +338,15 @@ def clean(value: Json, levels: int = MOST_LEVELS) -> Json:
     if isinstance(value, dict):
         if not levels:
             return None
-        items = ((read_text(name), each) for name, each in value.items() if not is_credential(name))
+        items = (
+            (read_text(name), each)
+            for name, each in islice(value.items(), MOST_ITEMS)
+            if not is_credential(name)
+        )
         cleaned = ((name, clean(each, levels - 1)) for name, each in items if name)
         return {name: each for name, each in cleaned if each not in _NOTHING}
     if isinstance(value, list):
-        each_cleaned = (clean(each, levels - 1) for each in value) if levels else ()
+        each_cleaned = (clean(each, levels - 1) for each in value[:MOST_ITEMS]) if levels else ()
         return [each for each in each_cleaned if each not in _NOTHING]
     return value if isinstance(value, bool) else _clean_leaf(value)
 

@@ -86,7 +86,7 @@ def read_key(text: str) -> bytes:
         key = base64.b64decode(encoded + "=" * (-len(encoded) % 4), validate=True)
     except (binascii.Error, ValueError):
         key = b""
-    if not LEAST_SECRET <= len(key) <= MOST_SECRET:
+    if len(key) < LEAST_SECRET or len(text) > MOST_SECRET:
         raise InvalidSecretError(
             "The secret is not base64: copy the whole of it, as it is shown"
             " (it often begins with whsec_)."

@@ -102,6 +102,7 @@ def read(delivery: Delivery, _options: Options) -> Sequence[Reading]:
         return (Unreadable(name, "The event has no call.callId."),)
     metadata = reading.find_object(call, "metadata")
     numbers = _read_numbers(call, metadata)
+    has_number = any(numbers.get(each) for each in ("phone_number", "from_number", "to_number"))
     user_id, workspace_id = reading.find_tenant(metadata)
     event = Event(
         name=name,
@@ -115,7 +116,7 @@ def read(delivery: Delivery, _options: Options) -> Sequence[Reading]:
         tenant=reading.keep_known(reading.find_text(call, *AGENTS), _find_ours(numbers)),
         user_id=user_id,
         workspace_id=workspace_id,
-        notices=() if any(numbers.values()) else (NO_NUMBER,),
+        notices=() if has_number or numbers.get("parties") else (NO_NUMBER,),
     )
     return (event,)
 
