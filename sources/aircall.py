@@ -43,7 +43,7 @@ from sources.reading import (
     read_turns,
     seconds_between,
 )
-from sources.signing import check_secret, is_equal, prove
+from sources.signing import check_secret, is_equal, prove, require_secrets
 
 # The body is parsed to find the token, so before we know who sent it. Aircall's have some 10 kB.
 MOST_BYTES: Final = 1024 * 1024
@@ -69,6 +69,7 @@ _REGION: Final = re.compile(r"[A-Za-z]{2}", re.ASCII)
 
 
 def _verify(delivery: Delivery, secrets: Sequence[Secret], _options: Options) -> Secret:
+    require_secrets(secrets)
     if len(delivery.body) > MOST_BYTES:
         raise RefusedError(
             Refusal.MALFORMED_SIGNATURE, "The body is larger than any that Aircall sends."

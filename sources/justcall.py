@@ -57,6 +57,7 @@ from sources.signing import (
     prove,
     read_hex,
     require_header,
+    require_secrets,
     sign,
 )
 
@@ -130,6 +131,7 @@ def _check(value: str) -> None:
 
 
 def _verify(delivery: Delivery, secrets: Sequence[Secret], _options: JustCallOptions) -> Secret:
+    require_secrets(secrets)
     signature = read_hex(require_header(delivery, SIGNATURE), 32)
     stamp = require_header(delivery, TIMESTAMP)
     if signature is None or (delivery.has_header(VERSION) and delivery.header(VERSION) != "v1"):
@@ -147,7 +149,8 @@ def _verify(delivery: Delivery, secrets: Sequence[Secret], _options: JustCallOpt
     # proves nothing here.
     if not is_equal(_spell(url), _spell(delivery.url)):
         raise RefusedError(
-            Refusal.WRONG_SIGNATURE, "The delivery was signed for another address than this one."
+            Refusal.WRONG_SIGNATURE,
+            "The delivery was signed for another address. Enter exactly this one at JustCall.",
         )
     return prove(
         secrets,

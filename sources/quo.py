@@ -115,7 +115,10 @@ def _verify_legacy(delivery: Delivery) -> Callable[[Secret], bool]:
         signing.require_fresh(stamp, delivery.received_at)
 
     def proves(secret: Secret) -> bool:
-        key = signing.read_key(secret.value)
+        try:
+            key = signing.read_key(secret.value)
+        except InvalidSecretError:
+            return False
         return any(
             hmac.compare_digest(signing.sign(key, stamp.encode() + b"." + delivery.body), digest)
             for stamp, digest in signatures

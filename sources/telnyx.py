@@ -93,6 +93,7 @@ def _check_key(value: str) -> None:
 
 
 def _verify(delivery: Delivery, secrets: Sequence[Secret], _options: TelnyxOptions) -> Secret:
+    signing.require_secrets(secrets)
     text = signing.require_header(delivery, SIGNATURE)
     stamp = signing.require_header(delivery, TIMESTAMP)
     # One spelling counts: base64url or missing padding would give a delivery a second signature.
@@ -224,6 +225,7 @@ def _read_insights(post: _Post, options: TelnyxOptions) -> Iterator[Reading]:
     yield _event(
         post,
         rank=40 if is_last else 30,
+        is_end=is_last,
         is_final=is_last,
         summary=summary,
         structured_data=reading.collect(**details),

@@ -56,11 +56,12 @@ from sources.signing import (
     read_base64,
     read_hex,
     require_header,
+    require_secrets,
     sign,
 )
 
-SIGNATURE: Final = "X-Twilio-Signature"
-SETTINGS: Final = "X-Twilio-Webhooks-Signature-Settings"
+SIGNATURE: Final = "x-twilio-signature"
+SETTINGS: Final = "x-twilio-webhooks-signature-settings"
 LONGEST_CALL_S: Final = 7 * 24 * 3600
 
 TOO_LARGE: Final = "The form is larger than any that Twilio sends."
@@ -115,6 +116,7 @@ def _check(value: str) -> None:
 
 
 def _verify(delivery: Delivery, secrets: Sequence[Secret], _options: TwilioOptions) -> Secret:
+    require_secrets(secrets)
     signature = require_header(delivery, SIGNATURE)
     # The settings header is not signed itself. So it only chooses between kinds of secrets that
     # never stand in for each other, and between algorithms that are all good enough.
@@ -200,7 +202,7 @@ def _list_parameters(delivery: Delivery) -> bytes:
 
 def _is_json(delivery: Delivery) -> bool:
     kind = (delivery.header("Content-Type") or "").lower()
-    return "json" in kind or (FORM not in kind and b"bodySHA256=" in find_query(delivery.url))
+    return "json" in kind or (FORM not in kind and delivery.body.startswith(b"{"))
 
 
 def _read(delivery: Delivery, options: TwilioOptions) -> Sequence[Reading]:

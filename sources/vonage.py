@@ -53,6 +53,7 @@ from sources.signing import (
     read_hex,
     require_fresh,
     require_header,
+    require_secrets,
     sign,
 )
 
@@ -91,7 +92,8 @@ class VonageOptions(Options):
 
 
 def _verify(delivery: Delivery, secrets: Sequence[Secret], _options: VonageOptions) -> Secret:
-    bearer = _BEARER.fullmatch(require_header(delivery, "Authorization"))
+    require_secrets(secrets)
+    bearer = _BEARER.fullmatch(require_header(delivery, "authorization"))
     token = bearer[1] if bearer else ""
     claims = _read_claims(token)
     if claims is None:
@@ -347,7 +349,7 @@ ADAPTER: Final = Adapter(
         ),
     ),
     options=VonageOptions,
-    signature_headers=("Authorization",),
+    signature_headers=("authorization",),
     methods=("POST", "GET"),
     verify=_verify,
     read=_read,
