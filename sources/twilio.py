@@ -238,8 +238,9 @@ def _read_fields(fields: Fields, query: Fields, options: TwilioOptions) -> Readi
 
 
 def _read_recording(fields: Fields, query: Fields, _options: TwilioOptions) -> Reading:
-    name = read_name(f"recording.{find_text(fields, 'RecordingStatus')}")
-    if find_text(fields, "RecordingStatus") != "completed":
+    status = find_text(fields, "RecordingStatus") or UNKNOWN
+    name = read_name(f"recording.{status}")
+    if status != "completed":
         return Ignored(name)
     call, link = find_text(fields, "CallSid"), _link_recording(fields)
     if call is None:
@@ -254,7 +255,7 @@ def _read_recording(fields: Fields, query: Fields, _options: TwilioOptions) -> R
         {"recording_url": link},
         fields,
         query,
-        occurred_at=_add(started_at, find_number(fields, "RecordingDuration")),
+        occurred_at=_move(started_at, _read_seconds(fields, "RecordingDuration")),
         rank=20,
         notices=(MAY_ASK,),
     )
@@ -262,7 +263,7 @@ def _read_recording(fields: Fields, query: Fields, _options: TwilioOptions) -> R
 
 def _read_transcription(fields: Fields, query: Fields, _options: TwilioOptions) -> Reading:
     """What `<Record transcribe>` heard; recall, not verified. Only the caller is recorded there."""
-    name = read_name(f"transcription.{find_text(fields, 'TranscriptionStatus')}")
+    name = read_name(f"transcription.{find_text(fields, 'TranscriptionStatus') or UNKNOWN}")
     call, text = find_text(fields, "CallSid"), find_text(fields, "TranscriptionText")
     if call is None or text is None:
         return Ignored(name)
@@ -288,7 +289,7 @@ def _read_status(fields: Fields, query: Fields, options: TwilioOptions) -> Readi
         outcome = Outcome.VOICEMAIL
     ended_at = find_time(fields, "Timestamp")
     # `Duration` beside it is in minutes, rounded up.
-    duration = find_number(fields, "CallDuration")
+    duration = _read_seconds(fields, "CallDuration")
     link = _link_recording(fields)
     return _make_event(
         name,
@@ -296,7 +297,7 @@ def _read_status(fields: Fields, query: Fields, options: TwilioOptions) -> Readi
         {
             **_name_numbers(fields),
             "region": options.default_region,
-            "started_at": _add(ended_at, -duration if duration is not None else None),
+            "started_at": _move(ended_at, duration, back=True),
             "ended_at": ended_at,
             "duration_seconds": duration,
             "outcome": outcome.value,
@@ -366,10 +367,15 @@ def _link_recording(fields: Fields) -> str | None:
     return f"{link}.mp3"
 
 
-def _add(time: datetime | None, seconds: float | None) -> datetime | None:
-    if time is None or seconds is None or abs(seconds) > LONGEST_CALL_S:
+def _read_seconds(fields: Fields, name: str) -> float | None:
+    seconds = find_number(fields, name)
+    return seconds if seconds is not None and 0 <= seconds <= LONGEST_CALL_S else None
+
+
+def _move(time: datetime | None, seconds: float | None, *, back: bool = False) -> datetime | None:
+    if time is None or seconds is None:
         return None
-    return time + timedelta(seconds=seconds)
+    return time + timedelta(seconds=-seconds if back else seconds)
 
 
 def _sample(secret: Secret, url: str, at: datetime, _options: TwilioOptions) -> Sequence[Sample]:

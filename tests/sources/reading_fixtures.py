@@ -1,8 +1,6 @@
 """Deliveries made of fixtures, and what adapters say of them."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
-from pathlib import Path
 from typing import Final
 
 import pytest
@@ -17,9 +15,8 @@ from sources.adapter import (
     RefusedError,
     Secret,
 )
+from tests.sources.deliveries import FIXTURES
 
-FIXTURES: Final = Path(__file__).parent / "fixtures"
-RECEIVED_AT: Final = datetime.fromtimestamp(1764300000, UTC)
 # What no vendor sends, and a reader must outlive.
 STRANGE: Final[tuple[object, ...]] = (
     *(None, [], {}, [[None]], {"id": {}}, "", "x" * 1000, "99:99:99", True, -1, 1e308),

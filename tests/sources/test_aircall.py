@@ -16,9 +16,8 @@ from sources.adapter import (
     Unreadable,
 )
 from sources.aircall import ADAPTER, MOST_BYTES, SHORT_LIVED
+from tests.sources.deliveries import FIXTURES, SIGNED_AT
 from tests.sources.reading_fixtures import (
-    FIXTURES,
-    RECEIVED_AT,
     STRANGE,
     load,
     read,
@@ -36,7 +35,7 @@ EVENTS: Final = sorted(path.name for path in (FIXTURES / "aircall").glob("*.json
 
 def deliver(body: bytes) -> Delivery:
     headers = [("content-type", "application/json"), ("aircall-origin", "webhooks")]
-    return Delivery(url=URL, headers=headers, body=body, received_at=RECEIVED_AT)
+    return Delivery(url=URL, headers=headers, body=body, received_at=SIGNED_AT)
 
 
 def deliver_fixture(name: str, **changes: Any) -> Delivery:

@@ -13,9 +13,8 @@ from pydantic import ValidationError
 
 from sources.adapter import Delivery, Event, InvalidSecretError, Refusal, Secret, Unreadable
 from sources.justcall import ADAPTER, UNKNOWN_ZONE, JustCallOptions
+from tests.sources.deliveries import FIXTURES, SIGNED_AT
 from tests.sources.reading_fixtures import (
-    FIXTURES,
-    RECEIVED_AT,
     STRANGE,
     Headers,
     load,
@@ -38,7 +37,7 @@ SECRET: Final = Secret(id="one", scheme="api_secret", value="demo-justcall")
 OTHER: Final = Secret(id="two", scheme="api_secret", value="other-justcall")
 EVENTS: Final = sorted(path.name for path in (FIXTURES / "justcall").glob("*.json"))
 STARTED_AT: Final = datetime(2025, 11, 28, 3, 20, tzinfo=UTC)
-RECEIVED: Final = RECEIVED_AT + timedelta(minutes=2)
+RECEIVED: Final = SIGNED_AT + timedelta(minutes=2)
 
 
 def deliver(

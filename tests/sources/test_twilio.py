@@ -6,7 +6,7 @@ with the vendor's own validator, the others come from `openssl dgst -hmac` over 
 
 from datetime import UTC, datetime
 from typing import Final
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
 
 import pytest
 from pydantic import ValidationError
@@ -14,9 +14,8 @@ from pydantic import ValidationError
 from sources.adapter import Delivery, Event, InvalidSecretError, Refusal, Secret, Unreadable
 from sources.forms import FORM, MOST_FIELDS
 from sources.twilio import ADAPTER, MISPLACED, MISPLACED_MESSAGE, TwilioOptions
+from tests.sources.deliveries import FIXTURES, SIGNED_AT
 from tests.sources.reading_fixtures import (
-    FIXTURES,
-    RECEIVED_AT,
     Headers,
     load,
     read,
@@ -24,6 +23,7 @@ from tests.sources.reading_fixtures import (
     read_ignored,
     refuse,
 )
+from tests.sources.soundness import check_sound
 
 URL: Final = "https://calls.example.com/in/twilio/src_demo?ws=ws_1"
 BODY: Final = (
@@ -56,6 +56,8 @@ SETTINGS: Final = (
     "key=CR00000000000000000000000000000000,algorithm=HMAC_SHA256",
 )
 
+FORMS: Final = sorted(path.name for path in (FIXTURES / "twilio").glob("*.form"))
+
 
 def deliver(
     body: bytes = BODY,
@@ -71,7 +73,7 @@ def deliver(
         headers.append(("x-twilio-signature", signature))
     if kind is not None:
         headers.append(("content-type", kind))
-    return Delivery(method=method, url=url, headers=headers, body=body, received_at=RECEIVED_AT)
+    return Delivery(method=method, url=url, headers=headers, body=body, received_at=SIGNED_AT)
 
 
 def deliver_fixture(name: str, url: str = URL) -> Delivery:
@@ -433,6 +435,16 @@ def test_strange_times_lose_no_call(duration: str, time: str) -> None:
     assert "started_at" not in event.facts
 
 
+@pytest.mark.parametrize("duration", ["-5", "1e9", "999999999999999", "ten", ""])
+def test_impossible_duration_is_none(duration: str) -> None:
+    body = load("twilio", "completed_inbound.form").replace(
+        b"CallDuration=75", f"CallDuration={duration}".encode()
+    )
+    facts = read_event(ADAPTER, deliver(body)).facts
+    assert facts.keys().isdisjoint({"duration_seconds", "started_at"})
+    assert "ended_at" in facts
+
+
 def test_default_region_goes_with_the_numbers() -> None:
     options = TwilioOptions(default_region="GB")
     event = read_event(ADAPTER, deliver_fixture("completed_inbound.form"), options)
@@ -442,11 +454,21 @@ def test_default_region_goes_with_the_numbers() -> None:
             TwilioOptions.model_validate({"default_region": wrong})
 
 
+@pytest.mark.parametrize("name", FORMS)
+def test_each_form_is_read_soundly_whatever_a_value_is(name: str) -> None:
+    pairs = parse_qsl(load("twilio", name).decode(), keep_blank_values=True)
+    for place, (field, _) in enumerate(pairs):
+        for value in ("", " ", "-1", "9" * 400, "x" * 9000, "é\0", "NaN", "https://x", "+0"):
+            changed = [*pairs[:place], (field, value), *pairs[place + 1 :]]
+            for reading in ADAPTER.read(deliver(urlencode(changed).encode()), TwilioOptions()):
+                check_sound(reading)
+
+
 def test_nothing_secret_is_read() -> None:
     planted = "PLANTED-7f3a"
     names = ("AuthToken", "ApiSecret", "SipHeader_X-Secret", "Token", "AddOns", "ForwardedFrom")
-    for path in sorted((FIXTURES / "twilio").glob("*.form")):
-        body = path.read_bytes() + "".join(f"&{name}={planted}" for name in names).encode()
+    for form in FORMS:
+        body = load("twilio", form) + "".join(f"&{name}={planted}" for name in names).encode()
         readings = read(ADAPTER, deliver(body, url=f"{URL}&token={planted}&secret={planted}"))
         assert planted not in repr(readings)
 

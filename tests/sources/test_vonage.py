@@ -24,9 +24,8 @@ from sources.adapter import (
     Unreadable,
 )
 from sources.vonage import ADAPTER, ASKS, MISPLACED, VonageOptions
+from tests.sources.deliveries import FIXTURES, SIGNED_AT, Vector, check_attacks, check_vector
 from tests.sources.reading_fixtures import (
-    FIXTURES,
-    RECEIVED_AT,
     STRANGE,
     Headers,
     load,
@@ -55,7 +54,7 @@ def deliver(
     *,
     url: str = URL,
     method: str = "POST",
-    received_at: datetime = RECEIVED_AT,
+    received_at: datetime = SIGNED_AT,
     more: Headers = (),
 ) -> Delivery:
     headers = [("content-type", "application/json"), *more]
@@ -67,7 +66,7 @@ def deliver(
 def encode(body: bytes, key: Any = SECRET.value, algorithm: str = "HS256", **claims: Any) -> str:
     """A Bearer header for a body; a claim that is None is left out."""
     all_claims = {
-        "iat": int(RECEIVED_AT.timestamp()),
+        "iat": int(SIGNED_AT.timestamp()),
         "jti": "jti-1",
         "iss": "Vonage",
         "payload_hash": hashlib.sha256(body).hexdigest(),
@@ -96,6 +95,17 @@ def test_body_with_its_jwt_is_genuine_however_often() -> None:
     assert verify(deliver(authorization=f"bearer {JWT}")) == "one"
 
 
+def test_nothing_that_differs_in_a_byte_is_taken() -> None:
+    vector = Vector(
+        adapter=ADAPTER,
+        secret=SECRET,
+        headers={"authorization": f"Bearer {JWT}"},
+        signature="authorization",
+    )
+    check_vector(vector)
+    check_attacks(vector)
+
+
 def test_secrets_of_less_than_32_bytes_are_fine() -> None:
     # Made with `openssl dgst -sha256 -hmac`: PyJWT warns about such secrets.
     token = (
@@ -119,11 +129,11 @@ def test_other_secret_is_refused() -> None:
     ("seconds", "refusal"), [(301, Refusal.STALE), (-301, Refusal.STALE), (3600, Refusal.STALE)]
 )
 def test_stale_delivery_is_refused(seconds: int, refusal: Refusal) -> None:
-    late = deliver(received_at=RECEIVED_AT + timedelta(seconds=seconds))
+    late = deliver(received_at=SIGNED_AT + timedelta(seconds=seconds))
     assert refuse(ADAPTER, late, [SECRET]) is refusal
     # A forged one is not told that its time is wrong.
     assert refuse(ADAPTER, late, [OTHER]) is Refusal.WRONG_SIGNATURE
-    assert verify(deliver(received_at=RECEIVED_AT + timedelta(seconds=300))) == "one"
+    assert verify(deliver(received_at=SIGNED_AT + timedelta(seconds=300))) == "one"
 
 
 @pytest.mark.parametrize(
