@@ -54,7 +54,7 @@ _RANKS: Final[Mapping[str, int]] = MappingProxyType(
         TRANSCRIBED: 30,
     }
 )
-# The end without an answer, and what else is seen as the status of a call.
+# What public receivers have seen as a call's status; any other word says that nobody answered.
 _BY_STATUS: Final[Mapping[str, Outcome]] = MappingProxyType(
     {
         "answered": Outcome.COMPLETED,

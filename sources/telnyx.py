@@ -73,7 +73,7 @@ _BY_STATUS: Final[Mapping[str, Outcome]] = MappingProxyType(
         "canceled": Outcome.CANCELED,
     }
 )
-# What answering machine detection calls a machine, in its plain and in its premium kind.
+# What answering machine detection calls a machine; only the first word is documented.
 _MACHINES: Final = frozenset({"machine", "voice_mail", "voicemail"})
 
 
