@@ -31,7 +31,7 @@ from sources.adapter import (
     Unreadable,
 )
 
-SIGNATURE: Final = "X-Webhook-Signature"
+SIGNATURE: Final = "x-webhook-signature"
 ENDED: Final = "call"
 CORRECTED: Final = "call.corrected"
 DIGEST_BYTES: Final = 32
@@ -68,6 +68,7 @@ class BlandOptions(Options):
 
 
 def _verify(delivery: Delivery, secrets: Sequence[Secret], _options: BlandOptions) -> Secret:
+    signing.require_secrets(secrets)
     digest = signing.read_hex(signing.require_header(delivery, SIGNATURE), DIGEST_BYTES)
     if digest is None:
         raise RefusedError(
@@ -193,7 +194,8 @@ def _read_turns(value: Json) -> list[dict[str, str]]:
     How a corrected transcript names its speakers is not verified, so several names are tried.
     """
     if isinstance(value, str):
-        turns = reading.read_lines(value, {**_ROLES, "agent-action": "action"})
+        text = reading.read_text(value)
+        turns = reading.read_lines(text, {**_ROLES, "agent-action": "action"})
         return [turn for turn in turns if turn["role"] != "action"]
     items = value if isinstance(value, list) else []
     tried = (

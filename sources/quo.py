@@ -54,7 +54,7 @@ _RANKS: Final[Mapping[str, int]] = MappingProxyType(
         TRANSCRIBED: 30,
     }
 )
-# The end without an answer, and what else is seen as the status of a call.
+# What public receivers have seen as a call's status; any other word says that nobody answered.
 _BY_STATUS: Final[Mapping[str, Outcome]] = MappingProxyType(
     {
         "answered": Outcome.COMPLETED,
@@ -115,7 +115,10 @@ def _verify_legacy(delivery: Delivery) -> Callable[[Secret], bool]:
         signing.require_fresh(stamp, delivery.received_at)
 
     def proves(secret: Secret) -> bool:
-        key = signing.read_key(secret.value)
+        try:
+            key = signing.read_key(secret.value)
+        except InvalidSecretError:
+            return False
         return any(
             hmac.compare_digest(signing.sign(key, stamp.encode() + b"." + delivery.body), digest)
             for stamp, digest in signatures

@@ -34,10 +34,10 @@ from sources.adapter import (
 # The documents name the header as WSGI would: `HTTP_SYNTHFLOW_SIGNATURE`. How it is spelled on the
 # wire is not verified, so all of these are taken; servers may drop names with an underscore.
 SIGNATURES: Final = (
-    "Synthflow-Signature",
-    "X-Synthflow-Signature",
-    "HTTP-SYNTHFLOW-SIGNATURE",
-    "HTTP_SYNTHFLOW_SIGNATURE",
+    "synthflow-signature",
+    "x-synthflow-signature",
+    "http-synthflow-signature",
+    "http_synthflow_signature",
 )
 # From then on the links in webhooks end after 24 hours (recordings migration guide).
 LINKS_END_FROM: Final = datetime(2027, 1, 10, tzinfo=UTC)
@@ -71,6 +71,7 @@ NOT_LINKED: Final = (
 
 
 def _verify(delivery: Delivery, secrets: Sequence[Secret], _options: Options) -> Secret:
+    signing.require_secrets(secrets)
     digest = _read_signature(delivery)
     body = reading.parse_object(delivery.body)
     call = None if isinstance(body, Unreadable) else _find_call(body)

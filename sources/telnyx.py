@@ -73,7 +73,7 @@ _BY_STATUS: Final[Mapping[str, Outcome]] = MappingProxyType(
         "canceled": Outcome.CANCELED,
     }
 )
-# What answering machine detection calls a machine, in its plain and in its premium kind.
+# What answering machine detection calls a machine; only the first word is documented.
 _MACHINES: Final = frozenset({"machine", "voice_mail", "voicemail"})
 
 
@@ -93,6 +93,7 @@ def _check_key(value: str) -> None:
 
 
 def _verify(delivery: Delivery, secrets: Sequence[Secret], _options: TelnyxOptions) -> Secret:
+    signing.require_secrets(secrets)
     text = signing.require_header(delivery, SIGNATURE)
     stamp = signing.require_header(delivery, TIMESTAMP)
     # One spelling counts: base64url or missing padding would give a delivery a second signature.
@@ -224,6 +225,7 @@ def _read_insights(post: _Post, options: TelnyxOptions) -> Iterator[Reading]:
     yield _event(
         post,
         rank=40 if is_last else 30,
+        is_end=is_last,
         is_final=is_last,
         summary=summary,
         structured_data=reading.collect(**details),

@@ -8,6 +8,7 @@ import pytest
 
 from sources.adapter import Event, Ignored, InvalidSecretError, Outcome, Refusal, Unreadable
 from sources.bland import ADAPTER, BlandOptions
+from tests.sources.deliveries import Vector, check_attacks, check_vector
 from tests.sources.vendor_fixtures import (
     BODY,
     PLANTED,
@@ -28,6 +29,20 @@ HEADERS: Final = (("x-webhook-signature", SIGNATURE),)
 
 def read_event(name: str, **changes: Any) -> Event:
     return read_body(ADAPTER, json.dumps(json.loads(load(ADAPTER, name)) | changes).encode())
+
+
+VECTOR: Final = Vector(
+    adapter=ADAPTER,
+    secret=SECRET,
+    headers=dict(HEADERS),
+    signature="x-webhook-signature",
+    fresh_s=None,
+)
+
+
+def test_the_published_algorithm_is_checked_whole() -> None:
+    check_vector(VECTOR)
+    check_attacks(VECTOR)
 
 
 def test_the_vector_is_genuine_today_and_later() -> None:

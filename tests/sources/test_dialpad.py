@@ -13,7 +13,6 @@ from sources.adapter import Event, Ignored, Options, Outcome, Refusal, Unreadabl
 from sources.dialpad import ADAPTER
 from tests.sources.vendor_fixtures import (
     PLANTED,
-    SIGNED_AT,
     deliver,
     load,
     names,
@@ -153,6 +152,10 @@ def test_samples_are_genuine() -> None:
         events.append(read_body(ADAPTER, sample.body))
     assert len({event.call for event in events}) == 1
     assert [event.name for event in events] == ["hangup", "recap_summary"]
+
+
+def test_claims_that_are_passed_on_are_read_alike() -> None:
+    assert read_body(ADAPTER, load(ADAPTER, "hangup.json")) == read_event("hangup.json")
 
 
 def test_the_end_of_a_call() -> None:
@@ -297,7 +300,7 @@ def test_what_is_no_call_is_unreadable(claims: bytes) -> None:
 
 
 def test_what_is_no_token_is_unreadable() -> None:
-    (reading,) = ADAPTER.read(deliver(ADAPTER, b"{}", at=SIGNED_AT), Options())
+    (reading,) = ADAPTER.read(deliver(ADAPTER, b"a.b"), Options())
     assert isinstance(reading, Unreadable)
 
 

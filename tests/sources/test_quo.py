@@ -13,9 +13,11 @@ from sources.adapter import (
     Options,
     Outcome,
     Refusal,
+    Secret,
     Unreadable,
 )
 from sources.quo import ADAPTER
+from tests.sources.deliveries import Vector, check_attacks, check_vector
 from tests.sources.vendor_fixtures import (
     BODY,
     PLANTED,
@@ -43,6 +45,15 @@ STANDARD_HEADERS: Final = (
 LEGACY_DIGEST: Final = "16sU17UESBTdd0bei5DFNHn6h/T8NoNQBBi83hBIsKQ="
 LEGACY_SIGNATURE: Final = f"hmac;1;1764300000123;{LEGACY_DIGEST}"
 LEGACY_HEADERS: Final = (("OpenPhone-Signature", LEGACY_SIGNATURE),)
+
+
+@pytest.mark.parametrize(
+    ("headers", "proof"), [(STANDARD_HEADERS, STANDARD), (LEGACY_HEADERS, LEGACY)]
+)
+def test_the_published_algorithms_are_checked_whole(headers: Headers, proof: Secret) -> None:
+    vector = Vector(adapter=ADAPTER, secret=proof, headers=dict(headers), signature=headers[-1][0])
+    check_vector(vector)
+    check_attacks(vector)
 
 
 @pytest.mark.parametrize(

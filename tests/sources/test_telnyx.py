@@ -18,6 +18,7 @@ from sources.adapter import (
     Unreadable,
 )
 from sources.telnyx import ADAPTER, NOT_LINKED, TelnyxOptions
+from tests.sources.deliveries import Vector, check_attacks, check_vector
 from tests.sources.vendor_fixtures import (
     BODY,
     PLANTED,
@@ -44,6 +45,19 @@ HEADERS: Final = (
     ("Telnyx-Timestamp", "1764300000"),
 )
 SECRET: Final = secret(PUBLIC_KEY, "ed25519")
+
+
+VECTOR: Final = Vector(
+    adapter=ADAPTER,
+    secret=SECRET,
+    headers=dict(HEADERS),
+    signature="Telnyx-Signature-Ed25519",
+)
+
+
+def test_the_published_algorithm_is_checked_whole() -> None:
+    check_vector(VECTOR)
+    check_attacks(VECTOR)
 
 
 def test_the_vector_is_genuine() -> None:
