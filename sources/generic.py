@@ -315,6 +315,7 @@ ADAPTER: Final = Adapter(
         "With a secret in a header, whoever learns the secret can send calls: prefer a signature.",
     ),
     options=GenericOptions,
+    signature_headers=("x-webhook-secret", "x-webhook-signature"),
     verify=verify,
     read=read,
     sample=sample,

@@ -50,20 +50,8 @@ UNSIGNABLE: Final = frozenset({"ed25519"})
 WITHOUT_NAMES: Final = frozenset({"generic"})
 LATER: Final = "event.of.next.year"
 HOSTILE: Final[tuple[Any, ...]] = (
-    *(None, True, 0, -1, 1.5, float("nan"), float("inf"), 10**400, 10**18, ""),
-    *(
-        " ",
-        "\0",
-        "\ud800",
-        "é" * 70,
-        "12",
-        "x" * 9000,
-        [],
-        [[]],
-        [None, 7, {}],
-        {},
-        {"a": {"b": [1]}},
-    ),
+    *(None, True, -1, float("nan"), 10**400, 10**310, "\0", "\ud800", "12", "x" * 9000),
+    *([None, 7, {}], [[]], {"a": {"b": [1]}}),
 )
 BODIES: Final = (
     *(b"", b" ", b"null", b"[]", b'""', b"0", b"true", b"{}", b"NaN", b"{", b'{"a"', b'{"a":1,}'),
@@ -281,7 +269,7 @@ JSON: Final = st.recursive(
 
 @every_vendor
 @given(body=st.binary(max_size=200) | JSON.map(lambda value: json.dumps(value).encode()))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_any_body_is_read(adapter: Adapter, body: bytes) -> None:
     readings = read_all(adapter, body)
     assert readings
