@@ -1,7 +1,7 @@
 """Intake: storing what is said of a call durably, each delivery once.
 
 The first delivery makes the call. What a later one adds is appended to it, and merged by a worker
-(`shared/calls/news.py`): no row of the log that is there already is locked here.
+(`shared/activities/news.py`): no row of the log that is there already is locked here.
 """
 
 import json

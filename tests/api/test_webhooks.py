@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from sqlalchemy import delete
 
 from api.intake.call_ended import EndedCall
+from shared.activities.news import apply_news
 from shared.calls.contents import read_contents
-from shared.calls.news import apply_news
 from shared.database.engines import Database
 from shared.models import Call, SyncLog
 from tests.api.asking import (

@@ -11,6 +11,15 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import func, insert, select, text, update
 
+from shared.activities.news import (
+    MOST_UPDATES,
+    TOO_MANY_MESSAGE,
+    UPDATE_SETTLE_S,
+    AppliedNews,
+    apply_news,
+    has_news,
+    want_updates,
+)
 from shared.calls.contents import read_contents, read_stored
 from shared.calls.intake import (
     WITHOUT_END_S,
@@ -20,15 +29,6 @@ from shared.calls.intake import (
     store_calls,
 )
 from shared.calls.merging import fingerprint
-from shared.calls.news import (
-    MOST_UPDATES,
-    TOO_MANY_MESSAGE,
-    UPDATE_SETTLE_S,
-    AppliedNews,
-    apply_news,
-    has_news,
-    want_updates,
-)
 from shared.models import Activity, ActivityUpdate, Call, CallDelivery, SyncLog
 from shared.privacy.erasure import erase_calls
 from shared.privacy.retention import delete_old_payloads

@@ -8,7 +8,7 @@ from typing import Final
 
 import structlog
 
-from shared.calls.news import apply_news
+from shared.activities.news import apply_news
 from shared.connections.lifecycle import CONNECTED
 from shared.queue.claims import return_expired_claims
 from shared.queue.handovers import move_page

@@ -17,8 +17,8 @@ from sqlalchemy.exc import InternalError as ServerStateError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from shared.activities.destination import DestinationError, OutOfBudgetError
+from shared.activities.news import apply_news, has_news
 from shared.broker.waking import WakeUpError
-from shared.calls.news import apply_news, has_news
 from shared.connections import accounts
 from shared.connections.access_tokens import ConnectionEndedError, TokenBusyError
 from shared.connections.lifecycle import CONNECTED
