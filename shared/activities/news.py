@@ -20,17 +20,8 @@ from shared.calls.contents import StoredCall, read_stored
 from shared.calls.directions import find_customers_number, read_direction
 from shared.calls.intake import MAX_STATEMENT_BYTES, WITHOUT_END_S, WITHOUT_NEWS_S
 from shared.calls.merging import Merge, fingerprint, fold
+from shared.queue.updates import MOST_UPDATES, TOO_OFTEN_ERROR, UPDATE_SETTLE_S, UPDATES_SPACED_S
 from shared.reasons import Reason, Status
-
-# From the first news that is not written yet to its writing: what comes meanwhile goes with it.
-UPDATE_SETTLE_S: Final = 5.0
-# At least so long after the one before; the last for all that follow.
-UPDATES_SPACED_S: Final = (5.0, 30.0, 120.0, 600.0)
-MOST_UPDATES: Final = 20
-TOO_MANY_MESSAGE: Final = (
-    f"It was written {MOST_UPDATES} times. What came after that is stored here; a retry by hand"
-    " writes it."
-)
 
 # Whom no number was found for, or nothing that may be looked up: another number is another call.
 _UNUSABLE: Final = (
@@ -131,12 +122,13 @@ _RENUMBER = text("""
     WHERE l.id = r.log_id
 """)
 
-# A note that a person deleted is asked for again, since it may be restored. A withdrawal is written
-# however often the activity was.
+# What waits or is being written goes on, and knows that more has come. A note that a person deleted
+# is asked for again, since it may be restored. A withdrawal is written however often the activity
+# was.
 _WANT_UPDATES = text("""
     INSERT INTO activity_updates AS u
-        (log_id, user_id, workspace_id, hub_id, updates, first_news_at, due_at, state, error)
-    SELECT l.id, l.user_id, l.workspace_id, l.hub_id, coalesce(a.updates, 0), now(),
+        (log_id, user_id, workspace_id, hub_id, first_news_at, due_at, state, error)
+    SELECT l.id, l.user_id, l.workspace_id, l.hub_id, now(),
            CASE WHEN w.is_urgent OR coalesce(a.updates, 0) < :most
                 THEN greatest(now() + make_interval(secs => :settle),
                               a.updated_at + make_interval(secs => spaced.seconds)) END,
@@ -153,10 +145,25 @@ _WANT_UPDATES = text("""
       AND a.content_hash IS DISTINCT FROM decode(w.content_hash, 'hex')
     ORDER BY l.id
     ON CONFLICT (log_id) DO UPDATE
-    SET state = excluded.state, error = excluded.error, failures = 0, failing_since = NULL,
-        due_at = excluded.due_at, first_news_at = excluded.first_news_at
-    WHERE u.state IN ('failed', 'deleted') AND u.claimed_by IS NULL
+    SET news = u.news + 1,
+        state = CASE WHEN u.state = 'waiting' THEN u.state ELSE excluded.state END,
+        error = CASE WHEN u.state = 'waiting' THEN u.error ELSE excluded.error END,
+        due_at = CASE WHEN u.state = 'waiting' THEN u.due_at ELSE excluded.due_at END,
+        first_news_at = CASE WHEN u.state = 'waiting' THEN u.first_news_at
+                             ELSE excluded.first_news_at END,
+        failures = CASE WHEN u.state = 'waiting' THEN u.failures ELSE 0 END,
+        failing_since = CASE WHEN u.state = 'waiting' THEN u.failing_since END
     RETURNING u.log_id
+""")
+
+
+# The activity shows it already: it was folded in when that was written.
+_IS_WRITTEN = text("""
+    UPDATE activities a SET written_revision = w.revision
+    FROM jsonb_to_recordset(CAST(:wanted AS jsonb)) AS w (
+        log_id text, content_hash text, revision int)
+    WHERE a.log_id = w.log_id AND a.content_hash = decode(w.content_hash, 'hex')
+      AND a.written_revision < w.revision
 """)
 
 
@@ -203,6 +210,7 @@ def want_updates(session: Session, log_ids: Iterable[str]) -> int:
         {
             "log_id": log_id,
             "content_hash": fingerprint(call.fold().content).hex(),
+            "revision": call.fold().revision,
             "is_urgent": False,
         }
         for log_id, call in sorted(stored.items())
@@ -338,6 +346,7 @@ def _want_updates(session: Session, changes: Sequence[_Change]) -> int:
         {
             "log_id": each.row.id,
             "content_hash": fingerprint(each.content).hex(),
+            "revision": each.call.revision,
             "is_urgent": each.is_withdrawn,
         }
         for each in changes
@@ -349,6 +358,7 @@ def _want_updates(session: Session, changes: Sequence[_Change]) -> int:
 def _insert_updates(session: Session, wanted: Sequence[dict[str, Any]]) -> int:
     if not wanted:
         return 0
+    session.execute(_IS_WRITTEN, {"wanted": _to_json(wanted)})
     inserted = session.execute(
         _WANT_UPDATES,
         {
@@ -357,7 +367,7 @@ def _insert_updates(session: Session, wanted: Sequence[dict[str, Any]]) -> int:
             "spaced": list(UPDATES_SPACED_S),
             "steps": len(UPDATES_SPACED_S),
             "most": MOST_UPDATES,
-            "too_many": TOO_MANY_MESSAGE,
+            "too_many": TOO_OFTEN_ERROR,
         },
     )
     return len(inserted.all())

@@ -19,8 +19,10 @@ from shared.queue.claims import COMPRESSED_AT_MOST, LEASE_S
 # Nothing is sent to an activity so long after a request whose answer is not known: it may still be
 # under way, and be committed after a newer one.
 DOUBT_S: Final = 120.0
-# Between two updates of one call, by how many it has had; the last holds for all that follow.
-SPACING_S: Final = (5.0, 30.0, 120.0, 600.0)
+# From the first news that is not written yet to its writing: what comes meanwhile goes with it.
+UPDATE_SETTLE_S: Final = 5.0
+# At least so long after the one before, by how many a call has had; the last for all that follow.
+UPDATES_SPACED_S: Final = (5.0, 30.0, 120.0, 600.0)
 MOST_UPDATES: Final = 20
 LONGEST_WAIT_DAYS: Final = 7
 CRASHES_ALONE: Final = 3
@@ -38,8 +40,8 @@ TOO_LATE_ERROR: Final = (
     " days. Retry once it is connected."
 )
 TOO_OFTEN_ERROR: Final = (
-    f"This entry was updated {MOST_UPDATES} times already, so what came later waits for a retry by"
-    " hand."
+    f"This entry was updated {MOST_UPDATES} times. What came after that is stored here; a retry by"
+    " hand writes it."
 )
 
 
@@ -51,6 +53,7 @@ class ClaimedUpdate:
         id: The log id; with `fence` it says under which claim this is decided.
         fence: See `id`.
         news: How often it was said that the activity lags behind, when it was claimed.
+        call_id: The producer's id.
         kind: What the activity is: `note`.
         activity_id: Its id in HubSpot.
         received_at: When the call came.
@@ -64,6 +67,7 @@ class ClaimedUpdate:
     id: str
     fence: int
     news: int
+    call_id: str
     kind: str
     activity_id: str
     received_at: datetime
@@ -110,6 +114,44 @@ class UpdateOutcome:
     correlation_id: str | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WrittenActivity:
+    """An activity that was written now, and what it was written from.
+
+    Attributes:
+        log_id: The call's.
+        activity_id: Its id in HubSpot; if the log has another one, it is a stray.
+        footprint: What its body was, as hashes.
+        content_hash: Of the content, in hex.
+        revision: Of the call.
+    """
+
+    log_id: str
+    activity_id: str
+    footprint: Mapping[str, Any]
+    content_hash: str
+    revision: int
+
+
+# What is remembered goes with the content: nothing is remembered of a call that has none any more.
+_REMEMBER = text("""
+    INSERT INTO activities (log_id, kind, footprint, content_hash, written_revision)
+    SELECT l.id, l.activity, w.footprint, decode(w.content_hash, 'hex'), w.revision
+    FROM jsonb_to_recordset(CAST(:written AS jsonb)) AS w (
+        log_id text, activity_id text, footprint jsonb, content_hash text, revision int)
+    JOIN hubspot_sync_logs l ON l.id = w.log_id AND l.engagement_id = w.activity_id
+    WHERE EXISTS (SELECT FROM calls c WHERE c.log_id = l.id)
+    ORDER BY l.id
+    ON CONFLICT (log_id) DO NOTHING
+""")
+
+
+def remember_written(session: Session, written: Sequence[WrittenActivity]) -> None:
+    """Remember what activities were written from; in the transaction that records them."""
+    if written:
+        session.execute(_REMEMBER, {"written": json.dumps([asdict(each) for each in written])})
+
+
 _DUE: Final = """
     u.user_id = :user_id AND u.workspace_id = :workspace_id AND u.hub_id = :hub_id
     AND u.state = 'waiting' AND u.claimed_by IS NULL AND u.due_at <= now()
@@ -131,12 +173,12 @@ def count_due_updates(
 # that it is at fault, and no neighbour is.
 _CLAIM = text(f"""
     WITH suspect AS (
-        SELECT u.log_id FROM activity_updates u WHERE {_DUE} AND u.is_suspect
+        SELECT u.log_id FROM activity_updates u WHERE {_DUE} AND u.suspect_size IS NOT NULL
         ORDER BY u.due_at LIMIT 1
         FOR UPDATE SKIP LOCKED
     ), trusted AS (
         SELECT u.log_id FROM activity_updates u
-        WHERE {_DUE} AND NOT u.is_suspect AND NOT EXISTS (SELECT FROM suspect)
+        WHERE {_DUE} AND u.suspect_size IS NULL AND NOT EXISTS (SELECT FROM suspect)
         ORDER BY u.due_at LIMIT :most
         FOR UPDATE SKIP LOCKED
     ), chosen AS MATERIALIZED (
@@ -148,7 +190,8 @@ _CLAIM = text(f"""
         FROM chosen WHERE u.log_id = chosen.log_id
         RETURNING u.*
     )
-    SELECT u.log_id AS id, u.fence, u.news, l.activity AS kind, l.engagement_id AS activity_id,
+    SELECT u.log_id AS id, u.fence, u.news, l.call_id, l.activity AS kind,
+           l.engagement_id AS activity_id,
            c.received_at, a.footprint, coalesce(l.withdrawn, '{{}}') AS withdrawn,
            coalesce(a.updates, 0) AS updates, u.failures,
            coalesce(extract(epoch FROM now() - u.failing_since), 0)::float8 AS failing_for,
@@ -241,13 +284,15 @@ _RECORD = text("""
         ORDER BY u.log_id
         FOR UPDATE OF u
     ), remembered AS (
-        INSERT INTO activities AS a (log_id, footprint, written_revision, content_hash, updates)
-        SELECT o.id, o.footprint, o.revision, o.content_hash, o.is_sent::int
-        FROM o WHERE o.state = 'done'
+        INSERT INTO activities AS a
+            (log_id, kind, footprint, written_revision, content_hash, updates)
+        SELECT o.id, l.activity, o.footprint, o.revision, decode(o.content_hash, 'hex'),
+               o.is_sent::int
+        FROM o JOIN hubspot_sync_logs l ON l.id = o.id WHERE o.state = 'done'
         ON CONFLICT (log_id) DO UPDATE
         SET footprint = excluded.footprint, written_revision = excluded.written_revision,
             content_hash = excluded.content_hash, updates = a.updates + excluded.updates,
-            updated_at = now()
+            updated_at = CASE WHEN excluded.updates > 0 THEN now() ELSE a.updated_at END
     ), finished AS (
         DELETE FROM activity_updates u USING o
         WHERE u.log_id = o.id AND o.state = 'done' AND u.news = o.news
@@ -255,12 +300,13 @@ _RECORD = text("""
         UPDATE activity_updates u
         SET state = CASE WHEN o.state = 'done' THEN 'waiting' ELSE o.state END,
             error = o.error,
-            due_at = now() + make_interval(secs => o.next_in),
+            due_at = CASE WHEN o.state IN ('done', 'waiting')
+                          THEN now() + make_interval(secs => o.next_in) END,
             failures = CASE WHEN o.is_failing THEN u.failures + 1 ELSE 0 END,
             failing_since = CASE WHEN o.is_failing THEN coalesce(u.failing_since, now()) END,
             last_write_at = CASE WHEN o.keeps_mark THEN u.last_write_at END,
             claimed_by = NULL, claimed_until = NULL, claim_size = NULL,
-            is_suspect = false, solo_crashes = 0
+            suspect_size = NULL, solo_crashes = 0
         FROM o WHERE u.log_id = o.id AND NOT (o.state = 'done' AND u.news = o.news)
     ), attempted AS (
         INSERT INTO hubspot_sync_attempts (log_id, kind, started_at, duration_ms, outcome,
@@ -289,6 +335,23 @@ def record_updates(
     return frozenset(session.execute(_RECORD, values).scalars())
 
 
+_RENEW = text("""
+    WITH held AS MATERIALIZED (
+        SELECT log_id FROM activity_updates
+        WHERE claimed_by = ANY(:claim_ids) AND claimed_until > now()
+        ORDER BY log_id
+        FOR NO KEY UPDATE
+    )
+    UPDATE activity_updates u SET claimed_until = now() + make_interval(secs => :lease)
+    FROM held WHERE u.log_id = held.log_id
+""")
+
+
+def renew_updates(session: Session, claim_ids: Collection[str]) -> None:
+    """Extend the leases of claims that have not expired."""
+    session.execute(_RENEW, {"claim_ids": list(claim_ids), "lease": LEASE_S})
+
+
 _RELEASE = text("""
     UPDATE activity_updates u
     SET claimed_by = NULL, claimed_until = NULL, claim_size = NULL,
@@ -314,13 +377,14 @@ _RETURN_EXPIRED = text("""
         FOR UPDATE SKIP LOCKED
     )
     UPDATE activity_updates u
-    SET solo_crashes = u.solo_crashes + (u.is_suspect AND u.claim_size = 1)::int,
-        is_suspect = true,
-        state = CASE WHEN u.solo_crashes + (u.is_suspect AND u.claim_size = 1)::int >= :poison
+    SET solo_crashes = u.solo_crashes + (u.suspect_size IS NOT NULL)::int,
+        suspect_size = 1,
+        state = CASE WHEN u.solo_crashes + (u.suspect_size IS NOT NULL)::int >= :poison
                      THEN 'failed' ELSE u.state END,
-        error = CASE WHEN u.solo_crashes + (u.is_suspect AND u.claim_size = 1)::int >= :poison
+        error = CASE WHEN u.solo_crashes + (u.suspect_size IS NOT NULL)::int >= :poison
                      THEN :message END,
-        due_at = greatest(now(), u.last_write_at + make_interval(secs => :doubt)),
+        due_at = CASE WHEN u.solo_crashes + (u.suspect_size IS NOT NULL)::int < :poison
+                      THEN greatest(now(), u.last_write_at + make_interval(secs => :doubt)) END,
         claimed_by = NULL, claimed_until = NULL, claim_size = NULL
     FROM lost WHERE u.log_id = lost.log_id
 """)
@@ -351,7 +415,7 @@ _END = text("""
         FOR UPDATE OF u SKIP LOCKED
     )
     UPDATE activity_updates u
-    SET state = 'failed', error = CASE WHEN ended.is_other THEN :other ELSE :late END
+    SET state = 'failed', due_at = NULL, error = CASE WHEN ended.is_other THEN :other ELSE :late END
     FROM ended WHERE u.log_id = ended.log_id
 """)
 
@@ -394,4 +458,4 @@ def find_connections_with_updates(session: Session) -> list[str]:
 
 def spacing_after(updates: int) -> float:
     """Seconds until a call that has had so many updates may have the next one."""
-    return SPACING_S[min(updates, len(SPACING_S)) - 1] if updates else 0.0
+    return UPDATES_SPACED_S[min(updates, len(UPDATES_SPACED_S) - 1)]

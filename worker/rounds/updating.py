@@ -17,7 +17,6 @@ from shared.activities.destination import (
     MOST_AT_ONCE,
     Activity,
     ActivityKind,
-    ActivityUpdate,
     Destination,
     DestinationError,
     Gone,
@@ -28,6 +27,7 @@ from shared.activities.destination import (
     RetryLaterError,
     TokenRenewedError,
     Unknown,
+    Update,
     Updated,
 )
 from shared.activities.edits import CannotUpdateError, Edit, Footprint, plan_edit
@@ -35,7 +35,6 @@ from shared.activities.rendering import render_blocks
 from shared.calls.contents import GrownContent, read_grown_contents
 from shared.database.engines import patiently
 from shared.models import Connection
-from shared.queue.marks import WRITE_WITHIN_S
 from shared.queue.updates import (
     DOUBT_S,
     MOST_UPDATES,
@@ -49,6 +48,7 @@ from shared.queue.updates import (
     spacing_after,
 )
 from shared.telemetry.metrics import UPDATES
+from worker.leases import require_lease
 from worker.resources import Resources
 from worker.rounds.health import AccountHealth, retry_jitter
 from worker.rounds.transitions import RETRY_FOR_S, backoff
@@ -63,6 +63,8 @@ MOST_READINGS: Final = 3
 MAX_BYTES_LOADED: Final = 2 * 1024 * 1024
 MAX_BATCH_BYTES: Final = 900_000
 LONGEST_WAIT_TO_LOAD_S: Final = 10.0
+
+PUT_OFF_S: Final = 1.0
 
 # The block that shows a field; the other fields are facts.
 BLOCK_OF_FIELD: Final = {
@@ -134,15 +136,15 @@ class _Updating:
                 for group in _cut(updates):
                     self._bring_up_to_date(group, ActivityKind(kind))
         except (OutOfBudgetError, NoTokenError):
-            self._release()
+            log.info("updates_put_off", updates=len(self._open))
         except DestinationError as error:
             # Nothing was being sent: reading failed.
             self._fail(list(self._open.values()), error)
-        self._release()
+        self._drop(list(self._open.values()))
 
     def _bring_up_to_date(self, group: Sequence[ClaimedUpdate], kind: ActivityKind) -> None:
         contents = self._load(group)
-        self._drop(each for each in group if each.id not in contents)
+        self._drop([each for each in group if each.id not in contents])
         waiting = [each for each in group if each.id in contents]
         for _ in range(MOST_READINGS):
             if not waiting:
@@ -196,42 +198,26 @@ class _Updating:
     def _send(
         self, batch: Sequence[_Planned], kind: ActivityKind, read_at: float
     ) -> list[ClaimedUpdate]:
-        """Mark and send one batch; returns those that were read too long ago to be sent."""
-        self._destination.wait_to_write()
-        marked_at = time.monotonic()
-        marked = self._mark([each.update for each in batch])
-        batch = [each for each in batch if each.update.id in marked]
-        updates = [each.update for each in batch]
+        """Mark and send one batch; returns those that are to be read anew and sent then."""
+        batch = self._mark(batch)
         if not batch:
             return []
-        try:
-            self._destination.keep_place_to_write()
-        except OutOfBudgetError:
-            self._release(unsent=updates)
-            raise
-        now = time.monotonic()
-        if now - marked_at > WRITE_WITHIN_S:
-            self._release(unsent=updates)
-            raise OutOfBudgetError
-        if now - read_at > READ_WITHIN_S:
+        updates = [each.update for each in batch]
+        if time.monotonic() - read_at > READ_WITHIN_S:
             return updates
+        bodies = [Activity(each.update.activity_id, each.edit.body or "", kind) for each in batch]
         try:
-            responses = self._destination.update(
-                [
-                    ActivityUpdate(each.update.activity_id, each.edit.body or "", kind)
-                    for each in batch
-                ]
-            )
+            responses = self._destination.update(bodies)
         except TokenRenewedError:
             return updates
         except RejectedError as error:
-            if len(batch) > 1:
-                middle = len(batch) // 2
-                return [
-                    *self._send(batch[:middle], kind, read_at),
-                    *self._send(batch[middle:], kind, read_at),
-                ]
-            self._record([_refused(batch[0].update, error)])
+            if len(batch) == 1:
+                self._record([_refused(batch[0].update, error)])
+                return []
+            # The whole was refused for a part of it: halves find the part.
+            middle = len(batch) // 2
+            halves = (batch[:middle], batch[middle:])
+            return [each for half in halves for each in self._send(half, kind, read_at)]
         except DestinationError as error:
             if error.definite:
                 self._fail(updates, error)
@@ -239,33 +225,34 @@ class _Updating:
                 self._health.pause_for(error)
                 self._record([_doubted(each, error) for each in updates])
         else:
-            outcomes = []
-            for each in batch:
-                match responses[each.update.activity_id]:
-                    case Updated(activity):
-                        footprint = each.edit.confirm(activity.body)
-                        outcomes.append(_done(each.update, each.content, footprint, is_sent=True))
-                    case Rejected(error):
-                        outcomes.append(_refused(each.update, error))
-                    case Gone():
-                        # Read once before that is believed.
-                        outcomes.append(_outcome(each.update, "waiting"))
-                    case Unknown():
-                        outcomes.append(_doubted(each.update, None))
-            self._record(outcomes)
+            self._record([_settle(each, responses[each.update.activity_id]) for each in batch])
         return []
 
-    def _mark(self, updates: Sequence[ClaimedUpdate]) -> frozenset[str]:
+    def _mark(self, batch: Sequence[_Planned]) -> list[_Planned]:
+        """Commit that these may be sent from now on; returns those that may.
+
+        Raises:
+            OutOfBudgetError: The commit was slow, or there is no place to send: none was sent.
+        """
+        self._destination.wait_to_write()
+        marked_at = time.monotonic()
         with self._resources.database.begin() as session:
             marked = mark_updates(
                 session,
-                updates,
+                [each.update for each in batch],
                 connection_id=self._connection.id,
                 generation=self._connection.generation,
                 hub_id=self._destination.hub_id,
             )
-        self._drop(each for each in updates if each.id not in marked)
-        return marked
+        self._drop([each.update for each in batch if each.update.id not in marked])
+        batch = [each for each in batch if each.update.id in marked]
+        try:
+            self._destination.keep_place_to_write()
+            require_lease(marked_at)
+        except OutOfBudgetError:
+            self._record([_outcome(each.update, "waiting", next_in=PUT_OFF_S) for each in batch])
+            raise
+        return batch
 
     def _fail(self, updates: Sequence[ClaimedUpdate], error: DestinationError) -> None:
         """Record an error under which certainly nothing was changed."""
@@ -298,27 +285,20 @@ class _Updating:
         with self._resources.database.begin() as session:
             return record_updates(session, outcomes, started_at=self._started_at)
 
-    def _drop(self, updates: Collection[ClaimedUpdate] | Iterator[ClaimedUpdate]) -> None:
-        """Give back what is no longer ours, or has nothing left to be written from."""
-        lost = list(updates)
-        if lost:
-            patiently(self._release_once, lost)
-        for each in lost:
+    def _drop(self, updates: Collection[ClaimedUpdate]) -> None:
+        """Give back what is no longer ours, cannot be sent now, or has no content any more."""
+        if updates:
+            patiently(self._release_once, updates)
+        for each in updates:
             self._open.pop(each.id, None)
-
-    def _release(self, unsent: Collection[ClaimedUpdate] = ()) -> None:
-        """Give back all that is left; of those marked, `unsent` were certainly not sent."""
-        if unsent:
-            self._record([_outcome(each, "waiting", next_in=1.0) for each in unsent])
-        self._drop(list(self._open.values()))
 
     def _release_once(self, updates: Collection[ClaimedUpdate]) -> None:
         with self._resources.database.begin() as session:
-            release_updates(session, updates, delay=1.0)
+            release_updates(session, updates, delay=PUT_OFF_S)
 
 
 def _plan_one(update: ClaimedUpdate, content: GrownContent, shown: str) -> Edit:
-    blocks, last_line = render_blocks(content.call, log_id=update.id)
+    blocks, last_line = render_blocks(content.call, call_id=update.call_id, log_id=update.id)
     edit = plan_edit(
         shown,
         blocks,
@@ -329,6 +309,21 @@ def _plan_one(update: ClaimedUpdate, content: GrownContent, shown: str) -> Edit:
     if edit.body is not None and update.updates >= MOST_UPDATES and not update.withdrawn:
         raise CannotUpdateError(TOO_OFTEN_ERROR)
     return edit
+
+
+def _settle(planned: _Planned, response: Update) -> UpdateOutcome:
+    """What the destination's response says of one update."""
+    match response:
+        case Updated(activity):
+            footprint = planned.edit.confirm(activity.body)
+            return _done(planned.update, planned.content, footprint, is_sent=True)
+        case Rejected(error):
+            return _refused(planned.update, error)
+        case Gone():
+            # It is read once before that is believed.
+            return _outcome(planned.update, "waiting")
+        case Unknown():
+            return _doubted(planned.update, None)
 
 
 def _outcome(
