@@ -309,9 +309,9 @@ _RECORD = text("""
             suspect_size = NULL, solo_crashes = 0
         FROM o WHERE u.log_id = o.id AND NOT (o.state = 'done' AND u.news = o.news)
     ), attempted AS (
-        INSERT INTO hubspot_sync_attempts (log_id, kind, started_at, duration_ms, outcome,
+        INSERT INTO hubspot_sync_attempts (log_id, started_at, duration_ms, outcome,
                                            message, http_status, correlation_id)
-        SELECT o.id, 'update', :started_at,
+        SELECT o.id, :started_at,
                greatest(extract(epoch FROM clock_timestamp() - :started_at) * 1000, 0)::int,
                CASE WHEN o.state = 'done' THEN 'success' WHEN o.is_failing THEN 'pending'
                     ELSE 'error' END,
