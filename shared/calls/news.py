@@ -6,11 +6,12 @@ written and what has come since.
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+import structlog
 from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
@@ -19,8 +20,10 @@ from shared.calls.content import RUNNING_OUTCOMES, CallContent, is_outcome_of
 from shared.calls.contents import StoredCall, read_stored
 from shared.calls.directions import find_customers_number, read_direction
 from shared.calls.intake import MAX_STATEMENT_BYTES, WITHOUT_END_S, WITHOUT_NEWS_S
-from shared.calls.merging import Merge, fingerprint, fold
+from shared.calls.merging import Merge, fingerprint, fold, from_microseconds
 from shared.reasons import Reason, Status
+
+log = structlog.get_logger(__name__)
 
 # From the first news that is not written yet to its writing: what comes meanwhile goes with it.
 UPDATE_SETTLE_S: Final = 5.0
@@ -136,14 +139,14 @@ _RENUMBER = text("""
 _WANT_UPDATES = text("""
     INSERT INTO activity_updates AS u
         (log_id, user_id, workspace_id, hub_id, updates, first_news_at, due_at, state, error)
-    SELECT l.id, l.user_id, l.workspace_id, l.hub_id, coalesce(a.updates, 0), now(),
+    SELECT l.id, l.user_id, l.workspace_id, l.hub_id, coalesce(a.updates, 0), w.news_at,
            CASE WHEN w.is_urgent OR coalesce(a.updates, 0) < :most
-                THEN greatest(now() + make_interval(secs => :settle),
+                THEN greatest(w.news_at + make_interval(secs => :settle),
                               a.updated_at + make_interval(secs => spaced.seconds)) END,
            CASE WHEN w.is_urgent OR coalesce(a.updates, 0) < :most THEN 'waiting' ELSE 'held' END,
            CASE WHEN w.is_urgent OR coalesce(a.updates, 0) < :most THEN NULL ELSE :too_many END
     FROM jsonb_to_recordset(CAST(:wanted AS jsonb)) AS w (
-        log_id text, content_hash text, is_urgent boolean)
+        log_id text, content_hash text, is_urgent boolean, news_at timestamptz)
     JOIN hubspot_sync_logs l ON l.id = w.log_id
     LEFT JOIN activities a ON a.log_id = l.id
     CROSS JOIN LATERAL (
@@ -183,13 +186,22 @@ def apply_news(session: Session, *, user_id: str, workspace_id: str, most: int) 
     session.execute(_LOCK_CALLS, ids)
     # A statement of its own: the first one saw what was committed before its locks.
     stored = read_stored(session, rows)
-    changes = [_Change(rows[log_id], call) for log_id, call in sorted(stored.items())]
+    changes = list(_merge(rows, stored))
     _store(session, changes)
     return AppliedNews(
         calls=len(changes),
         requeued=_requeue(session, changes),
         updates=_want_updates(session, changes),
     )
+
+
+def _merge(rows: Mapping[str, Row[Any]], stored: Mapping[str, StoredCall]) -> Iterator["_Change"]:
+    """Each call that can be merged: a defect that one brings out holds up no other."""
+    for log_id, call in sorted(stored.items()):
+        try:
+            yield _Change(rows[log_id], call)
+        except Exception:
+            log.exception("news_not_merged", log_id=log_id)
 
 
 def want_updates(session: Session, log_ids: Iterable[str]) -> int:
@@ -204,6 +216,7 @@ def want_updates(session: Session, log_ids: Iterable[str]) -> int:
             "log_id": log_id,
             "content_hash": fingerprint(call.fold().content).hex(),
             "is_urgent": False,
+            "news_at": call.read_at.isoformat(),
         }
         for log_id, call in sorted(stored.items())
     ]
@@ -238,7 +251,9 @@ class _Change:
             read_direction(before.get("direction")),
         )
         self.is_withdrawn = self.call.withdrawn != stored.merged.withdrawn
-        self._last_news_at = stored.read_at
+        received = [each.stamp.received_at for each in stored.news]
+        self.first_news_at = from_microseconds(min(received))
+        self._last_news_at = from_microseconds(max(received))
 
     @property
     def is_news(self) -> bool:
@@ -339,6 +354,7 @@ def _want_updates(session: Session, changes: Sequence[_Change]) -> int:
             "log_id": each.row.id,
             "content_hash": fingerprint(each.content).hex(),
             "is_urgent": each.is_withdrawn,
+            "news_at": each.first_news_at.isoformat(),
         }
         for each in changes
         if each.row.status == Status.SUCCESS and each.is_news

@@ -61,14 +61,6 @@ def sweep(resources: Resources, *, is_troubled: bool = False) -> None:
         waiting = find_waiting_tenants(session)
         unconnected = [tenant for tenant in waiting if tenant.state != CONNECTED]
         settled = settle_without_connection(session, unconnected) if unconnected else 0
-        # No round does it for them, and what nobody merges adds up.
-        for tenant in [each for each in unconnected if each.has_news][:TENANTS_MERGED]:
-            apply_news(
-                session,
-                user_id=tenant.user_id,
-                workspace_id=tenant.workspace_id,
-                most=CALLS_MERGED,
-            )
     if returned:
         CLAIMS_EXPIRED.inc(returned)
         log.warning("claims_expired", calls=returned)
@@ -79,6 +71,19 @@ def sweep(resources: Resources, *, is_troubled: bool = False) -> None:
         log.info("calls_settled_without_connection", calls=settled)
     _wake(resources, waiting, is_troubled=is_troubled)
     hand_over_calls(resources, deadline=time.monotonic() + HANDING_OVER_S)
+    _merge_news(resources, unconnected)
+
+
+def _merge_news(resources: Resources, unconnected: list[WaitingTenant]) -> None:
+    """For tenants without a connection: no round does it, and what nobody merges adds up."""
+    for tenant in [each for each in unconnected if each.has_news][:TENANTS_MERGED]:
+        with resources.database.begin() as session:
+            apply_news(
+                session,
+                user_id=tenant.user_id,
+                workspace_id=tenant.workspace_id,
+                most=CALLS_MERGED,
+            )
 
 
 def _wake(resources: Resources, waiting: list[WaitingTenant], *, is_troubled: bool) -> None:
