@@ -35,6 +35,9 @@ TOO_MANY_MESSAGE: Final = (
     " writes it."
 )
 
+# Calls of one tenant in the hands of workers, or locked for a moment.
+MOST_CLAIMED: Final = 1_000
+
 # Whom no number was found for, or nothing that may be looked up: another number is another call.
 _UNUSABLE: Final = (
     Reason.NO_PHONE_NUMBER,
@@ -68,14 +71,16 @@ def has_news(session: Session, *, user_id: str, workspace_id: str) -> bool:
 
 
 # In the order of the ids, as everywhere. Whoever holds a row is not waited for: its news stays.
-# Once a call was looked up its end is awaited no more.
+# Once a call was looked up its end is awaited no more. Few enough are looked at to be read in the
+# index's order, however many wait, and more than workers ever hold of one tenant.
 _LOCK = text("""
     SELECT l.id, l.status, l.error_code, l.created_at, l.last_write_at IS NOT NULL AS is_marked,
            l.awaits_end AND l.attempts = 0 AND l.looks = 0 AND NOT l.raw_lookup
                AND l.failing_since IS NULL AS awaits_end,
            coalesce(c.payload_bytes, 0) AS payload_bytes
     FROM (SELECT DISTINCT log_id FROM call_deliveries
-          WHERE user_id = :user_id AND workspace_id = :workspace_id AND facts IS NOT NULL) AS news
+          WHERE user_id = :user_id AND workspace_id = :workspace_id AND facts IS NOT NULL
+          ORDER BY log_id LIMIT :looked_at) AS news
     JOIN hubspot_sync_logs l ON l.id = news.log_id
     JOIN calls c ON c.log_id = l.id
     WHERE l.claimed_by IS NULL
@@ -178,7 +183,8 @@ def apply_news(session: Session, *, user_id: str, workspace_id: str, most: int) 
     What is committed then: the content with its stamps, and what follows from it for the call.
     """
     tenant = {"user_id": user_id, "workspace_id": workspace_id}
-    locked = session.execute(_LOCK, {**tenant, "most": most}).all()
+    bounds = {"most": most, "looked_at": most + MOST_CLAIMED}
+    locked = session.execute(_LOCK, tenant | bounds).all()
     rows = {row.id: row for row in _cut(locked)}
     if not rows:
         return AppliedNews()
