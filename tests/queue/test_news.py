@@ -11,12 +11,8 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import func, insert, select, text, update
 
-from shared.activities.news import (
-    AppliedNews,
-    apply_news,
-    has_news,
-    want_updates,
-)
+from shared.activities.news import AppliedNews, apply_news, has_news, want_updates
+from shared.calls import directions
 from shared.calls.contents import read_contents, read_stored
 from shared.calls.intake import (
     WITHOUT_END_S,
@@ -458,6 +454,26 @@ def test_what_many_deliveries_add_up_to_stays_as_large_as_one(tenant: Tenant) ->
         more(tenant, structured_data={f"{number}_{each}": "x" * 1_900 for each in range(10)})
         apply(tenant)
     assert (call_of(tenant, log_id).payload_bytes or 0) < 40_000
+
+
+def test_call_that_brings_out_a_defect_holds_up_no_other(
+    tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bad, good = first(tenant, call_id="bad"), first(tenant, call_id="good")
+    for call_id in ("bad", "good"):
+        more(tenant, call_id=call_id, outcome=call_id)
+    find = directions.find_customers_number
+
+    def fail(content: dict[str, Any]) -> str | None:
+        assert content.get("outcome") != "bad"
+        return find(content)
+
+    monkeypatch.setattr("shared.activities.news.find_customers_number", fail)
+    assert apply(tenant).calls == 1
+    assert call_of(tenant, good).payload["outcome"] == "good"
+    monkeypatch.undo()
+    assert apply(tenant).calls == 1
+    assert call_of(tenant, bad).payload["outcome"] == "bad"
 
 
 def test_intake_waits_for_nobody_who_works_on_the_call(tenant: Tenant) -> None:

@@ -18,7 +18,7 @@ from shared.queue.updates import (
     find_connections_with_updates,
     return_expired_updates,
 )
-from shared.queue.waiting import find_waiting_tenants, settle_without_connection
+from shared.queue.waiting import WaitingTenant, find_waiting_tenants, settle_without_connection
 from shared.reasons import Reason, Status
 from shared.telemetry.metrics import CLAIMS_EXPIRED, LAST_SWEEP, OUTCOMES, SWEEP_SECONDS
 from worker.maintenance.recurring import Recurring, lock_duty
@@ -66,14 +66,6 @@ def sweep(resources: Resources, *, is_troubled: bool = False) -> None:
         lagging = find_connections_with_updates(session)
         unconnected = [tenant for tenant in waiting if tenant.state != CONNECTED]
         settled = settle_without_connection(session, unconnected) if unconnected else 0
-        # No round does it for them, and what nobody merges adds up.
-        for tenant in [each for each in unconnected if each.has_news][:TENANTS_MERGED]:
-            apply_news(
-                session,
-                user_id=tenant.user_id,
-                workspace_id=tenant.workspace_id,
-                most=CALLS_MERGED,
-            )
     if returned:
         CLAIMS_EXPIRED.inc(returned)
         log.warning("claims_expired", calls=returned)
@@ -91,6 +83,19 @@ def sweep(resources: Resources, *, is_troubled: bool = False) -> None:
     ]
     _wake(resources, [*connected, *lagging], is_troubled=is_troubled)
     hand_over_calls(resources, deadline=time.monotonic() + HANDING_OVER_S)
+    _merge_news(resources, unconnected)
+
+
+def _merge_news(resources: Resources, unconnected: list[WaitingTenant]) -> None:
+    """For tenants without a connection: no round does it, and what nobody merges adds up."""
+    for tenant in [each for each in unconnected if each.has_news][:TENANTS_MERGED]:
+        with resources.database.begin() as session:
+            apply_news(
+                session,
+                user_id=tenant.user_id,
+                workspace_id=tenant.workspace_id,
+                most=CALLS_MERGED,
+            )
 
 
 def _wake(resources: Resources, connection_ids: Iterable[str], *, is_troubled: bool) -> None:

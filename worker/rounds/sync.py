@@ -43,6 +43,8 @@ from worker.rounds.writing import write_notes
 log = structlog.get_logger(__name__)
 
 MOST_CALLS: Final = 100
+# The rest is left to the next round.
+MOST_BATCHES_OF_NEWS: Final = 10
 # A batch of at least so many says that calls come faster than rounds: gathering then pays.
 BUSY_CALLS: Final = 8
 PUT_OFF_S: Final = 1.0
@@ -112,9 +114,11 @@ def _look_for_calls(resources: Resources, connection_id: str) -> _Due | RoundEnd
 
 
 def _apply_news(resources: Resources, connection: Connection) -> None:
-    with resources.database.begin() as session:
-        applied = apply_news(session, **_tenant(connection), most=MOST_CALLS)
-    if applied.calls:
+    for _ in range(MOST_BATCHES_OF_NEWS):
+        with resources.database.begin() as session:
+            applied = apply_news(session, **_tenant(connection), most=MOST_CALLS)
+        if not applied.calls:
+            return
         log.info("news_applied", connection_id=connection.id, **asdict(applied))
 
 
