@@ -154,9 +154,9 @@ _WANT_UPDATES = text("""
     ORDER BY l.id
     ON CONFLICT (log_id) DO UPDATE
     SET news = u.news + 1,
-        state = CASE WHEN u.state = 'waiting' THEN u.state ELSE excluded.state END,
-        error = CASE WHEN u.state = 'waiting' THEN u.error ELSE excluded.error END,
-        due_at = CASE WHEN u.state = 'waiting' THEN u.due_at ELSE excluded.due_at END,
+        state = CASE WHEN u.state IN ('waiting', 'held') THEN u.state ELSE excluded.state END,
+        error = CASE WHEN u.state IN ('waiting', 'held') THEN u.error ELSE excluded.error END,
+        due_at = CASE WHEN u.state IN ('waiting', 'held') THEN u.due_at ELSE excluded.due_at END,
         first_news_at = CASE WHEN u.state = 'waiting' THEN u.first_news_at
                              ELSE excluded.first_news_at END,
         failures = CASE WHEN u.state = 'waiting' THEN u.failures ELSE 0 END,
@@ -164,6 +164,13 @@ _WANT_UPDATES = text("""
     RETURNING u.log_id
 """)
 
+
+# What was kept back is kept back for good, but for a withdrawal.
+_RELEASE_WITHDRAWALS = text("""
+    UPDATE activity_updates u
+    SET state = 'waiting', error = NULL, due_at = now() + make_interval(secs => :settle)
+    WHERE u.log_id = ANY(:ids) AND u.state = 'held'
+""")
 
 # The activity shows it already: it was folded in when that was written.
 _IS_WRITTEN = text("""
@@ -392,6 +399,8 @@ def _insert_updates(session: Session, wanted: Sequence[dict[str, Any]]) -> int:
             "too_many": TOO_OFTEN_ERROR,
         },
     )
+    if urgent := [each["log_id"] for each in wanted if each["is_urgent"]]:
+        session.execute(_RELEASE_WITHDRAWALS, {"ids": urgent, "settle": UPDATE_SETTLE_S})
     return len(inserted.all())
 
 
