@@ -15,11 +15,13 @@ from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
 from shared.activities.bounds import fit_to_note
+from shared.calls.choices import Choices
 from shared.calls.content import RUNNING_OUTCOMES, CallContent, is_outcome_of
 from shared.calls.contents import StoredCall, read_stored
-from shared.calls.directions import find_customers_number, read_direction
+from shared.calls.directions import read_direction
 from shared.calls.intake import MAX_STATEMENT_BYTES, WITHOUT_END_S, WITHOUT_NEWS_S
 from shared.calls.merging import Merge, fingerprint, fold
+from shared.calls.rules import what_rules_look_at
 from shared.reasons import Reason, Status
 
 # From the first news that is not written yet to its writing: what comes meanwhile goes with it.
@@ -31,12 +33,18 @@ TOO_MANY_MESSAGE: Final = (
     f"It was written {MOST_UPDATES} times. What came after that is stored here; a retry by hand"
     " writes it."
 )
+# `write_when: complete`
+AFTER_WRITING_MESSAGE: Final = (
+    "This came after writing. A call that waits until it is complete is written once; what came"
+    " later is stored here, and a retry by hand writes it."
+)
 
 # Whom no number was found for, or nothing that may be looked up: another number is another call.
 _UNUSABLE: Final = (
     Reason.NO_PHONE_NUMBER,
     Reason.INVALID_PHONE_NUMBER,
     Reason.UNKNOWN_DIRECTION,
+    Reason.FILTERED,
     Reason.CONTACT_NOT_FOUND,
     Reason.AMBIGUOUS_CONTACT,
 )
@@ -65,11 +73,15 @@ def has_news(session: Session, *, user_id: str, workspace_id: str) -> bool:
 
 
 # In the order of the ids, as everywhere. Whoever holds a row is not waited for: its news stays.
-# Once a call was looked up its end is awaited no more.
+# Once a call was looked up its end is awaited no more. One that waits for a fact, as its customer's
+# settings ask, has no reason, and is not due yet.
 _LOCK = text("""
     SELECT l.id, l.status, l.error_code, l.created_at, l.last_write_at IS NOT NULL AS is_marked,
            l.awaits_end AND l.attempts = 0 AND l.looks = 0 AND NOT l.raw_lookup
                AND l.failing_since IS NULL AS awaits_end,
+           l.status = 'pending' AND l.error_code IS NULL AND NOT l.awaits_end AND l.looks = 0
+               AND NOT l.raw_lookup AND l.failing_since IS NULL AND l.suspect_size IS NULL
+               AND l.next_attempt_at > now() AS awaits_fact,
            coalesce(c.payload_bytes, 0) AS payload_bytes
     FROM (SELECT DISTINCT log_id FROM call_deliveries
           WHERE user_id = :user_id AND workspace_id = :workspace_id AND facts IS NOT NULL) AS news
@@ -79,6 +91,11 @@ _LOCK = text("""
     ORDER BY l.id
     LIMIT :most
     FOR NO KEY UPDATE OF l SKIP LOCKED
+""")
+
+_CHOICES = text("""
+    SELECT choices FROM hubspot_oauth_tokens
+    WHERE user_id = :user_id AND workspace_id = :workspace_id
 """)
 
 # Behind the log's rows, and gently: whoever appends a delivery refers to the call.
@@ -159,6 +176,17 @@ _WANT_UPDATES = text("""
     RETURNING u.log_id
 """)
 
+# What a person's retry, or a withdrawal, has made due goes on.
+_FIND_IDLE = text("""
+    SELECT wanted.id FROM unnest(CAST(:ids AS text[])) AS wanted (id)
+    WHERE NOT EXISTS (SELECT FROM activity_updates u
+                      WHERE u.log_id = wanted.id AND u.state = 'waiting')
+""")
+_HOLD = text("""
+    UPDATE activity_updates SET state = 'held', due_at = NULL, error = :why
+    WHERE log_id = ANY(:ids) AND state = 'waiting' AND claimed_by IS NULL
+""")
+
 
 @dataclass(frozen=True, slots=True)
 class AppliedNews:
@@ -183,12 +211,13 @@ def apply_news(session: Session, *, user_id: str, workspace_id: str, most: int) 
     session.execute(_LOCK_CALLS, ids)
     # A statement of its own: the first one saw what was committed before its locks.
     stored = read_stored(session, rows)
-    changes = [_Change(rows[log_id], call) for log_id, call in sorted(stored.items())]
+    choices = Choices.of(session.execute(_CHOICES, tenant).scalar_one_or_none())
+    changes = [_Change(rows[log_id], call, choices) for log_id, call in sorted(stored.items())]
     _store(session, changes)
     return AppliedNews(
         calls=len(changes),
         requeued=_requeue(session, changes),
-        updates=_want_updates(session, changes),
+        updates=_want_updates(session, changes, is_written_once=choices.write_when == "complete"),
     )
 
 
@@ -223,7 +252,7 @@ def _cut(locked: Sequence[Row[Any]]) -> Iterable[Row[Any]]:
 class _Change:
     """What the news of one call makes of it."""
 
-    def __init__(self, row: Row[Any], stored: StoredCall) -> None:
+    def __init__(self, row: Row[Any], stored: StoredCall, choices: Choices) -> None:
         self.row = row
         self.news_ids = stored.news_ids
         self.merge: Merge = fold(stored.merged, stored.news)
@@ -232,10 +261,13 @@ class _Change:
         self.content = self.call.content
         if self.merge.changed:
             self.content = _fit(self.content)
-        self.number = find_customers_number(self.content)
+        self.number = choices.find_number(self.content)
         self.is_rematched = (self.number, read_direction(self.content.get("direction"))) != (
-            find_customers_number(before),
+            choices.find_number(before),
             read_direction(before.get("direction")),
+        )
+        self.is_judged_anew = row.error_code == Reason.FILTERED and (
+            what_rules_look_at(self.content) != what_rules_look_at(before)
         )
         self.is_withdrawn = self.call.withdrawn != stored.merged.withdrawn
         self._last_news_at = stored.read_at
@@ -250,7 +282,11 @@ class _Change:
         row = self.row
         if row.status == Status.ERROR:
             return self.is_news and row.error_code in _TRIED_AGAIN
-        if row.is_marked or not self.is_rematched:
+        if row.is_marked:
+            return False
+        if row.awaits_fact or self.is_judged_anew:
+            return True
+        if not self.is_rematched:
             return False
         return row.status == Status.PENDING or row.error_code in _UNUSABLE
 
@@ -333,7 +369,8 @@ def _requeue(session: Session, changes: Sequence[_Change]) -> int:
     return len(renewed)
 
 
-def _want_updates(session: Session, changes: Sequence[_Change]) -> int:
+def _want_updates(session: Session, changes: Sequence[_Change], *, is_written_once: bool) -> int:
+    """Have activities written again; what is written once is kept back, but for a withdrawal."""
     wanted = [
         {
             "log_id": each.row.id,
@@ -343,7 +380,15 @@ def _want_updates(session: Session, changes: Sequence[_Change]) -> int:
         for each in changes
         if each.row.status == Status.SUCCESS and each.is_news
     ]
-    return _insert_updates(session, wanted)
+    held: list[str] = []
+    if is_written_once:
+        ids = [each["log_id"] for each in wanted if not each["is_urgent"]]
+        held.extend(session.execute(_FIND_IDLE, {"ids": ids}).scalars())
+    count = _insert_updates(session, wanted)
+    if held:
+        kept_back = session.execute(_HOLD, {"ids": held, "why": AFTER_WRITING_MESSAGE})
+        count -= kept_back.rowcount  # type: ignore[attr-defined]
+    return count
 
 
 def _insert_updates(session: Session, wanted: Sequence[dict[str, Any]]) -> int:
