@@ -5,6 +5,7 @@ Nothing is judged of a call of which a write is in doubt, or that is written.
 
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import Final
 
 from shared.calls.choices import Choices
 from shared.calls.contents import KnownCall, read_known
@@ -15,6 +16,8 @@ from shared.queue.claims import ClaimedCall
 from shared.queue.outcomes import Outcome
 from worker.rounds import transitions
 from worker.rounds.round import Round
+
+NUMBERS: Final = ("phone_number", "from_number", "to_number")
 
 
 def judge_calls(round_: Round, calls: Iterable[ClaimedCall]) -> list[ClaimedCall]:
@@ -45,10 +48,13 @@ def _judge(
 ) -> Outcome | ClaimedCall:
     if known is None:  # its content was deleted a moment ago
         return call
+    content = known.content
+    if call.phone_number is not None and not any(map(content.get, NUMBERS)):
+        content = {**content, "phone_number": call.phone_number}
     unusable = None
     try:
         if choices.own_numbers:
-            parties = find_parties(known.content, own_numbers=choices.own_numbers, region=region)
+            parties = find_parties(content, own_numbers=choices.own_numbers, region=region)
             call = replace(call, phone_number=parties.customer)
             parse_phone(parties.customer, region)
     except OwnNumbersError as error:
@@ -57,7 +63,7 @@ def _judge(
         unusable = error
     verdict = choices.decide(
         choices.read_facts(
-            known.content,
+            content,
             region=region,
             withdrawn=known.withdrawn,
             is_final=known.is_final,
