@@ -181,15 +181,16 @@ def test_rules_look_at_nothing_but_what_may_change_their_mind() -> None:
     before = {"phone_number": CUSTOMER, "summary": "A", "transcript": [{"role": "a", "text": "b"}]}
     for change in ({"summary": "B"}, {"agent_name": "Ada"}, {"recording_url": "https://a.example"}):
         assert what_rules_look_at(before | change) == what_rules_look_at(before)
-    for change in (
+    changes: tuple[dict[str, Any], ...] = (
         {"summary": ""},
         {"outcome": "busy"},
         {"direction": "inbound"},
         {"duration_seconds": 1},
         {"to_number": LINE},
         {"phone_number": OTHER},
-    ):
-        assert what_rules_look_at(before | change) != what_rules_look_at(before)
+    )
+    for each in changes:
+        assert what_rules_look_at(before | each) != what_rules_look_at(before)
 
 
 FACTS = st.builds(
