@@ -232,6 +232,23 @@ def test_numbers_are_read_in_the_region_that_comes_with_them(asker: Asker) -> No
     assert changed["rules"]["skip_lines"] == ["+12025550100"]
 
 
+def test_calls_of_an_unknown_direction_are_looked_up_again_when_own_numbers_change(
+    database: Database, asker: Asker, waker: WakeRecorder
+) -> None:
+    connection_id = add_connection(database, asker)
+    skipped = {"status": "skipped", "error_code": "unknown_direction", "error_message": "why"}
+    new = add_log(database, asker, **skipped)
+    old = add_log(database, asker, minutes_ago=8 * 24 * 60, **skipped)
+    other = add_log(database, asker, **skipped | {"error_code": "invalid_phone_number"})
+    asker.ask("PATCH", "settings", json={"write_when": "complete"})
+    assert waker.woken == []
+    asker.ask("PATCH", "settings", json={"own_numbers": ["+12025550100"]})
+    assert waker.woken == [connection_id]
+    with database.begin() as session:
+        states = [session.get_one(SyncLog, each).status for each in (new, old, other)]
+    assert states == ["pending", "skipped", "skipped"]
+
+
 def test_nothing_is_stored_of_who_goes_back_to_the_defaults(
     database: Database, asker: Asker
 ) -> None:
