@@ -236,7 +236,11 @@ def test_calls_of_an_unknown_direction_are_looked_up_again_when_own_numbers_chan
     database: Database, asker: Asker, waker: WakeRecorder
 ) -> None:
     connection_id = add_connection(database, asker)
-    skipped = {"status": "skipped", "error_code": "unknown_direction", "error_message": "why"}
+    skipped: dict[str, Any] = {
+        "status": "skipped",
+        "error_code": "unknown_direction",
+        "error_message": "why",
+    }
     new = add_log(database, asker, **skipped)
     old = add_log(database, asker, minutes_ago=8 * 24 * 60, **skipped)
     other = add_log(database, asker, **skipped | {"error_code": "invalid_phone_number"})

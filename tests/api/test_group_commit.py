@@ -16,6 +16,7 @@ from api.http.errors import TryLaterError
 from api.intake import group_commit
 from api.intake.group_commit import GroupCommit
 from shared.calls.intake import NewCall, StoredCall, find_stored, store_calls
+from shared.configuration.settings import Activity
 from shared.database.engines import Database
 
 TIMEOUT_S = 240.0
@@ -33,7 +34,7 @@ class GatedPostgres:
         self.is_away = False
 
     def store(
-        self, connection: Connection, calls: Sequence[NewCall], *, lane: int
+        self, connection: Connection, calls: Sequence[NewCall], *, lane: int, activity: Activity
     ) -> list[StoredCall]:
         self.transactions += 1
         self.connections.add(connection)
@@ -41,7 +42,7 @@ class GatedPostgres:
         assert self.gate.wait(TIMEOUT_S)
         if self.is_away:
             raise OperationalError("INSERT", {}, Exception("away"))
-        return store_calls(connection, calls, lane=lane)
+        return store_calls(connection, calls, lane=lane, activity=activity)
 
 
 def new_call(user_id: str, **fields: Any) -> NewCall:
