@@ -9,29 +9,42 @@ from werkzeug.wsgi import get_path_info
 from api import dashboard, health
 from api.connecting import callback as oauth_callback
 from api.connecting import connection, oauth
+from api.connecting import settings as connection_settings
+from api.context.senders import log_refusals
 from api.context.services import EXTENSION, Waker, build_services
 from api.description import docs
-from api.http.bodies import MAX_BODY_BYTES
-from api.http.body_limits import limit_bodies
-from api.http.discarding import discard_bodies
-from api.http.errors import handle_errors
+from api.description.document import build_document
+from api.description.schemas import Json
+from api.http.bodies import MAX_BODY_BYTES, limit_bodies
+from api.http.error_responses import handle_errors
 from api.http.headers import add_headers
+from api.http.slow_peers import discard_bodies
 from api.log import auditing, exports, statistics, sync_logs
-from api.refusals import log_refusals
 from api.trying import previews, trials
 from api.webhooks import receiving as calls
 from shared.configuration.settings import ApiSettings
 from shared.database.engines import Database
 
 NOUNS: Final = (
-    *(calls, oauth, oauth_callback, connection, sync_logs, exports, statistics, previews, trials),
+    *(
+        calls,
+        oauth,
+        oauth_callback,
+        connection,
+        connection_settings,
+        sync_logs,
+        exports,
+        statistics,
+        trials,
+        previews,
+    ),
     *(auditing, health, docs, dashboard),
 )
 
 
 class _App(Flask):
     def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
-        """Find the route by the path alone: whatever host a request names, the answer is one."""
+        """Find the route by the path alone, whatever host a request names."""
         if request is None:
             return super().create_url_adapter(None)
         return self.url_map.bind(
@@ -63,6 +76,17 @@ def create_app(
     add_headers(app, settings)
     log_refusals(app)
     discard_bodies(app)
+    _add_routes(app)
+    return app
+
+
+def describe_api(server_url: str) -> Json:
+    """The OpenAPI document, without an application that could answer."""
+    app = Flask(__name__, static_folder=None)
+    _add_routes(app)
+    return build_document(app, server_url)
+
+
+def _add_routes(app: Flask) -> None:
     for noun in NOUNS:
         app.register_blueprint(noun.blueprint)
-    return app

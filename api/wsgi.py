@@ -9,7 +9,7 @@ from flask import Flask
 
 from api.app import create_app
 from api.context.services import EXTENSION
-from api.health_listener import serve_health
+from api.health import serve_health
 from shared.configuration.settings import ApiSettings, SettingsError
 from shared.database.plain_connections import warn_of_plain_connections
 from shared.telemetry.exposition import note_build

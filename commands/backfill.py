@@ -23,8 +23,9 @@ ROWS_A_TRANSACTION: Final = 1000
 # Rows may be large, and Postgres takes no statement of a gigabyte.
 BYTES_A_TRANSACTION: Final = 16 * 1024 * 1024
 
-TakeCalls = Callable[[Sequence[NewCall]], int]
-"""Does what is to be done with a batch; returns how many of its calls were known before."""
+TakeCalls = Callable[[Sequence[NewCall]], tuple[int, int]]
+"""Does what is to be done with a batch; returns how many of its rows said nothing new of calls that
+were known before, and how many did."""
 
 
 @dataclass(slots=True)
@@ -34,9 +35,13 @@ class Tally:
     accepted: int = 0
     known: int = 0
     rejected: int = 0
+    updated: int = 0
 
     def __str__(self) -> str:
-        return f"{self.accepted} accepted, {self.known} already known, {self.rejected} rejected"
+        counts = [f"{self.accepted} accepted", f"{self.known} already known"]
+        if self.updated:
+            counts.append(f"{self.updated} completed")
+        return ", ".join([*counts, f"{self.rejected} rejected"])
 
 
 @click.command("import")
@@ -52,8 +57,9 @@ def import_calls(
     The first row names the columns as the webhook names its fields: call_id, phone_number,
     started_at, summary and so on; transcript and structured_data hold JSON. Rows without an id
     are named and left out. A field that cannot be read is left out of its call, and its line is
-    named. What was imported before is not imported again, so an import that broke off, or a
-    mended file, is imported by the same command; of rows with the same ids the first counts.
+    named. What was imported before is not imported again, but what is new of it completes its
+    call, so an import that broke off, or a mended file, is imported by the same command. Rows with
+    the same ids complete each other.
 
     With --dry-run nothing is stored, and HubSpot is asked how many of the phone numbers it knows.
     That uses only the searches that live calls leave over: at best some 350 numbers a second, and
@@ -130,16 +136,17 @@ def _take_rows(
 
 
 def _take_batch(batch: list[NewCall], take: TakeCalls, tally: Tally) -> None:
-    known = take(batch)
+    known, updated = take(batch)
     tally.known += known
-    tally.accepted += len(batch) - known
+    tally.updated += updated
+    tally.accepted += len(batch) - known - updated
     batch.clear()
 
 
-def _store(database: Database, batch: Sequence[NewCall]) -> int:
+def _store(database: Database, batch: Sequence[NewCall]) -> tuple[int, int]:
     with database.begin() as session:
         stored = store_calls(session, batch, lane=Lane.BACKFILL)
-    return sum(each.is_duplicate for each in stored)
+    return sum(each.is_duplicate for each in stored), sum(each.is_updated for each in stored)
 
 
 def _report(console: Console, problems: Sequence[BadRow]) -> None:

@@ -14,10 +14,15 @@ from typing import Any, BinaryIO, Final
 from api.http.bodies import MAX_BODY_BYTES
 from api.http.errors import InvalidRequestError
 from api.intake.call_ended import IDENTITY, EndedCall, parse_data
+from shared.calls.content import CallContent
 from shared.calls.intake import NewCall
 
 FIELDS: Final = tuple(EndedCall.model_fields)
-AS_JSON: Final = ("transcript", "structured_data")
+AS_JSON: Final = tuple(
+    name
+    for name, field in CallContent.model_json_schema()["properties"].items()
+    if any(kind.get("type") in {"array", "object"} for kind in field["anyOf"])
+)
 DELIMITERS: Final = ",;\t|"
 NOT_UTF_8: Final = "is not UTF-8: save the file in that encoding, “CSV UTF-8” in Excel"
 # What Excel writes first where it wants to be told how the cells are separated.

@@ -37,8 +37,11 @@ class Rehearsal:
         self._database = database
         self._known: set[tuple[str, str, str]] = set()
 
-    def take(self, batch: Sequence[NewCall]) -> int:
-        """Note calls; returns how many of them are stored, or came before in the file."""
+    def take(self, batch: Sequence[NewCall]) -> tuple[int, int]:
+        """Note calls; returns how many of them are stored, or came before in the file.
+
+        Whether those would be completed is not looked into: the second number is 0.
+        """
         with self._database.begin() as session:
             self._known.update(find_stored(session, batch))
         new = 0
@@ -47,7 +50,7 @@ class Rehearsal:
                 self._known.add(call.identity)
                 self.calls[call.user_id, call.workspace_id][call.phone_number] += 1
                 new += 1
-        return len(batch) - new
+        return len(batch) - new, 0
 
 
 class _PausedError(Exception):

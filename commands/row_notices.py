@@ -6,7 +6,7 @@ from hashlib import blake2b
 from typing import Final, NamedTuple
 
 from commands.call_rows import CallRow
-from shared.calls.call_details import FieldWarning
+from shared.calls.content import FieldWarning
 
 # The same slip stands in every row of a column: the first ones are named, all are counted.
 MOST_NAMED: Final = 20
@@ -60,7 +60,7 @@ class _Seen(NamedTuple):
 
 
 class Repetitions:
-    """Names rows whose ids stood further up in the file: the first of them is the call.
+    """Names rows whose ids stood further up in the file: they complete each other.
 
     It keeps two digests of each row, so its memory grows with the file: about 250 bytes a row.
     """
@@ -83,8 +83,8 @@ class Repetitions:
         else:
             self._different += 1
             yield (
-                f"line {row.line}: has the ids of line {first.line}, but other contents:"
-                f" line {first.line} counts; if these are two calls, one needs another call_id"
+                f"line {row.line}: has the ids of line {first.line}, but other contents: they"
+                " complete one call; if these are two calls, one needs another call_id"
             )
 
     def sum_up(self) -> Iterator[str]:

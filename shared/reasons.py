@@ -56,6 +56,9 @@ CONTACTLESS: Final = (
 
 # Messages that more than one place gives.
 NOT_FOUND_MESSAGE: Final = "No HubSpot contact has this phone number."
+END_UNREPORTED_MESSAGE: Final = (
+    "The call has no phone number of a customer, and its end was never reported."
+)
 NOT_CONNECTED_MESSAGE: Final = (
     "HubSpot was not connected when this call waited. Calls of the last 7 days are synced when"
     " the workspace connects; older ones can be retried by hand."

@@ -176,7 +176,7 @@ def _read_region(data: dict[str, Json]) -> str | None:
 
 
 def _read_agent(data: dict[str, Json]) -> Facts:
-    """What an AI voice agent tells. Its part ends before the call does if it passes the call on.
+    """What an AI voice agent reports. Its part ends before the call does if it passes the call on.
 
     Summary, agent's name and intake answers are documented. The other names are recall, not
     verified, out of public code that receives these events.

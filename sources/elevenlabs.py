@@ -93,7 +93,7 @@ def read(delivery: Delivery, _options: Options) -> Sequence[Reading]:
     if name not in {TRANSCRIPTION, FAILURE}:
         return (Ignored(name, MISPLACED_AUDIO if name == AUDIO else None),)
     data = reading.find_object(body, "data")
-    call = reading.find_text(data, "conversation_id")
+    call = reading.find_id(data, "conversation_id")
     if call is None:
         return (Unreadable(name, "The event has no data.conversation_id."),)
     at = reading.find_time(body, "event_timestamp")
@@ -115,7 +115,7 @@ def read(delivery: Delivery, _options: Options) -> Sequence[Reading]:
             reading.find_text(data, "metadata.phone_call.phone_number_id"),
             reading.find_phone(data, "metadata.phone_call.agent_number"),
         ),
-        user_id=user_id or (reading.find_text(data, "user_id") if workspace_id else None),
+        user_id=user_id or (reading.find_id(data, "user_id") if workspace_id else None),
         workspace_id=workspace_id,
     )
     return (event,)
@@ -156,15 +156,15 @@ def _read_numbers(data: Json) -> dict[str, Json]:
     direction = reading.read_direction(phone.get("direction"))
     variables = reading.find_object(data, VARIABLES)
     # Not verified: that these two are caller and called in either direction.
-    caller = reading.find_phone(variables, "system__caller_id")
-    called = reading.find_phone(variables, "system__called_number")
+    ends = variables.get("system__caller_id"), variables.get("system__called_number")
+    caller, called = map(reading.read_phone, ends)
     customer, ours = {"inbound": (caller, called), "outbound": (called, caller)}.get(
         direction or "", (None, None)
     )
     customer = reading.find_phone(phone, "external_number") or customer
     ours = reading.find_phone(phone, "agent_number") or ours
     if direction is None and customer is None:
-        return reading.name_ends(None, caller, called)
+        return reading.read_ends(None, *ends)
     return reading.name_sides(direction, customer, ours)
 
 

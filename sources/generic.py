@@ -77,7 +77,7 @@ def read(delivery: Delivery, options: GenericOptions) -> Sequence[Reading]:
     found = {name: reading.dig(body, path) for name, path in options.fields.items()}
     is_end = options.ended_when is None or _is_met(options.ended_when, body)
     name = _read_event_name(found, body, options)
-    call = reading.read_text(found["call_id"])
+    call = reading.read_id(found["call_id"])
     if call is None and not is_end:
         return (Ignored(name),)
     if call is None:
@@ -91,8 +91,8 @@ def read(delivery: Delivery, options: GenericOptions) -> Sequence[Reading]:
         tenant=reading.keep_known(
             reading.read_text(found.get("tenant")), reading.read_text(found.get("agent_id"))
         ),
-        user_id=reading.read_text(found.get("user_id")),
-        workspace_id=reading.read_text(found.get("workspace_id")),
+        user_id=reading.read_id(found.get("user_id")),
+        workspace_id=reading.read_id(found.get("workspace_id")),
     )
     return (event,)
 
@@ -125,7 +125,7 @@ def _read_facts(found: Mapping[str, Json], options: GenericOptions) -> Facts:
         # The pipeline knows more words for the two directions than we do.
         {"direction": reading.read_direction(direction) or direction, **ends}
         if direction or customer
-        else reading.name_ends(None, ends["from_number"], ends["to_number"])
+        else reading.read_ends(None, found.get("from_number"), found.get("to_number"))
     )
     texts = ("agent_name", "agent_email", "agent_id", "summary")
     return reading.make_facts(
@@ -315,6 +315,7 @@ ADAPTER: Final = Adapter(
         "With a secret in a header, whoever learns the secret can send calls: prefer a signature.",
     ),
     options=GenericOptions,
+    signature_headers=("x-webhook-secret", "x-webhook-signature"),
     verify=verify,
     read=read,
     sample=sample,

@@ -32,6 +32,7 @@ LONGEST_TRANSCRIPT: Final = 1_000_000
 LONGEST_PATH: Final = 200
 LONGEST_LINK: Final = 8000
 LONGEST_TIME: Final = 64
+LONGEST_ID: Final = 255
 LONGEST_PHONE: Final = 200
 FIRST_S, LAST_S = (datetime(year, 1, 1, tzinfo=UTC).timestamp() for year in (2000, 2100))
 
@@ -117,6 +118,11 @@ def find_text(value: Json, *paths: str) -> str | None:
     return read_first(read_text, value, paths)
 
 
+def find_id(value: Json, *paths: str) -> str | None:
+    """The first text that can be an id: of at most 255 printable characters."""
+    return read_first(read_id, value, paths)
+
+
 def find_number(value: Json, *paths: str) -> float | None:
     """The first finite number, also one in a text."""
     return read_first(read_number, value, paths)
@@ -165,6 +171,12 @@ def read_text(value: Json) -> str | None:
     if not math.isfinite(value):
         return None
     return str(int(value)) if value == int(value) else str(value)
+
+
+def read_id(value: Json) -> str | None:
+    """A text that can be an id, also a number; what is too long, or holds a line end, is none."""
+    text = read_text(value)
+    return text if text and len(text.encode()) <= LONGEST_ID and text.isprintable() else None
 
 
 def read_number(value: Json) -> float | None:
@@ -412,9 +424,9 @@ def find_tenant(*holders: Json) -> tuple[str | None, str | None]:
     Both come out of one object: two objects may speak of two tenants.
     """
     for holder in holders:
-        workspace_id = find_text(holder, "workspace_id", "workspaceId")
+        workspace_id = find_id(holder, "workspace_id", "workspaceId")
         if workspace_id:
-            return find_text(holder, "user_id", "userId"), workspace_id
+            return find_id(holder, "user_id", "userId"), workspace_id
     return None, None
 
 

@@ -95,7 +95,7 @@ def read(delivery: Delivery, _options: Options) -> Sequence[Reading]:
     if name not in RANKS:
         return (Ignored(name),)
     call = reading.find_object(body, "call")
-    call_id = reading.find_text(call, "call_id")
+    call_id = reading.find_id(call, "call_id")
     if call_id is None:
         return (Unreadable(name, "The event has no call.call_id."),)
     ended_at = reading.find_time(call, "end_timestamp")

@@ -217,7 +217,7 @@ def _read(delivery: Delivery, options: TwilioOptions) -> Sequence[Reading]:
 
 
 def _read_json(body: bytes) -> Reading:
-    """Voice Intelligence and Event Streams post JSON; what they tell must be fetched."""
+    """Voice Intelligence and Event Streams post JSON; what it is about must be fetched."""
     value = parse_object(body)
     if isinstance(value, Unreadable):
         return value
@@ -276,8 +276,10 @@ def _read_status(fields: Fields, query: Fields, options: TwilioOptions) -> Readi
     outcome = _OUTCOMES.get(status)
     if outcome is None:
         # A callback says when and in what order it came; a request for instructions does not.
-        is_told = any(each in fields for each in ("CallbackSource", "SequenceNumber", "Timestamp"))
-        is_waiting = status in {"ringing", "in-progress"} and not is_told
+        is_callback = any(
+            each in fields for each in ("CallbackSource", "SequenceNumber", "Timestamp")
+        )
+        is_waiting = status in {"ringing", "in-progress"} and not is_callback
         return Ignored(read_name(f"call.{status}"), MISPLACED if is_waiting else None)
     if find_text(fields, "ParentCallSid"):
         return Ignored(read_name(f"leg.{status}"))

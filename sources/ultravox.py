@@ -97,7 +97,7 @@ def read(delivery: Delivery, _options: Options) -> Sequence[Reading]:
     if name not in RANKS:
         return (Ignored(name),)
     call = reading.find_object(body, "call")
-    call_id = reading.find_text(call, "callId")
+    call_id = reading.find_id(call, "callId")
     if call_id is None:
         return (Unreadable(name, "The event has no call.callId."),)
     metadata = reading.find_object(call, "metadata")
@@ -134,7 +134,7 @@ def _read_numbers(call: Json, metadata: Json) -> dict[str, Json]:
     called = reading.find_phone(metadata, *CALLED) or reading.find_phone(outgoing, "to")
     customer = reading.find_phone(metadata, *CUSTOMERS)
     if customer is None:
-        return reading.name_ends(direction, caller, called)
+        return reading.read_ends(direction, caller, called)
     return reading.name_sides(direction, customer, called if direction == "inbound" else caller)
 
 

@@ -159,7 +159,7 @@ def read(delivery: Delivery, _options: VapiOptions) -> Sequence[Reading]:
     is_report = name == "end-of-call-report"
     if not is_report and not (name == "status-update" and message.get("status") == "ended"):
         return (Ignored(name, MISPLACED if name in REQUESTS else None),)
-    call = reading.find_text(message, "call.id")
+    call = reading.find_id(message, "call.id")
     if call is None:
         return (Unreadable(name, "The message has no call.id."),)
     user_id, workspace_id = reading.find_tenant(

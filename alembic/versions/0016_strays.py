@@ -101,7 +101,8 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    op.execute("LOCK TABLE hubspot_strays IN SHARE ROW EXCLUSIVE MODE")
+    # The lock that dropping the foreign key takes, in the order of those who write.
+    op.execute("LOCK TABLE hubspot_sync_logs, hubspot_strays IN ACCESS EXCLUSIVE MODE")
     for table in OLD:
         op.execute(f"DROP TRIGGER {table}_move ON {table}")
         op.execute(f"DROP FUNCTION {table}_move()")

@@ -7,7 +7,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from api.connecting.landing import Failure
-from api.context.addresses import client_address
+from api.context.senders import client_address
 from api.context.services import Services
 from api.log.auditing import audit
 from shared.connections.lifecycle import DISCONNECTED, connect, find_connection
@@ -68,7 +68,7 @@ def receive_grant(work: Services, authorization: Authorization, code: str) -> Re
     if token.hub_id is None:
         log.warning("oauth_grant_incomplete", has_hub_id=False)
         raise _give_up(work, secret, Failure.HUBSPOT_UNAVAILABLE)
-    # Scopes that nobody told are not missing: HubSpot's first 403 would say so.
+    # Where HubSpot names no scopes, none counts as missing: its first 403 would say so.
     missing = set(work.settings.hubspot_scopes) - set(token.scopes) if token.scopes else set()
     if missing:
         log.warning("oauth_scopes_missing", hub_id=token.hub_id, missing=sorted(missing))
@@ -191,13 +191,13 @@ def _find_other_account(
 
 
 def describe_account(work: Services, grant: ReceivedGrant) -> str:
-    """The account as a person knows it: its web domain if HubSpot tells, and its number."""
+    """The account as a person knows it: its web domain if HubSpot names it, and its number."""
     domain = text(_introspect(work, grant.access_token).get("hub_domain"))
     return f"{domain} ({grant.hub_id})" if domain else str(grant.hub_id)
 
 
 def _introspect(work: Services, access_token: str) -> JsonObject:
-    """What HubSpot says of a token; nothing if it does not answer."""
+    """What HubSpot says of a token; empty if it does not answer."""
     try:
         return work.oauth.introspect(access_token) or {}
     except HubSpotError as error:

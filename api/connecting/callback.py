@@ -24,10 +24,11 @@ from api.connecting.authorizations import (
 )
 from api.connecting.landing import Failure, landing_url
 from api.connecting.oauth import browser_cookie
-from api.context.addresses import client_address
 from api.context.rationing import may_be_named, may_return
+from api.context.senders import client_address
 from api.context.services import services
-from api.http.errors import TooLargeError, TryLaterError
+from api.description.operations import Operation
+from api.http.errors import BusyError, TooLargeError
 from shared.configuration.setting_values import origin
 from shared.connections.oauth_states import Authorization, hash_secret, may_be_secret, take_state
 from shared.connections.pending_grants import give_up_pending_grant
@@ -42,8 +43,30 @@ OUR_ERRORS: Final = frozenset(
 )
 
 
+LANDING: Final = {"Location": "The page, with the outcome in its query."}
+
+
 @blueprint.get("/callback")
+@Operation(
+    "finishHubSpotOAuth",
+    "connection",
+    parameters={
+        "code": "By HubSpot.",
+        "state": "By HubSpot, as it was given.",
+        "error": "By HubSpot, when access was denied.",
+    },
+    status=302,
+    media_type=None,
+    headers=LANDING,
+    page="Asks whether this account goes to this workspace, unless the browser brings the cookie of"
+    " `initiate` (see `OAUTH_BINDING`).",
+)
 def receive_consent() -> Response:
+    """Where HubSpot sends the browser.
+
+    Not to be called by programs. Redirects to the page that was asked for with `hubspot=connected`,
+    or with `hubspot=error`, `code` and `message`.
+    """
     work = services()
     state = request.args.get("state", "")
     if not may_be_secret(state):
@@ -72,7 +95,7 @@ def _may_wait_for_hubspot() -> Iterator[None]:
     """Be one of the few requests that do; raises ConnectingError when there are enough."""
     try:
         slot = services().consent_slots.take()
-    except TryLaterError as error:
+    except BusyError as error:
         raise ConnectingError(Failure.HUBSPOT_UNAVAILABLE) from error
     try:
         yield
@@ -81,7 +104,23 @@ def _may_wait_for_hubspot() -> Iterator[None]:
 
 
 @blueprint.post("/confirm")
+@Operation(
+    "confirmHubSpotOAuth",
+    "connection",
+    form={
+        "grant": "From the page that asks.",
+        "decision": "`connect`; anything else connects nothing.",
+    },
+    asked={"cancel": {"grant": "from-the-page", "decision": "cancel"}},
+    status=302,
+    media_type=None,
+    headers=LANDING,
+)
 def confirm_connection() -> Response:
+    """The form that confirms a connection.
+
+    Not to be called by programs. Redirects like the callback.
+    """
     work = services()
     if not _is_same_origin():
         return _land_stranger(Failure.BROWSER_MISMATCH)

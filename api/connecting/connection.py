@@ -1,16 +1,16 @@
-"""The tenant's connection: its status, its settings and its end."""
+"""The tenant's connection: its status and its end."""
 
 import time
 from dataclasses import asdict
-from datetime import UTC, datetime
-from typing import Annotated, Final
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Final, Literal, Self
 
 import structlog
 from flask import Blueprint, Response
-from pydantic import AfterValidator, BaseModel, ConfigDict
-from sqlalchemy.orm import Session
+from pydantic import ConfigDict
+from pydantic.alias_generators import to_camel
 
-from api.connecting.phone_properties import PhoneProperties, warn_of_refused
 from api.context.services import services
 from api.context.tenants import (
     current_bearer,
@@ -19,30 +19,14 @@ from api.context.tenants import (
     guard,
     open_to_viewers,
 )
-from api.http.bodies import read_model
+from api.description.operations import CROWDED, Operation
+from api.http.responses import Moment, ResponseModel, Success, respond, respond_if_changed
 from api.identity.auth import Tenant
 from api.log.auditing import audit
-from api.responses.base import answer, answer_if_changed
-from api.responses.connection import (
-    ConnectionSettings,
-    ConnectionState,
-    ConnectionStatus,
-    Counts,
-    Disconnected,
-)
-from api.responses.policies import MatchPolicy
-from shared.connections.accounts import forget_refused_properties, load_account
-from shared.connections.lifecycle import (
-    CONNECTED,
-    DISCONNECTED,
-    RECONNECT_REQUIRED,
-    disconnect,
-    ensure_connection,
-)
+from api.log.entries import CAME_IN
+from shared.connections.lifecycle import CONNECTED, DISCONNECTED, RECONNECT_REQUIRED, disconnect
 from shared.log.tallies import count_calls
-from shared.matching.preferences import phone_properties_of, policy_of, region_of
 from shared.models import Account, Connection
-from shared.phone import validate_region
 from shared.privacy.audit import Action
 from shared.queue.marks import WRITE_WITHIN_S, may_write
 
@@ -56,20 +40,110 @@ blueprint = Blueprint("connection", __name__, url_prefix="/api/hubspot")
 guard(blueprint)
 
 
-class SettingsChange(BaseModel):
-    """New values; null goes back to the service's default, what is absent stays."""
+class ConnectionState(StrEnum):
+    """Whether calls can be synced, and if not, whether it takes a new consent."""
 
-    model_config = ConfigDict(strict=True, extra="forbid", use_attribute_docstrings=True)
+    CONNECTED = "connected"
+    DISCONNECTED = "disconnected"
+    RECONNECT_REQUIRED = "reconnect_required"
 
-    default_region: Annotated[str, AfterValidator(validate_region)] | None = None
-    """The two-letter region of numbers without a country code."""
-    match_policy: MatchPolicy | None = None
-    phone_properties: PhoneProperties | None = None
+
+class Counts(ResponseModel):
+    """Calls by status."""
+
+    pending: int
+    """Waiting now, at most 10,000."""
+    success: int
+    """Came in within the last 24 hours, and are in HubSpot."""
+    error: int
+    """Came in within the last 24 hours, and failed."""
+    skipped: int
+    """Came in within the last 24 hours, and were left out."""
+
+
+class ConnectionStatus(Success):
+    """The connection, and what becomes of calls."""
+
+    model_config = ConfigDict(alias_generator=to_camel)
+
+    connected: bool = False
+    """Whether `state` is connected."""
+    state: ConnectionState = ConnectionState.DISCONNECTED
+    hub_id: str | None = None
+    """The HubSpot account."""
+    token_expires_at: Moment | None = None
+    """When the access token ends, in epoch milliseconds; it is renewed before."""
+    connected_at: Moment | None = None
+    """When the account was connected last, in epoch milliseconds."""
+    last_sync_at: Moment | None
+    """When a call was written last, in epoch milliseconds."""
+    paused_until: Moment | None = None
+    """Until when HubSpot has to be left alone, in epoch milliseconds; null when it has not."""
+    pause_reason: str | None = None
+    """Why, in words."""
+    reconnect_reason: str | None = None
+    """Why a new consent is needed, in HubSpot's words; null in every other state."""
+    webhook_seen: bool
+    """Whether this workspace ever had a call."""
+    can_change: bool = True
+    """Whether the token that asks may change anything; false for one that may only look."""
+    counts: Counts
+
+    @classmethod
+    def examples(cls) -> dict[str, Self]:
+        connected = cls(
+            connected=True,
+            state=ConnectionState.CONNECTED,
+            hub_id="62515",
+            token_expires_at=CAME_IN + timedelta(minutes=30),
+            connected_at=CAME_IN - timedelta(days=3),
+            last_sync_at=CAME_IN,
+            webhook_seen=True,
+            counts=Counts(pending=2, success=120, error=1, skipped=7),
+        )
+        parted = cls(
+            state=ConnectionState.RECONNECT_REQUIRED,
+            hub_id="62515",
+            token_expires_at=CAME_IN,
+            connected_at=CAME_IN - timedelta(days=3),
+            last_sync_at=CAME_IN,
+            reconnect_reason="missing or invalid refresh token",
+            webhook_seen=True,
+            counts=Counts(pending=0, success=120, error=9, skipped=7),
+        )
+        new = cls(
+            last_sync_at=None,
+            webhook_seen=False,
+            can_change=False,
+            counts=Counts(pending=0, success=0, error=0, skipped=0),
+        )
+        return {
+            "connected": connected,
+            "reconnect required": parted,
+            "new workspace, and a token that may only look": new,
+        }
+
+
+class Disconnected(Success):
+    """The connection has ended; HubSpot learns of it in the background."""
+
+    message: Literal["HubSpot disconnected successfully"] = "HubSpot disconnected successfully"
+    """For people."""
+
+    @classmethod
+    def examples(cls) -> dict[str, Self]:
+        return {"disconnected": cls()}
 
 
 @blueprint.get("/status")
 @open_to_viewers
+@Operation("getHubSpotStatus", "connection", response=ConnectionStatus, is_conditional=True)
 def show_status() -> Response:
+    """The state of the connection, and counts of calls.
+
+    Costs the same whatever the length of the sync log. Poll it with If-None-Match: a response of
+    304 has no body.
+    """
     tenant = current_tenant()
     with services().database.begin() as session:
         connection = find_own_connection(session)
@@ -88,38 +162,18 @@ def show_status() -> Response:
         if connection is not None and connection.state != DISCONNECTED:
             _describe_connection(status, connection)
             _describe_pause(status, session.get(Account, connection.hub_id))
-    return answer_if_changed(status)
-
-
-@blueprint.get("/settings")
-@open_to_viewers
-def show_settings() -> Response:
-    with services().database.begin() as session:
-        described = _describe_settings(session, find_own_connection(session))
-    return answer(described)
-
-
-@blueprint.patch("/settings")
-def change_settings() -> Response:
-    tenant = current_tenant()
-    change = read_model(SettingsChange)
-    with services().database.begin() as session:
-        connection = ensure_connection(
-            session, user_id=tenant.user_id, workspace_id=tenant.workspace_id
-        )
-        for name in change.model_fields_set:
-            setattr(connection, name, getattr(change, name))
-        if "phone_properties" in change.model_fields_set and connection.hub_id is not None:
-            forget_refused_properties(session, connection.hub_id)
-        if names := sorted(change.model_fields_set):
-            audit(session, Action.SETTINGS_CHANGED, **asdict(tenant), names=names)
-        described = _describe_settings(session, connection)
-    log.info("settings_changed", connection_id=connection.id, names=names)
-    return answer(described)
+    return respond_if_changed(status)
 
 
 @blueprint.delete("/disconnect")
+@Operation("disconnectHubSpot", "connection", response=Disconnected, failures=(CROWDED,))
 def end_connection() -> Response:
+    """Disconnect.
+
+    Answers at once, and the same when there is no connection. No note is written from then on;
+    HubSpot learns of it in the background. Calls that wait end as `not_connected` and are synced
+    when the same account is connected again within 7 days.
+    """
     tenant = current_tenant()
     # Taken first: nothing may have ended for whoever is sent away.
     with services().disconnect_slots.held():
@@ -131,7 +185,7 @@ def end_connection() -> Response:
                 audit(session, Action.DISCONNECTED, **asdict(tenant), hub_id=str(ended.hub_id))
         _wait_for_writes(tenant)
     log.info("hubspot_disconnected", was_connected=has_ended, **asdict(tenant))
-    return answer(Disconnected())
+    return respond(Disconnected())
 
 
 def _wait_for_writes(tenant: Tenant) -> None:
@@ -164,15 +218,3 @@ def _describe_pause(status: ConnectionStatus, account: Account | None) -> None:
     if account.paused_until > datetime.now(UTC):
         status.paused_until = account.paused_until
         status.pause_reason = account.pause_reason
-
-
-def _describe_settings(session: Session, connection: Connection | None) -> ConnectionSettings:
-    settings, names = services().settings, phone_properties_of(connection)
-    hub_id = connection.hub_id if connection is not None else None
-    refused = load_account(session, hub_id).refused_properties if hub_id is not None else ()
-    return ConnectionSettings(
-        default_region=region_of(connection, settings),
-        match_policy=policy_of(connection, settings),
-        phone_properties=list(names),
-        warnings=warn_of_refused(names, refused),
-    )

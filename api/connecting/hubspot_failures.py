@@ -1,4 +1,4 @@
-"""What a person who waits for HubSpot is told when it could not be asked."""
+"""The errors of routes that ask HubSpot: it is not connected, or cannot be asked now."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,7 +7,14 @@ from typing import Final
 import structlog
 from redis import RedisError
 
-from api.http.errors import RETRY_AFTER_S, ConflictError, TryLaterError
+from api.description.operations import Failures
+from api.http.errors import (
+    RETRY_AFTER_S,
+    BusyError,
+    ConflictError,
+    TryLaterError,
+    UnavailableError,
+)
 from shared.connections.access_tokens import ConnectionEndedError, TokenBusyError
 from shared.hubspot.errors import (
     ConfigurationError,
@@ -22,57 +29,97 @@ from shared.pacing.client import OutOfBudgetError
 
 log = structlog.get_logger(__name__)
 
-NOT_CONNECTED: Final = "HubSpot is not connected. Connect it first."
-RECONNECT_REQUIRED: Final = "HubSpot withdrew its permission. Reconnect HubSpot first."
-MISSING_SCOPES: Final = "HubSpot did not grant what this needs. Reconnect HubSpot and allow all."
 
-_CONFLICTS: Final = (
-    (ConnectionEndedError, "not_connected", NOT_CONNECTED),
-    (GrantRevokedError, "reconnect_required", RECONNECT_REQUIRED),
-    (MissingScopesError, "missing_scopes", MISSING_SCOPES),
+class NotConnectedError(ConflictError):
+    code = "not_connected"
+    usual = "HubSpot is not connected. Connect it first."
+
+
+class ReconnectRequiredError(ConflictError):
+    code = "reconnect_required"
+    usual = "HubSpot withdrew its permission. Reconnect HubSpot first."
+
+
+class ScopesMissingError(ConflictError):
+    code = "missing_scopes"
+    usual = "HubSpot did not grant what this needs. Reconnect HubSpot and allow all."
+
+
+class PausedError(TryLaterError):
+    code = "paused"
+    usual = "HubSpot has asked for a pause."
+
+
+class LimitSpentError(TryLaterError):
+    code = "rate_limited"
+    usual = "HubSpot's limit of searches is used up for the moment. Try again soon."
+
+
+class UnreachableError(TryLaterError):
+    code = "network_error"
+    usual = "HubSpot cannot be reached. Try again in a moment."
+
+
+class HubSpotUnavailableError(TryLaterError):
+    code = "hubspot_unavailable"
+    usual = "HubSpot did not answer as it should. Try again in a moment."
+
+
+class LimitsUnavailableError(TryLaterError):
+    code = "limits_unavailable"
+    usual = "HubSpot's limits cannot be looked up. Try again in a moment."
+
+
+class MisconfiguredError(TryLaterError):
+    code = "configuration_error"
+    usual = "HubSpot refuses this service's own credentials. Please tell its operators."
+
+
+NO_CONNECTION: Final = Failures(
+    "NoConnection",
+    "HubSpot is not connected, or has to be connected anew.",
+    (NotConnectedError, ReconnectRequiredError, ScopesMissingError),
 )
-# The first that fits is told.
-_DELAYS: Final = (
+NOT_ASKED: Final = Failures(
+    "HubSpotNotAsked",
+    "HubSpot cannot be asked now; the code says why.",
     (
-        OutOfBudgetError,
-        "rate_limited",
-        "HubSpot's limit of searches is used up for the moment. Try again soon.",
+        *(PausedError, LimitSpentError, UnreachableError, HubSpotUnavailableError),
+        *(LimitsUnavailableError, MisconfiguredError, BusyError, UnavailableError),
     ),
+)
+
+_CONFLICTS: Final[tuple[tuple[type[Exception], type[ConflictError]], ...]] = (
+    (ConnectionEndedError, NotConnectedError),
+    (GrantRevokedError, ReconnectRequiredError),
+    (MissingScopesError, ScopesMissingError),
+)
+# The first that fits counts: the classes of HubSpot's errors include each other.
+_DELAYS: Final[tuple[tuple[type[Exception], type[TryLaterError], str], ...]] = (
+    (OutOfBudgetError, LimitSpentError, ""),
     (
         RateLimitedError,
-        "rate_limited",
+        LimitSpentError,
         "HubSpot's limit of requests is used up for the moment. Try again soon.",
     ),
-    (TokenBusyError, "busy", "The connection's token is being renewed. Try again soon."),
-    (
-        ConfigurationError,
-        "configuration_error",
-        "HubSpot refuses this service's own credentials. Please tell its operators.",
-    ),
-    (NetworkError, "network_error", "HubSpot cannot be reached. Try again in a moment."),
-    (
-        HubSpotError,
-        "hubspot_unavailable",
-        "HubSpot did not answer as it should. Try again in a moment.",
-    ),
-    (
-        RedisError,
-        "limits_unavailable",
-        "HubSpot's limits cannot be looked up. Try again in a moment.",
-    ),
+    (TokenBusyError, BusyError, "The connection's token is being renewed. Try again soon."),
+    (ConfigurationError, MisconfiguredError, ""),
+    (NetworkError, UnreachableError, ""),
+    (HubSpotError, HubSpotUnavailableError, ""),
+    (RedisError, LimitsUnavailableError, ""),
 )
 
 
 @contextmanager
-def told_to_person() -> Iterator[None]:
+def explained() -> Iterator[None]:
     """Turn what goes wrong with HubSpot in the block into an ApiError that says what to do."""
     try:
         yield
     except (HubSpotError, OutOfBudgetError, TokenBusyError, ConnectionEndedError, RedisError) as e:
         log.warning("hubspot_not_asked", error=type(e).__name__)
-        for kind, code, message in _CONFLICTS:
+        for kind, conflict in _CONFLICTS:
             if isinstance(e, kind):
-                raise ConflictError(message, code=code) from e
-        code, message = next((code, words) for kind, code, words in _DELAYS if isinstance(e, kind))
+                raise conflict from e
+        delay, message = next((each, words) for kind, each, words in _DELAYS if isinstance(e, kind))
         seconds = e.retry_after if isinstance(e, RetryLaterError) else None
-        raise TryLaterError(message, code=code, retry_after_s=seconds or RETRY_AFTER_S) from e
+        raise delay(message, retry_after_s=seconds or RETRY_AFTER_S) from e

@@ -1,4 +1,4 @@
-"""Where the browser returns to after HubSpot's consent, and what it is told there."""
+"""Where the browser returns to after HubSpot's consent, and the outcome in its address."""
 
 import re
 from collections.abc import Collection
@@ -80,13 +80,13 @@ def check_return_to(url: str, allowed_origins: Collection[str]) -> str:
 
 def landing_url(return_to: str, failure: Failure | None = None) -> str:
     """Add the outcome to a URL, in place of an earlier one."""
-    told = {"hubspot": "connected"}
+    outcome = {"hubspot": "connected"}
     if failure is not None:
-        told = {"hubspot": "error", "code": failure.value, "message": MESSAGES[failure]}
+        outcome = {"hubspot": "error", "code": failure.value, "message": MESSAGES[failure]}
     parts = urlsplit(return_to)
     kept = [
         pair
         for pair in parse_qsl(parts.query, keep_blank_values=True)
         if pair[0] not in OWN_PARAMETERS
     ]
-    return parts._replace(query=urlencode([*kept, *told.items()])).geturl()
+    return parts._replace(query=urlencode([*kept, *outcome.items()])).geturl()

@@ -4,16 +4,18 @@ import base64
 import hashlib
 import secrets
 from dataclasses import asdict
-from typing import Final
+from typing import Final, Self
 
 import structlog
 from flask import Blueprint, Response, request
+from pydantic import ConfigDict
+from pydantic.alias_generators import to_camel
 
 from api.connecting.landing import check_return_to
 from api.context.services import services
 from api.context.tenants import current_tenant, guard
-from api.responses.base import answer
-from api.responses.connection import AuthorizationStarted
+from api.description.operations import Operation
+from api.http.responses import Success, respond
 from shared.configuration.setting_values import origin
 from shared.configuration.settings import ApiSettings
 from shared.connections.oauth_states import (
@@ -33,8 +35,36 @@ guard(blueprint)
 VERIFIER_BYTES: Final = 48
 
 
+class AuthorizationStarted(Success):
+    """Where the browser goes next."""
+
+    model_config = ConfigDict(alias_generator=to_camel)
+
+    auth_url: str
+    """HubSpot's consent page. Good for 10 minutes and one use."""
+
+    @classmethod
+    def examples(cls) -> dict[str, Self]:
+        url = "https://app.hubspot.com/oauth/authorize?client_id=…&state=…"
+        return {"started": cls(auth_url=url)}
+
+
 @blueprint.get("/initiate")
+@Operation(
+    "initiateHubSpotOAuth",
+    "connection",
+    parameters={
+        "return_to": "Where the browser returns to, within the allowed origins; the configured page"
+        " if left out."
+    },
+    response=AuthorizationStarted,
+)
 def start_authorization() -> Response:
+    """Start connecting.
+
+    Send the browser to `authUrl`, in a popup or as it is. HubSpot asks for consent and sends it
+    back to the callback, which sends it on to `return_to`.
+    """
     tenant, settings = current_tenant(), services().settings
     return_to = request.args.get("return_to") or settings.dashboard_url
     if return_to != settings.dashboard_url:
@@ -53,7 +83,7 @@ def start_authorization() -> Response:
     with services().database.begin() as session:
         store_state(session, state, authorization, services().cipher)
     url = services().oauth.authorize_url(state=state, code_challenge=_challenge(verifier))
-    response = answer(AuthorizationStarted(auth_url=url))
+    response = respond(AuthorizationStarted(auth_url=url))
     if browser_key:
         _set_browser_key(response, settings, browser_key)
     log.info("oauth_started", binding=settings.oauth_binding, asks=asks, **asdict(tenant))
@@ -64,8 +94,8 @@ def _is_our_own_page(settings: ApiSettings) -> bool:
     """Whether the built-in page asks, which serves whoever is signed in by its address.
 
     A link may sign somebody in as another user, and have them connect their own account for that
-    user: the cookie would prove nothing. Scripts cannot change the headers by which browsers tell
-    that a page of our origin asks. A browser that sends none is told by where the page wants to
+    user: the cookie would prove nothing. Scripts cannot change the headers by which browsers say
+    that a page of our origin asks. A browser that sends none is known by where the page wants to
     return to, which our page always says.
     """
     own = origin(settings.public_url)

@@ -7,7 +7,7 @@ from typing import Annotated, Final
 from pydantic import AfterValidator, Field
 from typing_extensions import TypeAliasType
 
-from api.responses.connection import SettingWarning
+from api.http.responses import ResponseModel
 from shared.matching.scope import MOST_PHONE_PROPERTIES
 from shared.matching.search_plan import CALCULATED_BY_RAW
 
@@ -51,8 +51,17 @@ PhoneProperties = TypeAliasType(
 )
 
 
+class SettingWarning(ResponseModel):
+    """A setting that is stored but cannot be used as it is."""
+
+    field: str
+    """The setting."""
+    message: str
+    """What is wrong and how to mend it."""
+
+
 def warn_of_refused(names: Sequence[str], refused: Collection[str]) -> list[SettingWarning]:
-    """What to tell of those `names` that HubSpot refuses to search."""
+    """A warning for each of the `names` that HubSpot refuses to search."""
     return [
         SettingWarning(
             field="phone_properties",

@@ -9,13 +9,13 @@ from typing import Final
 import structlog
 from flask import g
 
-from api.context.addresses import client_address
+from api.context.quotas import CHANGING, CHANGING_BY_DAY, LOGGING, NAMING, RETURNING, Quota
+from api.context.senders import client_address
 from api.context.services import services
 from api.http.errors import OverQuotaError, TooOftenError
 from api.http.slots import Slot
 from api.identity.auth import Tenant
 from api.intake.signatures import Signers
-from api.quotas import CHANGING, CHANGING_BY_DAY, LOGGING, NAMING, RETURNING, Quota
 from shared.calls.intake import NewCall
 
 log = structlog.get_logger(__name__)
@@ -38,11 +38,7 @@ def ration(quota: Quota, tenant: Tenant) -> None:
     wait = services().buckets.take(quota, tenant)
     if wait:
         _log_refusal(quota, user_id=tenant.user_id, workspace_id=tenant.workspace_id)
-        raise TooOftenError(
-            f"This is possible {quota} for one user of a workspace. Wait as long as Retry-After"
-            " says.",
-            retry_after_s=wait,
-        )
+        raise TooOftenError.beyond(quota, retry_after_s=wait)
 
 
 def take_turn(what: str, tenant: Tenant) -> Slot:
@@ -159,11 +155,7 @@ def _admit(quota: Quota, costs: Mapping[Whose, float]) -> None:
         return
     for workspace_id, user_id in costs:
         _log_refusal(quota, user_id=user_id, workspace_id=workspace_id)
-    raise OverQuotaError(
-        f"More calls come in {_name(next(iter(costs)), len(costs))} than WEBHOOK_CALLS_PER_MINUTE"
-        " allows. Nothing of this webhook is stored: send it again when Retry-After says.",
-        retry_after_s=wait,
-    )
+    raise OverQuotaError.of(_name(next(iter(costs)), len(costs)), retry_after_s=wait)
 
 
 def _owe(quota: Quota, whose: Whose, cost: float) -> None:
@@ -191,7 +183,7 @@ def _log_refusal(quota: Quota, **whose: str | None) -> None:
 
 
 def _network(address: str | None) -> str | None:
-    """What one sender has: an address, or the 64 bits that an IPv6 network is told by."""
+    """What one sender has: an address, or the 64 bits that name an IPv6 network."""
     if address is None or ":" not in address:
         return address
     return str(ip_network((address, NETWORK_BITS), strict=False))

@@ -10,14 +10,13 @@ from flask import current_app
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from api.context.quotas import Buckets, ChosenQuotas, Ongoing
 from api.http.slots import Room, Slots
-from api.identity.auth import Authenticator
-from api.identity.sessions import EndedSessions
+from api.identity.auth import Authenticator, EndedSessions
 from api.intake.group_commit import GroupCommit
 from api.intake.signatures import WebhookVerifier
 from api.operating.gauges import Gauges
 from api.operating.probes import Probes
-from api.quotas import Buckets, ChosenQuotas, Ongoing
 from shared.broker.deployment import DeploymentRedis
 from shared.broker.waking import BackgroundWakeUps, WakeUps
 from shared.configuration.settings import ApiSettings
@@ -27,6 +26,7 @@ from shared.crypto import TokenCipher
 from shared.database.engines import Database
 from shared.hubspot.oauth import HubSpotOAuth
 from shared.hubspot.transport import build_session
+from shared.models import Connection
 from shared.pacing.client import HubSpotAccess
 from shared.pacing.limits import Limits
 
@@ -50,7 +50,7 @@ LARGE_ARRAYS_BYTES = LARGE_BODIES_BYTES // 2
 
 
 class Waker(Protocol):
-    """Tells the workers that a connection has due calls; never blocks and never raises."""
+    """Informs the workers that a connection has due calls; never blocks and never raises."""
 
     def wake(self, connection_id: str) -> None: ...
 
@@ -84,6 +84,13 @@ class Services:
     def encrypt(self, plaintext: str, row_id: str, field: str) -> str:
         """Encrypt a token for one field of one row."""
         return self.cipher.encrypt(plaintext, row_id=row_id, field=field)
+
+    def contact_url(self, hub_id: int, contact_id: str, connection: Connection | None) -> str:
+        """A contact's page in HubSpot, on the host that the account's pages are on."""
+        base = self.settings.hubspot_app_url
+        if connection is not None and connection.hub_id == hub_id and connection.ui_domain:
+            base = f"https://{connection.ui_domain}"
+        return f"{base}/contacts/{hub_id}/record/0-1/{contact_id}"
 
 
 def build_services(
@@ -145,5 +152,5 @@ def _connect_redis(url: str, prefix: str) -> DeploymentRedis:
 
 
 def services() -> Services:
-    """The services of the app that answers the current request."""
+    """The services of the app that serves the current request."""
     return cast("Services", current_app.extensions[EXTENSION])

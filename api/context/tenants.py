@@ -16,6 +16,7 @@ from shared.models import Connection
 ViewT = TypeVar("ViewT", bound=Callable[..., Any])
 
 _OPEN_TO_VIEWERS: Final[set[Callable[..., Any]]] = set()
+_GUARDED: Final[set[str]] = set()
 
 
 def open_to_viewers(view: ViewT) -> ViewT:
@@ -24,23 +25,31 @@ def open_to_viewers(view: ViewT) -> ViewT:
     return view
 
 
+def is_open_to_viewers(view: Callable[..., Any]) -> bool:
+    """Whether a token that may only look is enough for a guarded view."""
+    return view in _OPEN_TO_VIEWERS
+
+
+def is_guarded(blueprint: str) -> bool:
+    """Whether the views of the blueprint with that name need a token."""
+    return blueprint in _GUARDED
+
+
 def guard(blueprint: Blueprint) -> None:
     """Let nobody into the views of a blueprint without an acceptable token that allows it."""
+    _GUARDED.add(blueprint.name)
 
     @blueprint.before_request
     def admit() -> None:
         if request.method == "OPTIONS":  # a browser's preflight carries no token
             return
         bearer = services().authenticator.authenticate(request.headers.get("Authorization"))
-        only_shows = _current_view() in _OPEN_TO_VIEWERS
+        only_shows = is_open_to_viewers(_current_view())
         sessions = services().ended_sessions
         # Whose session was ended, or may only look, uses up nothing of who may change something.
         sessions.require_open(bearer, may_be_late=True)
         if not (bearer.may_change or only_shows):
-            raise ReadOnlyError(
-                "This token may only look (its claim role is viewer). Sign in with one that may"
-                " change something."
-            )
+            raise ReadOnlyError
         ration_view(bearer.tenant, only_shows=only_shows)
         if not only_shows:  # asked again, as of now: whom the quota refuses costs no statement
             sessions.require_open(bearer, may_be_late=False)

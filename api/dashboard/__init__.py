@@ -11,11 +11,14 @@ from typing import Final
 from flask import Blueprint, Response, render_template, request
 
 from api.context.services import services
-from api.http.errors import MissingEntryError
+from api.description.operations import Operation
+from api.http.errors import ApiError, NotFoundError
 
 FOLDER: Final = Path(__file__).parent
+COMPONENT: Final = FOLDER / "component"
 MODULES: Final = {
-    f"embed/{path.name}": path for path in sorted((FOLDER / "component").glob("*.js"))
+    f"embed/{path.relative_to(COMPONENT).as_posix()}": path
+    for path in sorted(COMPONENT.rglob("*.js"))
 }
 # Of pages that sign in whoever brings a token; without these the element still can be embedded.
 PAGE_FILES: Final[Mapping[str, Path]] = {
@@ -40,8 +43,30 @@ MEDIA_TYPES: Final = {
 blueprint = Blueprint("dashboard", __name__, template_folder=".")
 
 
+class SwitchedOffError(NotFoundError):
+    """This service's own pages are switched off."""
+
+    @classmethod
+    def of(cls, dashboard_url: str) -> "SwitchedOffError":
+        """The error that says where the dashboard is."""
+        return cls(
+            "This service's own pages are switched off (BUILT_IN_PAGE=off). The dashboard is at"
+            f" {dashboard_url}."
+        )
+
+    @classmethod
+    def example(cls) -> ApiError:
+        return cls.of("https://app.example.com/calls")
+
+
 @blueprint.get("/")
+@Operation("getDashboard", "operation", failures=(SwitchedOffError,))
 def show_page() -> Response:
+    """The dashboard.
+
+    A page; the token is taken from the address's fragment, `#token=…`. Not there where
+    `BUILT_IN_PAGE` is off.
+    """
     _require_pages()
     settings = services().settings
     framed_by, origins = " ".join(settings.allowed_origins), " ".join(settings.trusted_origins)
@@ -56,30 +81,27 @@ def show_example() -> Response:
 
 @blueprint.get("/embed/landed")
 def show_landed() -> Response:
-    """Where HubSpot's popup comes back to; it tells the page that waits, and signs nobody in."""
+    """Where HubSpot's popup comes back to; it informs the page that waits, and signs nobody in."""
     origins = " ".join(services().settings.trusted_origins)
     return _show("landed.html", framed_by="'none'", origins=origins)
 
 
 @blueprint.get("/<any('client.js','client.d.ts'):name>")
-@blueprint.get("/<any(assets,embed):folder>/<name>")
+@blueprint.get("/<any(assets,embed):folder>/<path:name>")
 def send_file(name: str, folder: str = "") -> Response:
     path = FILES.get(f"{folder}/{name}" if folder else name)
     if path is not None and path in PAGE_FILES.values():
         _require_pages()
     if path is None:
-        raise MissingEntryError("There is nothing at this address.")
+        raise NotFoundError
     return _keep(Response(path.read_bytes(), content_type=MEDIA_TYPES[path.suffix]))
 
 
 def _require_pages() -> None:
-    """Raise MissingEntryError where the pages that sign in by their address are switched off."""
+    """Raise SwitchedOffError where the pages that sign in by their address are switched off."""
     settings = services().settings
     if not settings.built_in_page:
-        raise MissingEntryError(
-            "This service's own pages are switched off (BUILT_IN_PAGE=off). The dashboard is at"
-            f" {settings.dashboard_url}."
-        )
+        raise SwitchedOffError.of(settings.dashboard_url)
 
 
 def _show(template: str, *, framed_by: str, **context: object) -> Response:

@@ -107,7 +107,7 @@ export interface AuthorizationStarted {
  * A webhook's fields of another kind are read where they can be read (`"67"` is 67), else left out
  * and named in `warnings`; what is longer than a note is cut.
  */
-export interface CallFields {
+export interface CallContent {
   /** The customer's number in any spelling; absent or `anonymous` when withheld. */
   phone_number?: string | null;
   /** `inbound` or `outbound`, also as other platforms say it: `incoming`, `outbound-api`. */
@@ -130,6 +130,10 @@ export interface CallFields {
   transcript?: Array<TranscriptTurn> | null;
   /** Who or what spoke for you. */
   agent_name?: string | null;
+  /** Their address, as a user of HubSpot or of your own. */
+  agent_email?: string | null;
+  /** Your id of theirs. */
+  agent_id?: string | null;
   /** How the call ended, in a word. */
   outcome?: string | null;
   /** Anything else that is known; becomes a list. */
@@ -203,7 +207,7 @@ export interface DeedShown {
   details: Record<string, unknown>;
 }
 
-/** The connection has ended; HubSpot is told in the background. */
+/** The connection has ended; HubSpot learns of it in the background. */
 export interface Disconnected {
   /** Always true; errors have false. */
   success: true;
@@ -264,28 +268,33 @@ export interface LogDetail {
 
 /** What became of one call. */
 export interface LogEntry {
-  /** The entry's own id. */
-  id: string;
+  /** When the call came in, in epoch milliseconds. */
+  created_at: number;
   /** The producer's id. */
   call_id: string;
-  /** The HubSpot contact with the caller's number. */
-  contact_id: string | null;
-  /** The note in HubSpot. */
-  engagement_id: string | null;
+  /** The caller's number, in full once it was read; null when withheld or erased. */
+  phone_number: string | null;
   status: Status;
   error_code: ErrorCode | null;
   /** The reason in words. */
   error_message: string | null;
-  /** The caller's number, in full once it was read; null when withheld or erased. */
-  phone_number: string | null;
+  /** The HubSpot contact with the caller's number. */
+  contact_id: string | null;
+  /** The note in HubSpot. */
+  engagement_id: string | null;
   /** How often it was tried. */
   attempts: number;
   /** When it is tried or looked up again, in epoch milliseconds; null when it is not. */
   next_attempt_at: number | null;
-  /** When the call came in, in epoch milliseconds. */
-  created_at: number;
   /** When the entry changed last, in epoch milliseconds. */
   updated_at: number;
+  /** The entry's own id. */
+  id: string;
+  /**
+   * How many deliveries have changed the call, the first included; null once its contents are
+   * deleted.
+   */
+  revision: number | null;
 }
 
 /** The note, from the call as it is stored. */
@@ -353,7 +362,7 @@ export interface PreviewOrder {
   /** Whom to look up, in any spelling. */
   phone_number: string;
   /** What the note would be written from. */
-  call?: CallFields;
+  call?: CallContent;
 }
 
 /** A contact that has the number. */
@@ -374,7 +383,7 @@ export interface PreviewedContact {
 export interface Ready {
   /** Always true; errors have false. */
   success: true;
-  /** Always ok, else the answer is 503. */
+  /** Always ok, else the status is 503. */
   postgres: "ok";
   /** The database's migration. */
   schema_revision: string;
@@ -542,15 +551,15 @@ export interface GetAuditTrailQuery {
 export interface ClientErrors {
   initiateHubSpotOAuth: BadRequestError | UnauthorizedError | ForbiddenError | RateLimitedError | UnavailableError | ApiError | NetworkError;
   getHubSpotStatus: UnauthorizedError | RateLimitedError | UnavailableError | ApiError | NetworkError;
+  disconnectHubSpot: UnauthorizedError | ForbiddenError | RateLimitedError | UnavailableError | ApiError | NetworkError;
   getSettings: UnauthorizedError | RateLimitedError | UnavailableError | ApiError | NetworkError;
   updateSettings: BadRequestError | UnauthorizedError | ForbiddenError | TooLargeError | RateLimitedError | UnavailableError | ApiError | NetworkError;
-  disconnectHubSpot: UnauthorizedError | ForbiddenError | RateLimitedError | UnavailableError | ApiError | NetworkError;
   getHubSpotSyncLogs: BadRequestError | UnauthorizedError | RateLimitedError | UnavailableError | ApiError | NetworkError;
   getSyncLog: UnauthorizedError | NotFoundError | RateLimitedError | UnavailableError | ApiError | NetworkError;
-  exportSyncLogs: BadRequestError | UnauthorizedError | ForbiddenError | RateLimitedError | UnavailableError | ApiError | NetworkError;
-  getStatistics: BadRequestError | UnauthorizedError | RateLimitedError | UnavailableError | ApiError | NetworkError;
   retrySyncLog: UnauthorizedError | ForbiddenError | NotFoundError | RateLimitedError | UnavailableError | ApiError | NetworkError;
   retrySyncLogs: BadRequestError | UnauthorizedError | ForbiddenError | TooLargeError | RateLimitedError | UnavailableError | ApiError | NetworkError;
+  exportSyncLogs: BadRequestError | UnauthorizedError | ForbiddenError | RateLimitedError | UnavailableError | ApiError | NetworkError;
+  getStatistics: BadRequestError | UnauthorizedError | RateLimitedError | UnavailableError | ApiError | NetworkError;
   sendTestCall: BadRequestError | UnauthorizedError | ForbiddenError | TooLargeError | RateLimitedError | UnavailableError | ApiError | NetworkError;
   preview: BadRequestError | UnauthorizedError | ForbiddenError | ConflictError | TooLargeError | RateLimitedError | UnavailableError | ApiError | NetworkError;
   getAuditTrail: BadRequestError | UnauthorizedError | RateLimitedError | UnavailableError | ApiError | NetworkError;
@@ -576,6 +585,12 @@ export declare class HubSpotCallSyncClient {
    */
   getHubSpotStatus(request?: RequestOptions): Promise<ConnectionStatus>;
   /**
+   * DELETE /api/hubspot/disconnect
+   *
+   * Disconnect.
+   */
+  disconnectHubSpot(request?: RequestOptions): Promise<Disconnected>;
+  /**
    * GET /api/hubspot/settings
    *
    * How phone numbers are read and matched.
@@ -587,12 +602,6 @@ export declare class HubSpotCallSyncClient {
    * Change some settings.
    */
   updateSettings(body: SettingsChange, request?: RequestOptions): Promise<ConnectionSettings>;
-  /**
-   * DELETE /api/hubspot/disconnect
-   *
-   * Disconnect.
-   */
-  disconnectHubSpot(request?: RequestOptions): Promise<Disconnected>;
   /**
    * GET /api/hubspot/sync-logs
    *
@@ -606,18 +615,6 @@ export declare class HubSpotCallSyncClient {
    */
   getSyncLog(id: string, request?: RequestOptions): Promise<LogDetail>;
   /**
-   * GET /api/hubspot/sync-logs/export
-   *
-   * The sync log as CSV, newest first.
-   */
-  exportSyncLogs(query?: ExportSyncLogsQuery, request?: RequestOptions): Promise<SyncLogExport>;
-  /**
-   * GET /api/hubspot/statistics
-   *
-   * How calls ended over time, and how long they took.
-   */
-  getStatistics(query?: GetStatisticsQuery, request?: RequestOptions): Promise<Statistics>;
-  /**
    * POST /api/hubspot/sync-logs/{log_id}/retry
    *
    * Try one failed or skipped call again.
@@ -629,6 +626,18 @@ export declare class HubSpotCallSyncClient {
    * Try failed or skipped calls again.
    */
   retrySyncLogs(body: RetryOrder, request?: RequestOptions): Promise<Requeued>;
+  /**
+   * GET /api/hubspot/sync-logs/export
+   *
+   * The sync log as CSV, newest first.
+   */
+  exportSyncLogs(query?: ExportSyncLogsQuery, request?: RequestOptions): Promise<SyncLogExport>;
+  /**
+   * GET /api/hubspot/statistics
+   *
+   * How calls ended over time, and how long they took.
+   */
+  getStatistics(query?: GetStatisticsQuery, request?: RequestOptions): Promise<Statistics>;
   /**
    * POST /api/hubspot/test-call
    *

@@ -1,7 +1,7 @@
 """The types of client.js, made from the OpenAPI document: `python -m api.dashboard.client_types`.
 
-A method of client.js has the name of the operation that it calls; its arguments, answer and errors
-come from there.
+A method of client.js has the name of the operation that it calls; its arguments, response and
+errors come from there.
 """
 
 from collections.abc import Iterator
@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from api.app import describe_api
 from api.dashboard.typescript import (
     Json,
     find_references,
@@ -16,7 +17,6 @@ from api.dashboard.typescript import (
     write_declaration,
     write_type,
 )
-from api.description.openapi import build_document
 
 FILE: Final = Path(__file__).with_name("client.d.ts")
 ERRORS: Final = {
@@ -31,8 +31,8 @@ ERRORS: Final = {
 }
 
 
-# What client.js makes of an answer that is not JSON, or has no shape of its own.
-ANSWERS: Final = {
+# What client.js makes of a response that is not JSON, or has no shape of its own.
+RESPONSES: Final = {
     "exportSyncLogs": "SyncLogExport",
     "getMetrics": "string",
     "getOpenApi": "Record<string, unknown>",
@@ -100,7 +100,7 @@ class Method:
 
     @property
     def success(self) -> Json:
-        """The answer of a success."""
+        """The response of a success."""
         responses = self.operation["responses"]
         found: Json = responses[min(responses, key=int)]
         return found
@@ -126,7 +126,7 @@ def list_methods(document: Json) -> list[Method]:
 
 def render_types() -> str:
     """The whole of client.d.ts."""
-    document = build_document("")
+    document = describe_api("")
     methods = list_methods(document)
     return "\n".join(
         [
@@ -149,7 +149,7 @@ def _declare_error(status: int) -> str:
 
 
 def _declare_schemas(document: Json, methods: list[Method]) -> Iterator[str]:
-    """Each schema that a method's arguments or answers need, by name."""
+    """Each schema that a method's arguments or responses need, by name."""
     schemas = document["components"]["schemas"]
     wanted: set[str] = set()
     waiting = {"FieldProblem", *find_references([method.operation for method in methods])}
@@ -192,11 +192,11 @@ def _declare_client(methods: list[Method]) -> str:
 
 def _declare_method(method: Method) -> str:
     arguments = ", ".join([*_declare_arguments(method), "request?: RequestOptions"])
-    answer = ANSWERS.get(method.name) or write_type(
+    response = RESPONSES.get(method.name) or write_type(
         method.success["content"]["application/json"]["schema"]
     )
     text = f"{method.verb.upper()} {method.path}\n\n{method.operation['summary']}."
-    return f"{write_comment(text, '  ')}  {method.name}({arguments}): Promise<{answer}>;\n"
+    return f"{write_comment(text, '  ')}  {method.name}({arguments}): Promise<{response}>;\n"
 
 
 def _declare_arguments(method: Method) -> Iterator[str]:

@@ -41,7 +41,7 @@ def write_type(schema: Json) -> str:
     """A schema as a type expression.
 
     Raises:
-        UntypedSchemaError: The schema uses a keyword that no answer or body of ours has.
+        UntypedSchemaError: The schema uses a keyword that no response or body of ours has.
     """
     match schema:
         case {"$ref": str(reference)}:

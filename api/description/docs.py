@@ -3,14 +3,25 @@
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Final
 
-from flask import Blueprint, Response, jsonify, render_template, send_from_directory
+from flask import (
+    Blueprint,
+    Response,
+    current_app,
+    jsonify,
+    render_template,
+    send_from_directory,
+)
 
 from api.context.services import services
-from api.description.openapi import build_document
-from api.http.errors import MissingEntryError
+from api.description.document import build_document
+from api.description.operations import Operation
+from api.http.errors import NotFoundError
 
 blueprint = Blueprint("docs", __name__)
+
+EXTENSION: Final = "openapi_document"
 
 # Swagger UI draws its icons from data URLs.
 CONTENT_POLICY = (
@@ -20,12 +31,30 @@ CONTENT_POLICY = (
 
 
 @blueprint.get("/openapi.json")
+@Operation(
+    "getOpenApi",
+    "operation",
+    media_type="application/json",
+    examples={"start": '{"openapi": "3.1.0"}'},
+)
 def show_document() -> Response:
-    return jsonify(build_document(services().settings.public_url))
+    """This document.
+
+    OpenAPI 3.1.
+    """
+    kept = current_app.extensions
+    if EXTENSION not in kept:
+        kept[EXTENSION] = build_document(current_app, services().settings.public_url)
+    return jsonify(kept[EXTENSION])
 
 
 @blueprint.get("/docs")
+@Operation("getDocs", "operation")
 def show_docs() -> Response:
+    """This document to read and try.
+
+    Works with a token: press Authorize.
+    """
     response = Response(render_template("docs.html"), mimetype="text/html")
     response.headers["Content-Security-Policy"] = CONTENT_POLICY
     return response
@@ -39,7 +68,7 @@ def send_asset(name: str) -> Response:
         "swagger-ui-bundle.js": _swagger_folder() / "js",
     }
     if name not in folders:
-        raise MissingEntryError("There is nothing at this address.")
+        raise NotFoundError
     return send_from_directory(folders[name], name)
 
 

@@ -1,38 +1,70 @@
-"""JSON bodies: read within the size cap, parsed without surprises, and types for their texts."""
+"""JSON bodies: how large each route takes them, read and parsed, and types for their texts.
+
+No larger body is read. Webhooks look after themselves (`api/webhooks/receiving.py`).
+"""
 
 import json
-import re
 from collections import Counter
-from collections.abc import Sequence
-from datetime import UTC, datetime
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Final, TypeVar
 
-from flask import g, request
+from flask import Flask, current_app, g, request
 from pydantic import (
     AfterValidator,
     BaseModel,
-    BeforeValidator,
     Field,
     ValidationError,
-    WithJsonSchema,
 )
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from api.http.body_limits import body_limit, refuse_body
-from api.http.errors import InvalidRequestError, UnsupportedEncodingError, name_fields
+from api.http.errors import (
+    USUAL_BYTES,
+    InvalidRequestError,
+    TooLargeError,
+    UnsupportedEncodingError,
+    name_fields,
+)
 
 MAX_BODY_BYTES: Final = 1024 * 1024
 MAX_ID_CHARACTERS: Final = 255
 # Three ids and a phone number share an index entry, which holds 2,704 bytes.
 MAX_ID_BYTES: Final = 512
 
-# Valid in JSON, but Postgres cannot store them: NUL and halves of surrogate pairs.
-_UNSTORABLE: Final = re.compile("[\x00\ud800-\udfff]")
-_RFC_3339: Final = re.compile(
-    r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII
-)
-
 ModelT = TypeVar("ModelT", bound=BaseModel)
+ViewT = TypeVar("ViewT", bound=Callable[..., Any])
+
+_LIMITS: Final[dict[Callable[..., Any], int | None]] = {}
+
+
+def takes_body(most: int | None) -> Callable[[ViewT], ViewT]:
+    """Mark a view as one that takes bodies of up to so many bytes; None if it sees to that itself.
+
+    All others take `USUAL_BYTES`.
+    """
+
+    def mark(view: ViewT) -> ViewT:
+        _LIMITS[view] = most
+        return view
+
+    return mark
+
+
+def limit_bodies(app: Flask) -> None:
+    """Answer larger bodies with 413: by their Content-Length, and without one as they are read."""
+
+    @app.before_request
+    def limit_body() -> None:
+        if request.routing_exception is not None:
+            return  # nobody reads it
+        view = current_app.view_functions.get(request.endpoint or "")
+        limit = _LIMITS.get(view, USUAL_BYTES) if view is not None else USUAL_BYTES
+        if limit is None:
+            return
+        if (request.content_length or 0) > limit:
+            raise TooLargeError.beyond(limit)
+        g.body_limit = limit
+        # One more, because a body without Content-Length is silently cut off here.
+        request.max_content_length = limit + 1
 
 
 def read_body(most: int = MAX_BODY_BYTES) -> bytes:
@@ -53,7 +85,7 @@ def read_body(most: int = MAX_BODY_BYTES) -> bytes:
 def refuse_compressed() -> None:
     """Raise UnsupportedEncodingError if the body is announced to be compressed."""
     if request.headers.get("Content-Encoding", "").strip().lower() not in {"", "identity"}:
-        raise UnsupportedEncodingError("Send the body uncompressed, without Content-Encoding.")
+        raise UnsupportedEncodingError
 
 
 def _read_announced(length: int) -> bytes:
@@ -70,11 +102,11 @@ def read_model(model: type[ModelT]) -> ModelT:
 
     One that is larger than the view takes is answered with 413.
     """
-    limit = body_limit()
+    limit = int(g.body_limit)
     try:
         body = read_body(limit)
     except RequestEntityTooLarge as error:
-        raise refuse_body(limit) from error
+        raise TooLargeError.beyond(limit) from error
     return parse_model(model, parse_object(body))
 
 
@@ -118,11 +150,6 @@ def _refuse_constant(name: str) -> None:
     raise InvalidRequestError.of("body", f"holds {name}, which is not JSON; use null")
 
 
-def _make_storable(text: str) -> str:
-    # A producer that cuts a text inside an emoji must not lose its call for it.
-    return _UNSTORABLE.sub("", text)
-
-
 def _require_identifier(text: str) -> str:
     if not text.strip() or not text.isprintable():
         raise ValueError("must be printable text that is not blank")
@@ -131,32 +158,8 @@ def _require_identifier(text: str) -> str:
     return text
 
 
-def parse_time(text: str) -> datetime:
-    """Read an RFC 3339 date and time as aware UTC; raises ValueError saying what is wanted."""
-    try:
-        if _RFC_3339.fullmatch(text):
-            return datetime.fromisoformat(text.upper()).astimezone(UTC)
-    except (ValueError, OverflowError):
-        pass  # like 30 February: said below
-    raise ValueError("must be a date and time like 2026-11-22T10:00:00Z (RFC 3339)")
-
-
-def _read_time(value: object) -> datetime:
-    if isinstance(value, datetime):  # read already
-        return value
-    if not isinstance(value, str):
-        raise ValueError("must be a string like 2026-11-22T10:00:00Z (RFC 3339)")  # noqa: TRY004
-    return parse_time(value)
-
-
-StorableText = Annotated[str, AfterValidator(_make_storable)]
 Identifier = Annotated[
     str,
     Field(min_length=1, max_length=MAX_ID_CHARACTERS),
     AfterValidator(_require_identifier),
-]
-Time = Annotated[
-    datetime,
-    BeforeValidator(_read_time),
-    WithJsonSchema({"type": "string", "format": "date-time"}, mode="validation"),
 ]

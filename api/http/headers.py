@@ -1,4 +1,4 @@
-"""Response headers: what browsers may do with our answers, and which origins may ask."""
+"""Response headers: what browsers may do with our responses, and which origins may ask."""
 
 from flask import Flask, Response, request
 
@@ -18,7 +18,7 @@ NO_DEVICES = "camera=(), display-capture=(), geolocation=(), microphone=(), paym
 
 
 def add_headers(app: Flask, settings: ApiSettings) -> None:
-    """Add security headers to every answer and CORS to the dashboard's routes.
+    """Add security headers to every response and CORS to the dashboard's routes.
 
     A view that shows a page sets its own Content-Security-Policy.
     """

@@ -1,5 +1,6 @@
 """Query parameters: texts turned into what they mean, and the period that several routes take."""
 
+import base64
 import re
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Final, Self, TypeVar
@@ -7,7 +8,8 @@ from typing import Annotated, Any, Final, Self, TypeVar
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from werkzeug.datastructures import MultiDict
 
-from api.http.bodies import parse_model, parse_time
+from api.http.bodies import parse_model
+from shared.calls.content import parse_time
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -39,6 +41,25 @@ def _read_moment(value: object) -> datetime:
         raise problem from error
 
 
+def encode_cursor(place: str) -> str:
+    """A place in a list as text without meaning to clients: base64url."""
+    return base64.urlsafe_b64encode(place.encode()).rstrip(b"=").decode()
+
+
+def decode_cursor(cursor: object, form: re.Pattern[str]) -> re.Match[str]:
+    """The place that `encode_cursor` was given, if it has a form; raises ValueError otherwise."""
+    problem = ValueError("must be the next_cursor of a page, unchanged")
+    try:
+        padded = str(cursor) + "=" * (-len(str(cursor)) % 4)
+        place = base64.b64decode(padded, altchars=b"-_", validate=True).decode()
+    except ValueError as error:
+        raise problem from error
+    match = form.fullmatch(place)
+    if match is None or encode_cursor(place) != cursor:
+        raise problem
+    return match
+
+
 def read_count(value: object) -> int:
     """Read a whole number; raises ValueError."""
     if not re.fullmatch(r"\d{1,9}", str(value), re.ASCII):
@@ -55,9 +76,9 @@ class Span(BaseModel):
 
     model_config = ConfigDict(extra="ignore", use_attribute_docstrings=True)
 
-    since: Moment | None = Field(default=None, alias="from")
+    since: Moment | None = Field(default=None, alias="from", examples=["2026-11-01T00:00:00Z"])
     """Calls that came in at this time or later: epoch milliseconds or RFC 3339."""
-    until: Moment | None = Field(default=None, alias="to")
+    until: Moment | None = Field(default=None, alias="to", examples=["2026-11-22T00:00:00Z"])
     """Calls that came in before this time: epoch milliseconds or RFC 3339."""
 
     @model_validator(mode="after")

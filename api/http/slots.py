@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from threading import Condition, Lock
 from typing import Final
 
-from api.http.errors import TryLaterError
+from api.http.errors import BusyError
 
 # Bodies up to here are read without asking: 256 threads hold 16 MiB of them.
 SMALL_BYTES: Final = 64 * 1024
@@ -38,12 +38,12 @@ class Slots:
         self._changes = Lock()
 
     def require_free(self) -> None:
-        """Raise TryLaterError when no slot is free; nothing is taken."""
+        """Raise BusyError when no slot is free; nothing is taken."""
         if self._free <= 0:
-            raise TryLaterError("Too many such requests at once. Try again soon.", code="busy")
+            raise BusyError
 
     def take(self) -> Slot:
-        """Take a slot, to be given back; raises TryLaterError when none is free."""
+        """Take a slot, to be given back; raises BusyError when none is free."""
         with self._changes:
             self.require_free()
             self._free -= 1
@@ -56,7 +56,7 @@ class Slots:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Hold a slot inside the block; raises TryLaterError when none is free."""
+        """Hold a slot inside the block; raises BusyError when none is free."""
         slot = self.take()
         try:
             yield
@@ -67,8 +67,8 @@ class Slots:
 class Room:
     """The bytes that requests with large bodies may take together; the others wait.
 
-    A body takes its bytes until it is answered, and ten times as much while it is parsed: so one
-    is parsed at a time, and no two threads would be any faster.
+    A body takes its bytes until the response is sent, and ten times as much while it is parsed: so
+    one is parsed at a time, and no two threads would be any faster.
     """
 
     def __init__(self, size: int) -> None:
@@ -79,13 +79,13 @@ class Room:
 
     @contextmanager
     def taken(self, size: int) -> Iterator[None]:
-        """Take room for a body inside the block; raises TryLaterError when none comes free."""
+        """Take room for a body inside the block; raises BusyError when none comes free."""
         if size <= SMALL_BYTES:
             yield
             return
         with self._changed:
             if not self._changed.wait_for(lambda: self._free >= size, WAIT_FOR_ROOM_S):
-                raise TryLaterError("Too much is sent at once. Try again soon.", code="busy")
+                raise BusyError("Too much is sent at once. Try again soon.")
             self._free -= size
         try:
             yield

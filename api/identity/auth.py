@@ -1,4 +1,4 @@
-"""Who asks: bearer tokens (JWT) that name a user and a workspace."""
+"""Who asks: bearer tokens (JWT) that name a user and a workspace, and sessions that were ended."""
 
 import re
 import time
@@ -10,13 +10,25 @@ import jwt
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from api.http.bodies import Identifier
-from api.http.errors import UnauthorizedError, name_fields
+from api.http.errors import (
+    ExpiredTokenError,
+    MissingTokenError,
+    RevokedTokenError,
+    UnauthorizedError,
+    name_fields,
+)
 from api.identity.identity_provider import PublishedKeys
 from api.intake.readings import kind_of
 from shared.configuration.setting_values import show_duration
 from shared.configuration.settings import ApiSettings
+from shared.connections.session_ends import find_session_end
+from shared.database.engines import Database
 
 LEEWAY_S: Final = 10
+# A dashboard asks every few seconds: most of its requests cost no statement more. What changes
+# something is rare, and waits for the answer.
+KEEP_S: Final = 5.0
+MOST_KEPT: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,9 +116,7 @@ class Authenticator:
         """
         scheme, _, token = (header or "").partition(" ")
         if scheme.lower() != "bearer" or not token.strip():
-            raise UnauthorizedError(
-                "Send the header Authorization: Bearer <token>.", code="missing_token"
-            )
+            raise MissingTokenError
         payload = self._decode(token.strip())
         try:
             claims = _Claims.model_validate(payload)
@@ -130,9 +140,8 @@ class Authenticator:
             return None
         issued_at = int(payload["iat"])
         if issued_at < now - longest:
-            raise UnauthorizedError(
-                f"The token was issued longer ago than {self._max_age} allows. Sign in again.",
-                code="expired_token",
+            raise ExpiredTokenError(
+                f"The token was issued longer ago than {self._max_age} allows. Sign in again."
             )
         return issued_at
 
@@ -154,7 +163,7 @@ class Authenticator:
                 },
             )
         except jwt.ExpiredSignatureError as error:
-            raise UnauthorizedError("The token has expired.", code="expired_token") from error
+            raise ExpiredTokenError from error
         # RecursionError: a header that is nested thousands of levels deep
         except (jwt.PyJWTError, RecursionError) as error:
             raise UnauthorizedError(_explain(error)) from error
@@ -165,8 +174,8 @@ def _explain(error: jwt.PyJWTError | RecursionError) -> str:
         return f"The token lacks the claim {error.claim}."
     if found := _NOT_A_TIME.search(str(error)):
         return f"The token's claim {found[1]} must be a number: seconds since 1970."
-    told = (message for kind, message in _WRONG_CLAIMS.items() if isinstance(error, kind))
-    return next(told, "The token is not valid here.")
+    fitting = (message for kind, message in _WRONG_CLAIMS.items() if isinstance(error, kind))
+    return next(fitting, UnauthorizedError.usual)
 
 
 def _may_change(payload: dict[str, Any]) -> bool:
@@ -187,3 +196,43 @@ def _describe_claim(error: ValidationError, payload: dict[str, Any]) -> str:
     wanted = f"The token's claim {claim} must be a string of 1 to 255 printable characters"
     found = payload[claim]
     return f"{wanted}." if isinstance(found, str) else f"{wanted}, not {kind_of(found)}."
+
+
+class EndedSessions:
+    """Knows whose sessions the platform has ended: their tokens are refused, however good."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._known: dict[Tenant, tuple[float, float | None]] = {}
+
+    def require_open(self, bearer: Bearer, *, may_be_late: bool) -> None:
+        """Raise RevokedTokenError if the session of a token has been ended.
+
+        Args:
+            bearer: What the token says.
+            may_be_late: Who only looks may do so for `KEEP_S` seconds more.
+        """
+        ended_at = self._find(bearer.tenant, may_be_late=may_be_late)
+        if ended_at is None:
+            return
+        if bearer.issued_at is None:
+            raise RevokedTokenError(
+                "The sessions of this user were ended, and the token has no claim iat to show that"
+                " it is a newer one. Issue tokens with iat, and sign in again."
+            )
+        if bearer.issued_at < ended_at:
+            raise RevokedTokenError
+
+    def _find(self, tenant: Tenant, *, may_be_late: bool) -> float | None:
+        now = time.monotonic()
+        known = self._known.get(tenant)
+        if may_be_late and known is not None and now - known[0] < KEEP_S:
+            return known[1]
+        with self._database.read() as session:
+            ended_at = find_session_end(
+                session, user_id=tenant.user_id, workspace_id=tenant.workspace_id
+            )
+        if len(self._known) >= MOST_KEPT:
+            self._known.clear()
+        self._known[tenant] = now, ended_at
+        return ended_at

@@ -20,9 +20,10 @@ REFRESH_SOONEST_S: Final = 10.0
 # Providers announce new keys days ahead: yesterday's set is better than nobody signed in.
 KEEP_S: Final = 24 * 3600.0
 SOCKET_TIMEOUT_S: Final = 3.0
-FETCH_S: Final = 10.0  # from the request to the end of the answer
+FETCH_S: Final = 10.0  # from the request to the end of the response
 MOST_BYTES: Final = 1024 * 1024
-# While there is no set a few requests wait for the first; all others are told to come again.
+# While there is no set a few requests wait for the first; all others get an error that says to come
+# again.
 MOST_WAITING: Final = 4
 
 
@@ -79,7 +80,7 @@ class PublishedKeys:
             self._may_wait.release()
 
     def _fetch_beside(self) -> bool:
-        """Fetch in a thread, unless that was tried just now; tell whether a fetch is under way."""
+        """Fetch in a thread, unless that was tried just now; returns whether one is under way."""
         with self._starting:
             rested = time.monotonic() - self._asked_at > REFRESH_SOONEST_S
             if self._idle.is_set() and rested:
@@ -111,14 +112,14 @@ class PublishedKeys:
         return True
 
     def _read(self) -> str:
-        """The provider's answer; raises RequestException when it is late, an error or too large."""
+        """The provider's keys; raises RequestException when late, an error or too large."""
         parts, size = [], 0
         with (
             open_session(1) as session,
-            session.get(self._url, timeout=(SOCKET_TIMEOUT_S, FETCH_S), stream=True) as answer,
+            session.get(self._url, timeout=(SOCKET_TIMEOUT_S, FETCH_S), stream=True) as response,
         ):
-            answer.raise_for_status()
-            for part in answer.iter_content(16 * 1024):
+            response.raise_for_status()
+            for part in response.iter_content(16 * 1024):
                 parts.append(part)
                 size += len(part)
                 if size > MOST_BYTES:

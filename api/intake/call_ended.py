@@ -1,38 +1,59 @@
-"""The webhook `call.ended`: its body, checked, and what of it is kept."""
+"""The webhooks `call.ended` and `call.updated`: their body, checked, and what of it is kept."""
 
+import re
 from collections.abc import Mapping
 from contextlib import suppress
+from datetime import datetime
 from types import MappingProxyType
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field, RootModel, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    Field,
+    RootModel,
+    ValidationError,
+    WithJsonSchema,
+)
 
-from api.http.bodies import Identifier, StorableText, Time
+from api.http.bodies import Identifier
 from api.http.errors import InvalidRequestError, name_fields
 from api.http.webhook_json import Repeated
 from api.intake.readings import (
-    SECONDS_PER_YEAR,
+    NEITHER_NOR,
     Reader,
     Reading,
     UnreadableError,
     choose_value,
     is_nothing,
+    kind_of,
     read_duration,
     read_first_text,
+    read_flag,
     read_one_text,
     read_outcome,
     read_text,
     read_time,
 )
 from api.intake.transcripts import read_structured_data, read_transcript
-from shared.activities.bounds import MAX_NUMBER_CHARACTERS, fit_to_note
-from shared.calls.call_details import CallDetails, FieldWarning, Utterance
-from shared.calls.directions import choose_end
+from shared.activities.bounds import fit_to_note
+from shared.calls.content import (
+    FINAL_OUTCOMES,
+    MAX_NAME,
+    RUNNING_OUTCOMES,
+    STRICT,
+    CallContent,
+    FieldWarning,
+    Time,
+    is_outcome_of,
+)
+from shared.calls.directions import find_customers_number
 from shared.calls.intake import NewCall
-from shared.phone import NO_REGION, InvalidNumberError, WithheldNumberError, parse_phone
 
-EVENT_TYPE = "call.ended"
-MAX_NAME = 1000
+ENDED: Final = "call.ended"
+UPDATED: Final = "call.updated"
+# Of two events of one time the later in this list counts.
+RANKS: Final = {ENDED: 1, UPDATED: 2}
 MAX_CALLS = 1000
 
 IDENTITY: Final = ("call_id", "user_id", "workspace_id")
@@ -41,78 +62,21 @@ GIVEN_TWICE: Final = "is given more than once, so it is not clear which one is m
 
 NO_TRACE: Final[Mapping[str, str]] = MappingProxyType({})
 
-STRICT = ConfigDict(strict=True, extra="ignore", allow_inf_nan=False, use_attribute_docstrings=True)
+
+def _require_field(name: str) -> str:
+    if name not in CallContent.model_fields:
+        raise ValueError("is no field of a call")
+    return name
 
 
-class TranscriptTurn(BaseModel):
-    """What one side said."""
-
-    model_config = STRICT
-
-    role: StorableText
-    """Who: `assistant` or `user`, or a name."""
-    text: StorableText
-    """What."""
+FieldName = Annotated[
+    str,
+    AfterValidator(_require_field),
+    WithJsonSchema({"type": "string", "enum": list(CallContent.model_fields)}),
+]
 
 
-class CallFields(BaseModel):
-    """What is known of a call beside whose it is; all of it may be absent or null.
-
-    A webhook's fields of another kind are read where they can be read (`"67"` is 67), else left out
-    and named in `warnings`; what is longer than a note is cut.
-    """
-
-    model_config = STRICT
-
-    phone_number: StorableText | None = None
-    """The customer's number in any spelling; absent or `anonymous` when withheld."""
-    direction: Annotated[StorableText, Field(max_length=MAX_NAME)] | None = None
-    """`inbound` or `outbound`, also as other platforms say it: `incoming`, `outbound-api`."""
-    from_number: StorableText | None = None
-    """Who called; the customer of an inbound call without `phone_number`."""
-    to_number: StorableText | None = None
-    """Who was called; the customer of an outbound call without `phone_number`."""
-    started_at: Time | None = None
-    """Where the note stands on the contact's timeline."""
-    ended_at: Time | None = None
-    """Stands in for `started_at`."""
-    duration_seconds: Annotated[float, Field(ge=0, le=SECONDS_PER_YEAR)] | None = None
-    """The difference of the two times if left out."""
-    summary: StorableText | None = None
-    """What was said, in short; line ends are kept."""
-    recording_url: StorableText | None = None
-    """Becomes a link if it is https; it is never fetched."""
-    # Half a million wrong turns fit one body; naming each holds everybody else up for seconds.
-    transcript: Annotated[list[TranscriptTurn], Field(fail_fast=True)] | None = None
-    """What was said, word by word; shortened where the note would be too long."""
-    agent_name: Annotated[StorableText, Field(max_length=MAX_NAME)] | None = None
-    """Who or what spoke for you."""
-    outcome: Annotated[StorableText, Field(max_length=MAX_NAME)] | None = None
-    """How the call ended, in a word."""
-    structured_data: dict[str, Any] | None = None
-    """Anything else that is known; becomes a list."""
-
-    def details_as(self, call_id: str) -> CallDetails:
-        """What the note is written from, under an id of the caller's."""
-        return CallDetails(
-            call_id=call_id,
-            direction=self.direction,
-            phone_number=self.phone_number,
-            from_number=self.from_number,
-            to_number=self.to_number,
-            started_at=self.started_at,
-            ended_at=self.ended_at,
-            duration_seconds=self.duration_seconds,
-            agent_name=self.agent_name,
-            outcome=self.outcome,
-            summary=self.summary,
-            recording_url=self.recording_url,
-            structured_data=self.structured_data,
-            transcript=tuple(Utterance(turn.role, turn.text) for turn in self.transcript or ()),
-        )
-
-
-class EndedCall(CallFields):
+class EndedCall(CallContent):
     """The finished call. Everything but the three ids may be absent or null."""
 
     call_id: Identifier
@@ -121,35 +85,56 @@ class EndedCall(CallFields):
     """Whose call it is."""
     workspace_id: Identifier
     """Which workspace of theirs."""
-
-    @property
-    def customer_number(self) -> str | None:
-        """The customer's number to store: in E.164 if it names its country; None if withheld."""
-        for raw in (
-            self.phone_number,
-            choose_end(self.direction, self.from_number, self.to_number),
-        ):
-            with suppress(WithheldNumberError):
-                return _storable_number(raw)
-        return None
-
-    def details(self) -> CallDetails:
-        """What the note is written from."""
-        return self.details_as(self.call_id)
+    withdrawn: Annotated[list[FieldName], Field(fail_fast=True)] | None = None
+    """Names of fields that must not be kept, whatever was or will be sent: no consent, say."""
+    final: bool | None = None
+    """Nothing more will come of this call."""
 
     def to_store(
-        self, trace: Mapping[str, str] = NO_TRACE, warnings: tuple[FieldWarning, ...] = ()
+        self,
+        event: "Event",
+        trace: Mapping[str, str] = NO_TRACE,
+        warnings: tuple[FieldWarning, ...] = (),
     ) -> NewCall:
         """What is stored of it: what a note can hold, with the trace that it belongs to."""
-        details, cuts = fit_to_note(self.details())
+        content, cuts = fit_to_note(self)
+        withdrawn = frozenset(self.withdrawn or ())
+        payload = {
+            name: value for name, value in content.to_payload().items() if name not in withdrawn
+        }
+        is_final = bool(self.final)
         return NewCall(
             user_id=self.user_id,
             workspace_id=self.workspace_id,
             call_id=self.call_id,
-            phone_number=self.customer_number,
-            payload={**details.to_payload(), **trace},
+            phone_number=find_customers_number(payload),
+            payload={"call_id": self.call_id, **payload},
+            trace=trace,
             warnings=(*warnings, *cuts),
+            event=event.type,
+            rank=RANKS[event.type],
+            occurred_at=event.occurred_at,
+            withdrawn=tuple(sorted(withdrawn)),
+            is_end=event.type == ENDED or is_final or self._is_over,
+            is_running=is_outcome_of(self.outcome, RUNNING_OUTCOMES),
+            is_final=is_final,
         )
+
+    @property
+    def _is_over(self) -> bool:
+        """Whether a fact shows it, whatever the event is called."""
+        has_ended = self.ended_at is not None or self.duration_seconds is not None
+        return has_ended or is_outcome_of(self.outcome, FINAL_OUTCOMES)
+
+
+class Event(NamedTuple):
+    """What was sent beside the call: which event, and when that happened, if it says so."""
+
+    type: str = ENDED
+    occurred_at: datetime | None = None
+
+
+CALL_ENDED: Final = Event()
 
 
 class CallEnded(BaseModel):
@@ -157,10 +142,10 @@ class CallEnded(BaseModel):
 
     model_config = STRICT
 
-    type: Literal["call.ended"]
-    """Webhooks of other types are acknowledged and ignored."""
+    type: Literal["call.ended", "call.updated"]
+    """`call.updated` says more of a call, before its end or after; other types are ignored."""
     timestamp: Time | None = None
-    """When it was sent."""
+    """When it happened: of two values of a field the later counts. When it came, if left out."""
     data: EndedCall
 
 
@@ -179,26 +164,42 @@ def parse_call(event: Mapping[str, Any], trace: Mapping[str, str] = NO_TRACE) ->
     if isinstance(event_type, Repeated):
         raise InvalidRequestError.of("type", GIVEN_TWICE)
     if not isinstance(event_type, str):
-        raise InvalidRequestError.of("type", f'must be a string; "{EVENT_TYPE}" is recorded')
-    if event_type != EVENT_TYPE:
+        raise InvalidRequestError.of("type", f'must be a string; "{ENDED}" is recorded')
+    if event_type not in RANKS:
         return None
     data = event.get("data")
     if isinstance(data, Repeated):
         raise InvalidRequestError.of("data", GIVEN_TWICE)
     if isinstance(data, dict):
-        return parse_data(data, trace, within="data.")
+        told = Event(event_type, _read_timestamp(event.get("timestamp")))
+        return parse_data(data, trace, event=told, within="data.")
     message = "must be an object" if "data" in event else "Field required"
     raise InvalidRequestError.of("data", message)
 
 
+def _read_timestamp(value: Any) -> datetime | None:
+    """When the event happened; None if it cannot be read: then its reception counts."""
+    with suppress(UnreadableError):
+        chosen = choose_value(value).value
+        if not is_nothing(chosen):
+            moment: datetime = read_time(chosen).value
+            return moment
+    return None
+
+
 def parse_data(
-    data: Mapping[str, Any], trace: Mapping[str, str] = NO_TRACE, *, within: str = ""
+    data: Mapping[str, Any],
+    trace: Mapping[str, str] = NO_TRACE,
+    *,
+    event: Event = CALL_ENDED,
+    within: str = "",
 ) -> NewCall:
     """The call that a webhook's `data` describes, with warnings about what it could not say.
 
     Args:
         data: As JSON holds it.
         trace: What it belongs to.
+        event: What was sent beside it.
         within: The path of `data`, for errors.
 
     Raises:
@@ -206,7 +207,7 @@ def parse_data(
     """
     try:
         # Nearly all are as they should be, and this costs them nothing.
-        return EndedCall.model_validate(data).to_store(trace)
+        return EndedCall.model_validate(data).to_store(event, trace)
     except ValidationError:
         fields, warnings = _read_fields(data)
     try:
@@ -219,7 +220,7 @@ def parse_data(
             )
             for each in name_fields(error)
         ) from error
-    return call.to_store(trace, tuple(warnings))
+    return call.to_store(event, trace, tuple(warnings))
 
 
 def _read_fields(data: Mapping[str, Any]) -> tuple[dict[str, Any], list[FieldWarning]]:
@@ -262,6 +263,16 @@ def _cut_name(read: Reader) -> Reader:
     return read_name
 
 
+def _read_withdrawn(value: Any) -> Reading:
+    """Reads lists of names, and texts of them."""
+    names = re.split(r"[\s,;]+", value.strip()) if isinstance(value, str) else value
+    if not isinstance(names, list):
+        raise UnreadableError(NEITHER_NOR.format(kind=kind_of(value), wanted="list of names"))
+    known = [each for each in names if isinstance(each, str) and each in CallContent.model_fields]
+    is_whole = len(known) == len(names)
+    return Reading(known, None if is_whole else "names what is no field: that was left out")
+
+
 _read_number: Final = read_one_text("number", "phone_number", "phone", "e164", "value")
 READERS: Final[Mapping[str, Reader]] = {
     "phone_number": _read_number,
@@ -275,14 +286,10 @@ READERS: Final[Mapping[str, Reader]] = {
     "recording_url": read_first_text("url", "recording_url", "href", "link", "uri"),
     "transcript": read_transcript,
     "agent_name": _cut_name(read_text("name", "full_name", "display_name", "agent_name", "id")),
+    "agent_email": _cut_name(read_one_text("email", "address", "value")),
+    "agent_id": _cut_name(read_one_text("id", "agent_id", "value")),
     "outcome": _cut_name(read_outcome),
     "structured_data": read_structured_data,
+    "withdrawn": _read_withdrawn,
+    "final": read_flag,
 }
-
-
-def _storable_number(raw: str | None) -> str:
-    try:
-        number = parse_phone(raw, NO_REGION)
-    except InvalidNumberError:
-        return (raw or "")[:MAX_NUMBER_CHARACTERS]  # the worker says why it cannot be called
-    return number.e164 if number.names_country else (raw or "")[:MAX_NUMBER_CHARACTERS]

@@ -173,4 +173,5 @@ def _note(stored: Sequence[StoredCall]) -> None:
         "calls_accepted",
         log_ids=[each.log_id for each in stored],
         duplicates=sum(each.is_duplicate for each in stored),
+        updates=sum(each.is_updated for each in stored),
     )

@@ -13,9 +13,9 @@ from email.utils import parsedate_to_datetime
 from typing import Any, Final, NamedTuple
 
 from api.http.webhook_json import Repeated
+from shared.calls.content import SECONDS_PER_YEAR
 
 LARGEST_EXACT: Final = 2**53
-SECONDS_PER_YEAR: Final = 31_536_000
 NEITHER_NOR: Final = "is {kind}, which is no {wanted}: it was left out"
 FIRST_EPOCH, LAST_EPOCH = (
     int(datetime(year, 1, 1, tzinfo=UTC).timestamp()) for year in (2000, 2100)
@@ -154,6 +154,17 @@ def read_outcome(value: Any) -> Reading:
     if isinstance(value, bool):
         return Reading("yes" if value else "no", "is true or false: it reads yes or no")
     return read_text("name", "value", "label", "result", "status", "outcome")(value)
+
+
+def read_flag(value: Any) -> Reading:
+    """Reads true and false, also as texts and as 1 and 0."""
+    value = _unwrap(value)
+    said = value.strip().lower() if isinstance(value, str) else value
+    if said in ("true", "yes", "1", 1, True):
+        return Reading(value=True)
+    if said in ("false", "no", "0", 0, False):
+        return Reading(value=False)
+    raise UnreadableError(f"is {kind_of(value)}, which is neither true nor false: it was left out")
 
 
 def read_time(value: Any) -> Reading:

@@ -21,7 +21,7 @@ from typing import Final, NamedTuple
 
 from werkzeug.datastructures import Headers
 
-from api.http.errors import InvalidSignatureError, TryLaterError, WrongWorkspaceError
+from api.http.errors import BusyError, InvalidSignatureError, WrongWorkspaceError
 from api.http.slots import Allowance
 from shared.configuration.settings import WebhookSecret
 
@@ -50,11 +50,6 @@ _ID: Final = rb'"\s*+:\s*+("(?:[^"\\]|\\.){0,3060}+")'
 _IDS: Final = {
     name: re.compile(name.encode() + _ID, re.DOTALL) for name in ("workspace_id", "user_id")
 }
-INVALID_SIGNATURE = (
-    "The webhook's signature does not fit, or its timestamp is more than 5 minutes off. Sign"
-    " webhook-id, webhook-timestamp and the raw body with a current secret, as Standard Webhooks"
-    " says, and check the clock."
-)
 SIGN_LIKELY: Final = (
     "Sign with a secret of the workspace that the call names, or one of the platform's first"
     f" {LIKELY_SECRETS}."
@@ -86,7 +81,7 @@ class Signers:
         raise WrongWorkspaceError(
             "The secret that signed this webhook belongs to another user of this workspace."
             if any(each.workspace_id == workspace_id for each in self._secrets)
-            else "The secret that signed this webhook belongs to another workspace."
+            else WrongWorkspaceError.usual
         )
 
 
@@ -146,24 +141,24 @@ class WebhookVerifier:
         try:
             return _read_signature(headers)
         except ValueError as error:
-            raise InvalidSignatureError(INVALID_SIGNATURE) from error
+            raise InvalidSignatureError from error
 
     def verify(self, body: bytes, signature: Signature) -> Signers:
         """Return who signed a body.
 
         Raises:
             InvalidSignatureError: No secret fits, or the body took too long to come.
-            TryLaterError: None of the likely ones fits, and strangers have kept us too busy to try
+            BusyError: None of the likely ones fits, and strangers have kept us too busy to try
                 the others.
         """
         if not signature.is_fresh:
-            raise InvalidSignatureError(INVALID_SIGNATURE)
+            raise InvalidSignatureError
         likely = self._choose(body)
         fitting = [each for each in likely if each.fits(signature, body)]
         if not fitting and len(likely) < len(self._keys):
             fitting = self._try_others(likely, signature, body)
         if not fitting:
-            raise InvalidSignatureError(INVALID_SIGNATURE)
+            raise InvalidSignatureError
         return Signers(owner for each in fitting for owner in each.owners)
 
     def _choose(self, body: bytes) -> Sequence[_Key]:
@@ -197,9 +192,8 @@ class WebhookVerifier:
             others = others[: STRANGERS_BYTES // cost]
         wait = self._strangers.take(cost * len(others))
         if wait:
-            raise TryLaterError(
+            raise BusyError(
                 f"Too much is sent that no secret fits. {SIGN_LIKELY} Or try again later.",
-                code="busy",
                 retry_after_s=wait,
             )
         fitting = [key for key in others if key.fits(signature, body)]

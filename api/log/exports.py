@@ -9,19 +9,21 @@ import structlog
 from flask import Blueprint, Response, request
 from sqlalchemy.exc import SQLAlchemyError
 
+from api.context.quotas import EXPORTING
 from api.context.rationing import ration, take_break, take_turn
 from api.context.services import Services, services
 from api.context.tenants import current_tenant, guard
-from api.http.errors import TryLaterError
+from api.description.operations import CROWDED, Operation
+from api.http.errors import BusyError
 from api.http.queries import read_query
 from api.http.slots import Slot
-from api.http.stalled_readers import give_up_stalled_readers
+from api.http.slow_peers import give_up_stalled_readers
 from api.identity.auth import Tenant
 from api.log.auditing import audit
+from api.log.entries import LogEntry
 from api.log.filters import LogSelection
 from api.log.spreadsheets import write_header, write_rows
 from api.log.sync_logs import select_logs
-from api.quotas import EXPORTING
 from shared.log.sync_logs import LogFilter, Position, count_logs, find_logs
 from shared.privacy.audit import Action
 
@@ -50,15 +52,13 @@ class _Place:
 
     @classmethod
     def take(cls, work: Services, tenant: Tenant) -> Self:
-        """Take a place; raises TooOftenError or TryLaterError when there is none."""
+        """Take a place; raises TooOftenError or BusyError when there is none."""
         mine = take_turn("export", tenant)
         try:
             return cls(mine, work.export_slots.take())
-        except TryLaterError as error:
+        except BusyError as error:
             mine.give_back()
-            raise TryLaterError(
-                error.message, code=error.shown_code, retry_after_s=RETRY_AFTER_S
-            ) from error
+            raise BusyError(retry_after_s=RETRY_AFTER_S) from error
         except BaseException:
             mine.give_back()
             raise
@@ -70,7 +70,28 @@ class _Place:
 
 
 @blueprint.get("/export")
+@Operation(
+    "exportSyncLogs",
+    "sync log",
+    query=LogSelection,
+    media_type="text/csv",
+    examples={"two rows": write_header() + write_rows(LogEntry.examples().values())},
+    headers={
+        "Content-Disposition": "Names the file.",
+        "X-Truncated": "`true` when more entries match than the file has, else `false`.",
+    },
+    failures=(CROWDED,),
+)
 def export_logs() -> Response:
+    """The sync log as CSV, newest first.
+
+    Times are RFC 3339 in UTC. A cell that a spreadsheet might run as a formula (it begins with =
+    + - @, a tab or a line end; phone numbers do) or that begins with an apostrophe gets one
+    apostrophe more in front: programs take one away. At most 100,000 rows; X-Truncated says whether
+    there are more, then ask with `to` for older ones. One at a time, and 12 or 120,000 rows a
+    minute; whoever reads nothing of it for a minute is given up. Should the database fail
+    meanwhile, the last line says that the export broke off.
+    """
     work, query, tenant = services(), read_query(LogSelection, request.args), current_tenant()
     place = _Place.take(work, tenant)
     try:
@@ -78,7 +99,8 @@ def export_logs() -> Response:
         with work.database.begin() as session:
             wanted = select_logs(session, query)
             rows = count_logs(session, wanted, most=MOST_ROWS)
-            # Before a line of it is read: one that breaks off has told what it told.
+            # Committed before the first line is sent: an export that breaks off has shown its
+            # lines.
             audit(session, Action.EXPORTED, **asdict(tenant), filter=_describe_filter(query))
         work.buckets.owe(EXPORTING, tenant, rows / ROWS_A_USE)
         give_up_stalled_readers()
@@ -113,7 +135,7 @@ def _write(work: Services, wanted: LogFilter, place: _Place) -> Iterator[str]:
         yield from _write_pages(work, wanted)
     except SQLAlchemyError as error:
         log.warning("export_broke_off", error=type(error).__name__)
-        # Servers may end the answer as if it were whole: whoever reads the file must see it.
+        # Servers may end the response as if it were whole: whoever reads the file must see it.
         yield BROKEN_OFF
         raise
     finally:

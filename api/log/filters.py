@@ -1,6 +1,5 @@
 """What can be asked of the sync log: which entries, which page, which retries."""
 
-import base64
 import re
 from dataclasses import replace
 from datetime import timedelta
@@ -9,9 +8,9 @@ from typing import Annotated, Final, Self
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from api.http.bodies import Identifier
-from api.http.queries import EPOCH, Span, read_count
+from api.http.queries import EPOCH, Span, decode_cursor, encode_cursor, read_count
+from api.http.responses import ErrorCode
 from api.identity.auth import Tenant
-from api.responses.base import ErrorCode
 from shared.log.replays import RETRYABLE
 from shared.log.sync_logs import LogFilter, Position
 from shared.phone import PhoneError, parse_phone
@@ -22,30 +21,21 @@ MOST_SKIPPED: Final = 10_000
 MOST_IDS: Final = 1000
 
 IDS: Final = Field(min_length=1, max_length=MOST_PER_PAGE)
-_CURSOR: Final = re.compile(r"(\d{1,18}) (hs_[0-9a-f]{32})", re.ASCII)
+_CURSOR: Final = re.compile(r"(0|[1-9]\d{0,17}) (hs_[0-9a-f]{32})", re.ASCII)
 
 
 def write_cursor(position: Position) -> str:
-    """A position as text without meaning to clients: microseconds and id, in base64url."""
     micros = (position.created_at - EPOCH) // timedelta(microseconds=1)
-    return base64.urlsafe_b64encode(f"{micros} {position.id}".encode()).rstrip(b"=").decode()
+    return encode_cursor(f"{micros} {position.id}")
 
 
 def read_cursor(cursor: object) -> Position:
     """The position that `write_cursor` was given; raises ValueError for anything else."""
-    problem = ValueError("must be the next_cursor of a page, unchanged")
+    micros, log_id = decode_cursor(cursor, _CURSOR).groups()
     try:
-        padded = str(cursor) + "=" * (-len(str(cursor)) % 4)
-        text = base64.b64decode(padded, altchars=b"-_", validate=True).decode()
-        match = _CURSOR.fullmatch(text)
-        if match is None:
-            raise problem
-        position = Position(EPOCH + timedelta(microseconds=int(match[1])), match[2])
-    except (ValueError, OverflowError) as error:
-        raise problem from error
-    if write_cursor(position) != cursor:
-        raise problem
-    return position
+        return Position(EPOCH + timedelta(microseconds=int(micros)), log_id)
+    except OverflowError as error:
+        raise ValueError("must be the next_cursor of a page, unchanged") from error
 
 
 def _read_list(value: object) -> list[str]:
@@ -64,13 +54,13 @@ KnownCode = Annotated[ErrorCode, AfterValidator(_require_known)]
 class LogSelection(Span):
     """Which entries are asked for. `from` is inclusive, `to` is not."""
 
-    status: Status | None = None
+    status: Status | None = Field(default=None, examples=["skipped"])
     """Calls in this state."""
-    error_code: KnownCode | None = None
+    error_code: KnownCode | None = Field(default=None, examples=["contact_not_found"])
     """Calls with this reason."""
     call_id: Identifier | None = None
     """The call with this id of the producer's."""
-    phone: Identifier | None = None
+    phone: Identifier | None = Field(default=None, examples=["+1 202 555 0123"])
     """Calls of this number, in any spelling."""
 
     def filter(self, tenant: Tenant, *, region: str) -> LogFilter:
@@ -92,7 +82,9 @@ class LogQuery(LogSelection):
 
     ids: Annotated[list[Identifier], IDS, BeforeValidator(_read_list)] | None = None
     """These entries, separated by commas, and nothing else; up to 200."""
-    limit: Annotated[int, Field(ge=1, le=MOST_PER_PAGE), BeforeValidator(read_count)] = 50
+    limit: Annotated[
+        int, Field(ge=1, le=MOST_PER_PAGE, examples=[20]), BeforeValidator(read_count)
+    ] = 50
     """How many entries."""
     offset: Annotated[int, Field(ge=0, le=MOST_SKIPPED), BeforeValidator(read_count)] | None = None
     """How many newer ones to leave out; not together with `cursor`, which has no limit."""

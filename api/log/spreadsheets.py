@@ -6,22 +6,10 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Final
 
+from api.log.entries import LogEntry
 from shared.models import SyncLog
 
-COLUMNS: Final = (
-    "created_at",
-    "call_id",
-    "phone_number",
-    "status",
-    "error_code",
-    "error_message",
-    "contact_id",
-    "engagement_id",
-    "attempts",
-    "next_attempt_at",
-    "updated_at",
-    "id",
-)
+COLUMNS: Final = tuple(LogEntry.model_fields)
 # What makes a spreadsheet run a cell as a formula, in any width (OWASP, CSV Injection), and the
 # apostrophe that marks those, so that taking one away always gives the value back.
 _TREACHEROUS: Final = tuple("=+-@\t\r\n＝＋－＠'")
@@ -32,7 +20,7 @@ def write_header() -> str:
     return _write([COLUMNS])
 
 
-def write_rows(logs: Iterable[SyncLog]) -> str:
+def write_rows(logs: Iterable[SyncLog | LogEntry]) -> str:
     """A line for each entry."""
     return _write([_cell(getattr(log, name)) for name in COLUMNS] for log in logs)
 

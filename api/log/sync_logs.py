@@ -1,6 +1,7 @@
 """The sync log as the dashboard sees it, and retries by hand."""
 
 import time
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Final
 
@@ -8,20 +9,19 @@ import structlog
 from flask import Blueprint, Response, request
 from sqlalchemy.orm import Session
 
-from api.context.contact_pages import contact_url
+from api.context.quotas import RETRYING_MANY
 from api.context.rationing import ration, take_break, take_turn
 from api.context.services import services
 from api.context.tenants import current_tenant, find_own_connection, guard, open_to_viewers
-from api.http.bodies import read_model
-from api.http.body_limits import KIB, takes_body
-from api.http.errors import MissingEntryError
+from api.description.operations import Operation
+from api.http.bodies import read_model, takes_body
+from api.http.errors import KIB, NotFoundError
 from api.http.queries import read_query
+from api.http.responses import respond, respond_if_changed
 from api.identity.auth import Tenant
 from api.log.auditing import audit
-from api.log.filters import LogQuery, LogSelection, RetryOrder, write_cursor
-from api.quotas import RETRYING_MANY
-from api.responses.base import answer, answer_if_changed
-from api.responses.sync_log import (
+from api.log.entries import (
+    LOG_ID,
     IntakeWarning,
     LogAttempt,
     LogDetail,
@@ -30,8 +30,9 @@ from api.responses.sync_log import (
     LogPage,
     Requeued,
 )
+from api.log.filters import LogQuery, LogSelection, RetryOrder, write_cursor
 from shared.activities.rendering import render_note
-from shared.calls.call_details import CallDetails
+from shared.calls.content import CallContent
 from shared.connections.lifecycle import CONNECTED
 from shared.log.replays import requeue_batch, requeue_calls
 from shared.log.sync_logs import (
@@ -43,6 +44,7 @@ from shared.log.sync_logs import (
     find_contents,
     find_log,
     find_logs,
+    find_revisions,
 )
 from shared.matching.preferences import region_of
 from shared.models import Connection, SyncLog
@@ -56,20 +58,34 @@ guard(blueprint)
 
 MOST_REPLAYED: Final = 10_000
 BATCH: Final = 1000
+ENTRY: Final = {"log_id": ("The entry's id.", LOG_ID)}
+
+
+class NoSuchEntryError(NotFoundError):
+    """There is no such entry, or it is not yours: the two look the same."""
+
+    usual = "There is no such entry in this sync log."
 
 
 @blueprint.get("")
 @open_to_viewers
+@Operation("getHubSpotSyncLogs", "sync log", response=LogPage, query=LogQuery, is_conditional=True)
 def list_logs() -> Response:
+    """What became of calls, newest first.
+
+    A page costs the same wherever it begins when it is asked for by `cursor`. Ask with `ids` to
+    refresh entries that are on the screen.
+    """
     query = read_query(LogQuery, request.args)
     offset = query.offset or 0
     with services().database.begin() as session:
         wanted = select_logs(session, query)
         found = find_logs(session, wanted, limit=query.limit, offset=offset, after=query.cursor)
         total = count_logs(session, wanted)
-    return answer_if_changed(
+        revisions = find_revisions(session, [each.id for each in found.logs])
+    return respond_if_changed(
         LogPage(
-            logs=[LogEntry.model_validate(each) for each in found.logs],
+            logs=[_describe(each, revisions) for each in found.logs],
             total=min(total, MOST_COUNTED),
             total_exact=total <= MOST_COUNTED,
             limit=query.limit,
@@ -81,16 +97,29 @@ def list_logs() -> Response:
 
 @blueprint.get("/<log_id>")
 @open_to_viewers
+@Operation(
+    "getSyncLog",
+    "sync log",
+    path=ENTRY,
+    response=LogDetail,
+    failures=(NoSuchEntryError,),
+    is_conditional=True,
+)
 def show_log(log_id: str) -> Response:
+    """One entry with its attempts and its note.
+
+    The note is rendered from the call as it is stored, as workers render it.
+    """
     tenant = current_tenant()
     with services().database.begin() as session:
         entry = _require_log(session, log_id, tenant)
         attempts = find_attempts(session, log_id)
         connection = find_own_connection(session)
         contents = find_contents(session, log_id)
-    return answer_if_changed(
+        revisions = find_revisions(session, [log_id])
+    return respond_if_changed(
         LogDetail(
-            log=LogEntry.model_validate(entry),
+            log=_describe(entry, revisions),
             attempts=[LogAttempt.model_validate(each) for each in attempts],
             contact_url=_contact_url(entry, connection),
             warnings=[IntakeWarning.model_validate(each) for each in entry.warnings or ()],
@@ -100,27 +129,60 @@ def show_log(log_id: str) -> Response:
 
 
 @blueprint.post("/<log_id>/retry")
+@Operation(
+    "retrySyncLog",
+    "sync log",
+    path=ENTRY,
+    response=Requeued,
+    status=202,
+    failures=(NoSuchEntryError,),
+)
 def retry_log(log_id: str) -> Response:
+    """Try one failed or skipped call again.
+
+    A call that is synced is never written again: it counts as ignored.
+    """
     tenant = current_tenant()
     with services().database.begin() as session:
         _require_log(session, log_id, tenant)
-    return _answer_replay(_replay_ids([log_id], tenant), asked=1)
+    return _respond_to_replay(_replay_ids([log_id], tenant), asked=1)
 
 
 @blueprint.post("/retry")
 @takes_body(64 * KIB)  # a thousand ids
+@Operation(
+    "retrySyncLogs",
+    "sync log",
+    body=RetryOrder,
+    asked={
+        "selected": {"ids": [LOG_ID]},
+        "all that failed": {"status": "error"},
+        "an outage": {
+            "error_code": "hubspot_unavailable",
+            "from": "2026-11-22T08:00:00Z",
+            "to": 1795341600000,
+        },
+    },
+    response=Requeued,
+    status=202,
+)
 def retry_logs() -> Response:
+    """Try failed or skipped calls again.
+
+    Either up to 1,000 ids, or the newest 10,000 of a filter: ask again until `requeued` is 0. One
+    at a time, and 20 or 20,000 entries a minute.
+    """
     tenant, order = current_tenant(), read_model(RetryOrder)
     turn = take_turn("retry", tenant)
     try:
         ration(RETRYING_MANY, tenant)
         if order.ids is not None:
             ids = list(dict.fromkeys(order.ids))
-            return _answer_replay(_replay_ids(ids, tenant), asked=len(ids))
+            return _respond_to_replay(_replay_ids(ids, tenant), asked=len(ids))
         requeued, met = _replay_matching(order, tenant)
     finally:
         turn.give_back()
-    return _answer_replay(requeued, asked=met)
+    return _respond_to_replay(requeued, asked=met)
 
 
 def _replay_matching(order: RetryOrder, tenant: Tenant) -> tuple[int, int]:
@@ -162,7 +224,7 @@ def _audit_retry(session: Session, requeued: int) -> None:
         audit(session, Action.RETRIED, **asdict(current_tenant()), calls=requeued)
 
 
-def _answer_replay(requeued: int, *, asked: int) -> Response:
+def _respond_to_replay(requeued: int, *, asked: int) -> Response:
     with services().database.begin() as session:
         connection = find_own_connection(session)
     if requeued and connection is not None and connection.state == CONNECTED:
@@ -173,7 +235,7 @@ def _answer_replay(requeued: int, *, asked: int) -> Response:
         ignored=asked - requeued,
         **asdict(current_tenant()),
     )
-    return answer(Requeued(requeued=requeued, ignored=asked - requeued), 202)
+    return respond(Requeued(requeued=requeued, ignored=asked - requeued), 202)
 
 
 def _require_log(session: Session, log_id: str, tenant: Tenant) -> SyncLog:
@@ -181,19 +243,26 @@ def _require_log(session: Session, log_id: str, tenant: Tenant) -> SyncLog:
     if "\x00" not in log_id:  # Postgres refuses it
         found = find_log(session, log_id, user_id=tenant.user_id, workspace_id=tenant.workspace_id)
     if found is None:
-        raise MissingEntryError("There is no such entry in this sync log.")
+        raise NoSuchEntryError
     return found
+
+
+def _describe(entry: SyncLog, revisions: Mapping[str, int]) -> LogEntry:
+    described = LogEntry.model_validate(entry)
+    described.revision = revisions.get(entry.id)
+    return described
 
 
 def _contact_url(entry: SyncLog, connection: Connection | None) -> str | None:
     if entry.hub_id is None or entry.contact_id is None:
         return None
-    return contact_url(entry.hub_id, entry.contact_id, connection)
+    return services().contact_url(entry.hub_id, entry.contact_id, connection)
 
 
-def _describe_note(entry: SyncLog, contents: CallDetails | None) -> LogNote | None:
+def _describe_note(entry: SyncLog, contents: CallContent | None) -> LogNote | None:
     if contents is None:
         return None
     return LogNote(
-        html=render_note(contents, log_id=entry.id), written=entry.status == Status.SUCCESS
+        html=render_note(contents, call_id=entry.call_id, log_id=entry.id),
+        written=entry.status == Status.SUCCESS,
     )

@@ -19,8 +19,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from api.http.kept_answers import KeptAnswer
-from api.operating.probes import Probes
+from api.operating.probes import KeptAnswer, Probes
 from shared.database.engines import Database
 from shared.log import trouble
 from shared.queue.backlog import (

@@ -1,26 +1,32 @@
 """A preview: which contact a number would match, and how the note would look. Writes nothing."""
 
 from collections.abc import Sequence
-from typing import Annotated, Final
+from typing import Annotated, Final, Self
 
 from flask import Blueprint, Response
 from pydantic import BaseModel, Field
 
-from api.connecting.hubspot_failures import NOT_CONNECTED, RECONNECT_REQUIRED, told_to_person
-from api.connecting.phone_properties import warn_of_refused
-from api.context.contact_pages import contact_url
+from api.connecting.hubspot_failures import (
+    NO_CONNECTION,
+    NOT_ASKED,
+    NotConnectedError,
+    PausedError,
+    ReconnectRequiredError,
+    explained,
+)
+from api.connecting.phone_properties import SettingWarning, warn_of_refused
+from api.context.quotas import PREVIEWING
 from api.context.rationing import ration
 from api.context.services import services
 from api.context.tenants import current_tenant, find_own_connection, guard
-from api.http.bodies import StorableText, read_model
-from api.http.body_limits import KIB, takes_body
-from api.http.errors import ConflictError, TryLaterError
-from api.intake.call_ended import STRICT, CallFields
-from api.quotas import PREVIEWING
-from api.responses.base import answer
-from api.responses.trials import Preview, PreviewedContact
+from api.description.operations import Operation
+from api.http.bodies import read_model, takes_body
+from api.http.errors import KIB
+from api.http.responses import ErrorCode, ResponseModel, Success, respond
+from api.log.entries import CONTACT_URL
 from shared.activities.bounds import fit_to_note
 from shared.activities.rendering import render_note
+from shared.calls.content import STRICT, CallContent, StorableText
 from shared.connections import lifecycle as connections
 from shared.connections.accounts import AccountState, load_account, remember_refused_properties
 from shared.hubspot.models import Contact
@@ -47,13 +53,99 @@ class PreviewOrder(BaseModel):
 
     phone_number: Annotated[StorableText, Field(max_length=MAX_TEXT)]
     """Whom to look up, in any spelling."""
-    call: CallFields = CallFields()
+    call: CallContent = CallContent()
     """What the note would be written from."""
+
+
+class PreviewedContact(ResponseModel):
+    """A contact that has the number."""
+
+    id: str
+    """HubSpot's."""
+    name: str
+    """First and last name, else the mail address, else the id."""
+    email: str | None
+    """As it is in HubSpot."""
+    phone: str | None
+    """As it is in HubSpot; the first of its numbers, in the order in which they are read."""
+    url: str
+    """The contact's page in HubSpot."""
+
+
+class Preview(Success):
+    """What would become of a call with this number."""
+
+    phone_number: str | None = None
+    """The number in full; null when it cannot be read."""
+    region: str
+    """Where it was read, unless it names its country."""
+    contacts: list[PreviewedContact] = Field(default_factory=list)
+    """Who has the number, in the order in which the match policy chooses; at most 10."""
+    contact_id: str | None = None
+    """Who would get the note."""
+    status: Status = Status.SKIPPED
+    error_code: ErrorCode | None = None
+    message: str | None = None
+    """Why nobody would get it, in words."""
+    note_html: str
+    """The note."""
+    warnings: list[SettingWarning] = Field(default=[], exclude_if=lambda warnings: not warnings)
+    """What of the settings could not be used; absent where all was."""
+
+    @classmethod
+    def examples(cls) -> dict[str, Self]:
+        contact = PreviewedContact(
+            id="701",
+            name="Ada Lovelace",
+            email="ada@example.com",
+            phone="(202) 555-0123",
+            url=CONTACT_URL,
+        )
+        note_html = (
+            "<p><strong>Inbound call</strong><br>Phone: (202) 555-0123</p>"
+            "<p><strong>Summary</strong><br>Wants a demo.</p>"
+            "<p>Call ID: preview · Ref: hs_preview</p>"
+        )
+        match = cls(
+            phone_number="+12025550123",
+            region="US",
+            contacts=[contact],
+            contact_id="701",
+            status=Status.SUCCESS,
+            note_html=note_html,
+        )
+        nobody = cls(
+            phone_number="+12025550123",
+            region="US",
+            error_code=Reason.CONTACT_NOT_FOUND,
+            message=NOT_FOUND_MESSAGE,
+            note_html=note_html,
+        )
+        return {"match": match, "nobody": nobody}
 
 
 @blueprint.post("/preview")
 @takes_body(256 * KIB)  # as much as a note holds, with every letter escaped
+@Operation(
+    "preview",
+    "trials",
+    body=PreviewOrder,
+    asked={
+        "a number": {"phone_number": "(202) 555-0123"},
+        "with a call": {
+            "phone_number": "(202) 555-0123",
+            "call": {"direction": "inbound", "summary": "Wants a demo."},
+        },
+    },
+    response=Preview,
+    failures=(NO_CONNECTION, NOT_ASKED),
+)
 def preview_call() -> Response:
+    """Which contact a number would match, and how the note would look.
+
+    Asks HubSpot within the account's limits, and writes nothing. `status` and `error_code` are what
+    the sync log would say. At most 10 a minute.
+    """
     order = read_model(PreviewOrder)
     with services().database.begin() as session:
         connection, hub_id = _require_connected(find_own_connection(session))
@@ -75,27 +167,25 @@ def preview_call() -> Response:
         refused = {*account.refused_properties, *found.refused_properties}
         preview.warnings = warn_of_refused(names, refused)
         preview.contacts = [
-            _describe_contact(each, contact_url(hub_id, each.id, connection), names)
+            _describe_contact(each, services().contact_url(hub_id, each.id, connection), names)
             for each in found.contacts
         ]
-    return answer(preview)
+    return respond(preview)
 
 
 def _require_connected(connection: Connection | None) -> tuple[Connection, int]:
     """The connection and its account, if it is live; raises ConflictError."""
     if connection is not None and connection.state == connections.RECONNECT_REQUIRED:
-        raise ConflictError(RECONNECT_REQUIRED, code="reconnect_required")
+        raise ReconnectRequiredError
     if connection is None or connection.state != connections.CONNECTED or not connection.hub_id:
-        raise ConflictError(NOT_CONNECTED, code="not_connected")
+        raise NotConnectedError
     return connection, connection.hub_id
 
 
 def _find_match(connection: Connection, account: AccountState, number: PhoneNumber) -> MatchPreview:
     if account.paused_for > 0:
-        raise TryLaterError(
-            "HubSpot has asked for a pause.", code="paused", retry_after_s=account.paused_for
-        )
-    with services().preview_slots.held(), told_to_person():
+        raise PausedError(retry_after_s=account.paused_for)
+    with services().preview_slots.held(), explained():
         searcher = PreviewSearcher(
             services().hubspot, connection_id=connection.id, hub_id=account.hub_id
         )
@@ -137,5 +227,5 @@ def _render_note(order: PreviewOrder) -> str:
     call = order.call
     if not (call.phone_number or call.from_number or call.to_number):
         call = call.model_copy(update={"phone_number": order.phone_number})
-    details, _ = fit_to_note(call.details_as(CALL_ID))
-    return render_note(details, log_id=LOG_ID)
+    content, _ = fit_to_note(call)
+    return render_note(content, call_id=CALL_ID, log_id=LOG_ID)

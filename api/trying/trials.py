@@ -2,22 +2,24 @@
 
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Final
+from typing import Annotated, Final, Self
 from uuid import uuid4
 
 from flask import Blueprint, Response
 from pydantic import BaseModel, Field
 
+from api.context.quotas import TEST_CALLING
 from api.context.rationing import ration
 from api.context.services import services
 from api.context.tenants import current_tenant, guard
-from api.http.bodies import StorableText, read_model
-from api.intake.call_ended import STRICT, parse_data
+from api.description.operations import Operation
+from api.http.bodies import read_model
+from api.http.responses import Success, respond
+from api.intake.call_ended import parse_data
 from api.log.auditing import audit
-from api.quotas import TEST_CALLING
-from api.responses.base import answer
-from api.responses.trials import SentTestCall
+from api.log.entries import LOG_ID
 from api.webhooks.accepting import accept_call
+from shared.calls.content import STRICT, StorableText
 from shared.phone import MAX_TEXT
 from shared.privacy.audit import Action
 from shared.telemetry.tracing import carried
@@ -39,8 +41,34 @@ class OrderedTestCall(BaseModel):
     """In any spelling."""
 
 
+class SentTestCall(Success):
+    """The test call is stored like any other."""
+
+    id: str
+    """Its entry in the sync log, where it can be followed."""
+    call_id: str
+    """Begins with `test_`."""
+
+    @classmethod
+    def examples(cls) -> dict[str, Self]:
+        return {"sent": cls(id=LOG_ID, call_id="test_5f2b1c9d8e7a")}
+
+
 @blueprint.post("/test-call")
+@Operation(
+    "sendTestCall",
+    "trials",
+    body=OrderedTestCall,
+    asked={"a number": {"phone_number": "+1 202 555 0123"}},
+    response=SentTestCall,
+    status=202,
+)
 def send_test_call() -> Response:
+    """Send a test call.
+
+    Stores a finished call as the webhook would, marked as a test in its summary. If a contact has
+    the number, a note is written to it. At most 10 a minute.
+    """
     tenant, order = current_tenant(), read_model(OrderedTestCall)
     ration(TEST_CALLING, tenant)
     ended_at = datetime.now(UTC)
@@ -63,4 +91,4 @@ def send_test_call() -> Response:
     with services().database.begin() as session:
         audit(session, Action.TEST_CALL_SENT, **asdict(tenant), call_id=call.call_id)
     stored = accept_call(call)
-    return answer(SentTestCall(id=stored.log_id, call_id=call.call_id), 202)
+    return respond(SentTestCall(id=stored.log_id, call_id=call.call_id), 202)

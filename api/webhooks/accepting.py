@@ -32,6 +32,7 @@ def accept_calls(calls: Sequence[NewCall]) -> list[StoredCall]:
         "array_accepted",
         calls=len(stored),
         duplicates=sum(each.is_duplicate for each in stored),
+        updates=sum(each.is_updated for each in stored),
         connections=len(connection_ids),
     )
     return stored

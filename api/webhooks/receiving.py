@@ -2,26 +2,41 @@
 
 from contextlib import ExitStack
 from http import HTTPStatus
+from typing import Final, Literal, Self
 
 from flask import Blueprint, Response, request
 from opentelemetry.trace import SpanKind
+from pydantic import Field
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from api.context.rationing import admit_calls, admit_signer, give_back
 from api.context.services import services
-from api.http.bodies import MAX_BODY_BYTES, read_body, refuse_compressed
-from api.http.body_limits import takes_body
-from api.http.errors import ApiError, TooLargeError
+from api.description.operations import Failures, Operation
+from api.http.bodies import MAX_BODY_BYTES, read_body, refuse_compressed, takes_body
+from api.http.errors import (
+    ApiError,
+    BusyError,
+    InvalidRequestError,
+    InvalidSignatureError,
+    OverQuotaError,
+    UnavailableError,
+    UnsupportedEncodingError,
+    WebhookTooLargeError,
+    WrongWorkspaceError,
+)
+from api.http.responses import Success, respond
 from api.http.webhook_json import parse_event
-from api.intake.call_ended import parse_call
+from api.intake.call_ended import CallEnded, CallsEnded, parse_call
 from api.intake.json_arrays import is_array
 from api.intake.signatures import Signature, Signers
-from api.responses.base import answer
-from api.responses.sync_log import CallAccepted, WebhookIgnored, describe_warnings
+from api.log.entries import LOG_ID, IntakeWarning, describe_warnings
 from api.webhooks.accepting import accept_call
 from api.webhooks.arrays import (
     MAX_ARRAY_BYTES,
+    CallsReceived,
     CheckedArray,
+    NoCallAcceptedError,
+    WebhookFailure,
     check_array,
     count_elements,
     store_array,
@@ -33,8 +48,58 @@ from shared.telemetry.tracing import TRACEPARENT, carried, span
 blueprint = Blueprint("calls", __name__, url_prefix="/api/webhooks")
 
 
+class CallAccepted(Success):
+    """The call is stored durably and will be worked on."""
+
+    id: str
+    """Its entry in the sync log; the first delivery's if this is a copy."""
+    duplicate: bool
+    """Whether it was stored before, and this delivery says nothing new of it."""
+    updated: bool
+    """Whether it was stored before, and this delivery completes or changes it."""
+    warnings: list[IntakeWarning] = Field(default=[], exclude_if=lambda warnings: not warnings)
+    """What of this delivery was left out, cut or guessed; absent if nothing was."""
+
+    @classmethod
+    def examples(cls) -> dict[str, Self]:
+        warnings = [*IntakeWarning.examples().values()]
+        return {
+            "accepted": cls(id=LOG_ID, duplicate=False, updated=False),
+            "with a warning": cls(id=LOG_ID, duplicate=False, updated=False, warnings=warnings),
+            "more of a call": cls(id=LOG_ID, duplicate=False, updated=True),
+            "copy": cls(id=LOG_ID, duplicate=True, updated=False),
+        }
+
+
+class WebhookIgnored(Success):
+    """The webhook is of another type and was not recorded."""
+
+    ignored: Literal[True] = True
+    """Always true."""
+
+    @classmethod
+    def examples(cls) -> dict[str, Self]:
+        return {"ignored": cls()}
+
+
+INVALID_WEBHOOK: Final = Failures(
+    "InvalidWebhook",
+    "A single call has wrong fields, the body cannot be read, or every call of an array is refused;"
+    " `fields` or `results` name what is wrong.",
+    (InvalidRequestError.of("data.call_id", "Field required"), NoCallAcceptedError),
+    WebhookFailure,
+)
+UNAVAILABLE: Final = Failures(
+    "WebhookUnavailable",
+    "The database is away, another array of more than 1 MiB is being stored, or more calls come in"
+    " for the tenant than `WEBHOOK_CALLS_PER_MINUTE` allows. Send it again: what was stored is"
+    " known.",
+    (BusyError, OverQuotaError, UnavailableError),
+)
+
+
 @blueprint.after_request
-def count_answer(response: Response) -> Response:
+def count_response(response: Response) -> Response:
     WEBHOOKS.labels(response.status_code).inc()
     if response.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
         give_back()
@@ -44,7 +109,100 @@ def count_answer(response: Response) -> Response:
 # A slash behind it is a slip of whoever typed it: a POST that is redirected is lost.
 @blueprint.post("/call-ended", strict_slashes=False)
 @takes_body(None)
+@Operation(
+    "receiveCall",
+    "webhooks",
+    is_signed=True,
+    body=CallEnded | CallsEnded,
+    asked={
+        "inbound call": {
+            "type": "call.ended",
+            "timestamp": "2026-11-22T10:00:00Z",
+            "data": {
+                "call_id": "call_xyz",
+                "user_id": "user_1",
+                "workspace_id": "ws_1",
+                "phone_number": "+12025550123",
+                "direction": "inbound",
+                "from_number": "+12025550123",
+                "to_number": "+12025550100",
+                "started_at": "2026-11-22T09:57:00Z",
+                "ended_at": "2026-11-22T10:00:00Z",
+                "duration_seconds": 180,
+                "summary": "Customer interested in product demo.",
+                "recording_url": "https://recordings.example.com/call_xyz.wav",
+                "transcript": [{"role": "user", "text": "I would like to see a demo."}],
+                "agent_name": "Reception",
+                "structured_data": {"intent": "demo"},
+            },
+        },
+        "what came later": {
+            "type": "call.updated",
+            "timestamp": "2026-11-22T10:01:00Z",
+            "data": {
+                "call_id": "call_xyz",
+                "user_id": "user_1",
+                "workspace_id": "ws_1",
+                "summary": "Customer interested in product demo.",
+                "final": True,
+            },
+        },
+        "as little as possible": {
+            "type": "call.ended",
+            "data": {"call_id": "call_abc", "user_id": "user_1", "workspace_id": "ws_1"},
+        },
+        "earlier calls": [
+            {
+                "call_id": "call_1",
+                "user_id": "user_1",
+                "workspace_id": "ws_1",
+                "phone_number": "+12025550123",
+                "started_at": "2026-01-02T03:04:05Z",
+                "summary": "Asked for the price list.",
+            },
+            {
+                "type": "call.ended",
+                "data": {"call_id": "call_2", "user_id": "user_1", "workspace_id": "ws_1"},
+            },
+        ],
+    },
+    sent_headers={
+        "webhook-id": "Names the delivery; part of what is signed.",
+        "webhook-timestamp": "Epoch seconds, at most 5 minutes off; part of what is signed.",
+    },
+    response=CallAccepted | WebhookIgnored | CallsReceived,
+    examples={
+        **CallAccepted.examples(),
+        **WebhookIgnored.examples(),
+        **CallsReceived.examples(),
+    },
+    status=202,
+    failures=(
+        INVALID_WEBHOOK,
+        InvalidSignatureError,
+        Failures.of(WrongWorkspaceError, response=WebhookFailure),
+        WebhookTooLargeError,
+        UnsupportedEncodingError,
+        UNAVAILABLE,
+    ),
+)
 def receive_call() -> Response:
+    """Record a finished call, or up to 1,000 earlier ones.
+
+    A response of 202 means that the call is stored durably: it ends as one note, or with a reason
+    in the sync log. HubSpot being down, no connection, or a number that cannot be read never fails
+    a webhook. The call's identity is user, workspace and `call_id`: sent again with more or other
+    facts, as `call.ended` or `call.updated`, it completes the same note, and the response says
+    `updated`; with nothing new it says `duplicate`. Only its type, the three ids, and JSON that is
+    broken refuse it: a field of another kind is read where it can be read (`"67"` is 67, epochs are
+    times, a text may be a transcript), else it is left out; what is longer than a note is cut.
+    `warnings` names what was left out, cut or guessed. Send it again after any 5xx. The typed
+    client has no method for it, because signing needs the secret.
+
+    An array of up to 1,000 calls and 16 MiB, each of at most 1 MiB, is signed as one body; its
+    calls are synced behind live ones. A call that is wrong refuses only itself: `results` has
+    each in order.
+    """
     traceparent = request.headers.get(TRACEPARENT)
     with (
         WEBHOOK_SECONDS.time(),
@@ -57,7 +215,7 @@ def _receive() -> Response:
     announced = request.content_length
     size = MAX_BODY_BYTES if announced is None else announced
     if size > MAX_ARRAY_BYTES:
-        raise TooLargeError(
+        raise WebhookTooLargeError(
             "The body is larger than 16 MiB. Send an array of calls in several, or a shorter"
             " transcript: one call has at most 1 MiB."
         )
@@ -74,14 +232,15 @@ def _receive() -> Response:
 
 def _record(checked: NewCall | CheckedArray | None) -> Response:
     if checked is None:
-        return answer(WebhookIgnored(), 202)
+        return respond(WebhookIgnored(), 202)
     if isinstance(checked, CheckedArray):
         return store_array(checked)
     stored = accept_call(checked)
-    return answer(
+    return respond(
         CallAccepted(
             id=stored.log_id,
             duplicate=stored.is_duplicate,
+            updated=stored.is_updated,
             warnings=describe_warnings(checked.warnings),
         ),
         202,

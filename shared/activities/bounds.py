@@ -2,8 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import replace
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from shared.activities.recording import UnlinkableError, parse_recording_url
 from shared.activities.rendering import (
@@ -15,24 +14,30 @@ from shared.activities.rendering import (
     SHORTENED,
 )
 from shared.activities.text import clean_text
-from shared.calls.call_details import MAX_NESTING, CallDetails, FieldWarning, Utterance
-from shared.phone import MAX_TEXT
+from shared.calls.content import CallContent, FieldWarning, TranscriptTurn, make_storable
+from shared.calls.directions import MAX_NUMBER_CHARACTERS
 
 MAX_LINK_CHARACTERS: Final = 8192
-# One more than the longest text that is ever read as a number, so that cutting makes none valid.
-MAX_NUMBER_CHARACTERS: Final = MAX_TEXT + 1
+MAX_NESTING: Final = 20
 # Values that are empty take no room in the note, but are kept.
 MAX_DATA_UNITS: Final = 2 * MAX_DETAILS_UNITS
-# What an utterance costs beside its text: the speaker's tags in the note, the names in JSON.
-UTTERANCE_UNITS: Final = 25
+# What a turn costs beside its text: the speaker's tags in the note, the names in JSON.
+TURN_UNITS: Final = 25
 VALUE_UNITS: Final = 4
 # Beyond these a number takes hundreds of digits in Postgres; as text it reads the same.
 LARGEST_NUMBER: Final = 10**15
 SMALLEST_NUMBER: Final = 1e-6
 
 
-def fit_to_note(call: CallDetails) -> tuple[CallDetails, list[FieldWarning]]:
-    """Cut a call to what a note can hold, some 76,000 characters at most."""
+ContentT = TypeVar("ContentT", bound=CallContent)
+
+
+def fit_to_note(call: ContentT) -> tuple[ContentT, list[FieldWarning]]:
+    """Cut a call to what a note can hold, some 76,000 characters at most.
+
+    What Postgres cannot hold goes as well: some characters, NaN and infinities, and whatever is
+    nested more than `MAX_NESTING` levels deep.
+    """
     warnings: list[FieldWarning] = []
     changes: dict[str, Any] = {}
     room = MAX_BODY_UNITS
@@ -55,7 +60,7 @@ def fit_to_note(call: CallDetails) -> tuple[CallDetails, list[FieldWarning]]:
         warnings.extend(FieldWarning("structured_data", message) for message in data.messages)
     if call.transcript:
         changes |= _cut_transcript(call.transcript, room, warnings)
-    return (replace(call, **changes) if changes else call), warnings
+    return (call.model_copy(update=changes) if changes else call), warnings
 
 
 def _check_link(url: str, warnings: list[FieldWarning]) -> dict[str, str | None]:
@@ -78,30 +83,31 @@ def _cut_summary(summary: str, warnings: list[FieldWarning]) -> dict[str, str]:
 
 
 def _cut_transcript(
-    transcript: tuple[Utterance, ...], room: int, warnings: list[FieldWarning]
-) -> dict[str, tuple[Utterance, ...]]:
+    transcript: list[TranscriptTurn], room: int, warnings: list[FieldWarning]
+) -> dict[str, list[TranscriptTurn]]:
     # Every character is two units at most: what is short by this count is not looked at.
-    most = sum(2 * (len(role) + len(text)) + UTTERANCE_UNITS for role, text in transcript)
-    if most <= room and all(len(role) <= MAX_FACT_CHARACTERS for role, _ in transcript):
+    most = sum(2 * (len(each["role"]) + len(each["text"])) + TURN_UNITS for each in transcript)
+    if most <= room and all(len(each["role"]) <= MAX_FACT_CHARACTERS for each in transcript):
         return {}
-    kept: list[Utterance] = []
+    kept: list[TranscriptTurn] = []
     is_cut = False
-    for role, text in transcript:
-        spoken = clean_text(text)
+    for turn in transcript:
+        spoken = clean_text(turn["text"])
         if not spoken:
             continue
-        speaker = cut_text(clean_text(role), MAX_FACT_CHARACTERS)
-        room -= UTTERANCE_UNITS + _units(speaker)
+        role = clean_text(turn["role"])
+        speaker = cut_text(role, MAX_FACT_CHARACTERS)
+        room -= TURN_UNITS + _units(speaker)
         shown = cut_text(spoken, room)
-        kept.append(Utterance(speaker, shown))
-        is_cut = is_cut or shown != spoken or speaker != clean_text(role)
+        kept.append({"role": speaker, "text": shown})
+        is_cut = is_cut or shown != spoken or speaker != role
         room -= _units(shown)
         if shown != spoken:
             break
     if is_cut:
         message = f"was cut: a note holds some {MAX_BODY_UNITS:,} characters in all"
         warnings.append(FieldWarning("transcript", message))
-    return {"transcript": tuple(kept)}
+    return {"transcript": kept}
 
 
 def cut_text(text: str, most: int) -> str:
@@ -177,8 +183,9 @@ class _DataCutter:
         return value
 
     def _cut_text(self, text: str) -> str:
-        kept = cut_text(text, MAX_DETAIL_UNITS)
-        self._is_cut = self._is_cut or kept != text
+        storable = make_storable(text)
+        kept = cut_text(storable, MAX_DETAIL_UNITS)
+        self._is_cut = self._is_cut or kept != storable
         self.room -= len(kept)
         return kept
 

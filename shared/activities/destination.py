@@ -9,7 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final, Protocol
 
-from shared.hubspot.errors import (
+from shared.hubspot.errors import (  # noqa: F401 - for those who know no HubSpot
     AccountLockedError,
     ConfigurationError,
     GrantRevokedError,
@@ -25,44 +25,12 @@ from shared.hubspot.errors import (
 from shared.hubspot.models import MAX_NOTES
 from shared.matching.finding import Findings
 from shared.matching.scope import SearchScope, Stage
-from shared.pacing.client import NoTokenError, OutOfBudgetError, TokenRenewedError
+from shared.pacing.client import (  # noqa: F401 - likewise
+    NoTokenError,
+    OutOfBudgetError,
+    TokenRenewedError,
+)
 from shared.phone import PhoneNumber
-
-__all__ = [
-    "MOST_AT_ONCE",
-    "AccountLockedError",
-    "Activity",
-    "ActivityKind",
-    "ActivityUpdate",
-    "Ambiguous",
-    "ConfigurationError",
-    "ContactGone",
-    "Created",
-    "Creation",
-    "Destination",
-    "DestinationError",
-    "Finding",
-    "Found",
-    "Gone",
-    "GrantRevokedError",
-    "Missed",
-    "MissingScopesError",
-    "NetworkError",
-    "NewActivity",
-    "NoTokenError",
-    "OutOfBudgetError",
-    "RateLimitedError",
-    "Rejected",
-    "RejectedError",
-    "RetryLaterError",
-    "Sought",
-    "TokenRejectedError",
-    "TokenRenewedError",
-    "UnavailableError",
-    "Unknown",
-    "Update",
-    "Updated",
-]
 
 DestinationError = HubSpotError
 """What every error of a destination is."""
@@ -97,16 +65,7 @@ class NewActivity:
 
 @dataclass(frozen=True, slots=True)
 class Activity:
-    """An activity as the destination has it; `body` is HTML as it was kept, not as it was sent."""
-
-    id: str
-    body: str
-    kind: ActivityKind = ActivityKind.NOTE
-
-
-@dataclass(frozen=True, slots=True)
-class ActivityUpdate:
-    """The body that an activity is to have from now on."""
+    """An activity as the destination has it, or is to have it; HTML is not kept as it is sent."""
 
     id: str
     body: str
@@ -234,7 +193,7 @@ class Destination(Protocol):
             DestinationError: Unless it is `definite`, any of them may exist.
         """
 
-    def update(self, updates: Sequence[ActivityUpdate]) -> Mapping[str, Update]:
+    def update(self, activities: Sequence[Activity]) -> Mapping[str, Update]:
         """Change the bodies of up to `MOST_AT_ONCE`, by activity id; as `create`.
 
         One that is Unknown may have been changed or not: read it. One that is Gone is read once

@@ -7,7 +7,6 @@ from typing import Final, Protocol
 from shared.activities.destination import (
     Activity,
     ActivityKind,
-    ActivityUpdate,
     Ambiguous,
     ContactGone,
     Created,
@@ -25,7 +24,7 @@ from shared.activities.destination import (
 )
 from shared.activities.rendering import marker_ref
 from shared.hubspot.errors import NotFoundError
-from shared.hubspot.models import MAX_NOTES, Contact, ContactNotes, NewNote, Note, NoteUpdate
+from shared.hubspot.models import MAX_NOTES, Contact, ContactNotes, NewNote, Note
 from shared.matching.finding import Findings, find_contacts
 from shared.matching.scope import SearchScope, Stage
 from shared.pacing.client import PacedHubSpot
@@ -74,8 +73,8 @@ class HubSpotDestination:
                 created[ref] = Created(note_id)
         return created
 
-    def update(self, updates: Sequence[ActivityUpdate]) -> Mapping[str, Update]:
-        answer = self._client.update_notes([NoteUpdate(each.id, each.body) for each in updates])
+    def update(self, activities: Sequence[Activity]) -> Mapping[str, Update]:
+        answer = self._client.update_notes([Note(each.id, each.body) for each in activities])
         found: dict[str, Update] = dict.fromkeys(answer.missing, Unknown())
         for note in answer.updated.values():
             found[note.id] = Updated(Activity(note.id, note.body))

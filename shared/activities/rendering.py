@@ -8,11 +8,12 @@ when a note is read back, so no text elsewhere can pass for it.
 import html
 import re
 from bisect import bisect_right
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from shared.activities.recording import UnlinkableError, parse_recording_url
 from shared.activities.text import clean_line, clean_text, list_details, to_html, utf16_units
-from shared.calls.call_details import CallDetails, Utterance
+from shared.calls.content import CallContent, TranscriptTurn
 from shared.calls.directions import read_direction
 
 # HubSpot takes fewer than 65,536 characters without saying what it counts. UTF-16 units are the
@@ -37,19 +38,19 @@ _TAG = re.compile(r"<[/!]?[a-z-][^<>]*>", re.IGNORECASE)
 _MARKER = re.compile(r"Call ID:.* · Ref: (hs_[0-9a-z]+)")
 
 
-def render_note(call: CallDetails, *, log_id: str) -> str:
+def render_note(call: CallContent, *, call_id: str, log_id: str) -> str:
     """Return the note's HTML, at most `MAX_BODY_UNITS` UTF-16 units; the last line always fits."""
-    blocks, last_line = render_blocks(call, log_id=log_id)
+    blocks, last_line = render_blocks(call, call_id=call_id, log_id=log_id)
     return "".join(blocks.values()) + last_line
 
 
-def render_blocks(call: CallDetails, *, log_id: str) -> tuple[dict[str, str], str]:
+def render_blocks(call: CallContent, *, call_id: str, log_id: str) -> tuple[dict[str, str], str]:
     """Return the note's blocks by name, in their order and without empty ones, and its last line.
 
     Together they are what `render_note` returns.
     """
-    call_id = to_html(clean_line(call.call_id, MAX_CALL_ID_CHARACTERS))
-    last_line = f"<p>Call ID: {call_id} · Ref: {html.escape(log_id)}</p>"
+    shown_id = to_html(clean_line(call_id, MAX_CALL_ID_CHARACTERS))
+    last_line = f"<p>Call ID: {shown_id} · Ref: {html.escape(log_id)}</p>"
     blocks = {
         "facts": _render_facts(call),
         "summary": _render_summary(call.summary),
@@ -57,7 +58,7 @@ def render_blocks(call: CallDetails, *, log_id: str) -> tuple[dict[str, str], st
         "details": _render_details(call),
     }
     room = MAX_BODY_UNITS - utf16_units("".join(blocks.values()) + last_line)
-    blocks["transcript"] = _render_transcript(call.transcript, room)
+    blocks["transcript"] = _render_transcript(call.transcript or (), room)
     return {name: block for name, block in blocks.items() if block}, last_line
 
 
@@ -72,7 +73,7 @@ def marker_ref(body: str) -> str | None:
     return match[1] if match else None
 
 
-def note_timestamp_ms(call: CallDetails, received_at: datetime) -> int:
+def note_timestamp_ms(call: CallContent, received_at: datetime) -> int:
     """Return the note's place on the timeline, in epoch milliseconds: when the call began.
 
     Args:
@@ -92,7 +93,7 @@ def _last_line(body: str) -> str:
     return next((line for line in lines if line), "")
 
 
-def _render_facts(call: CallDetails) -> str:
+def _render_facts(call: CallContent) -> str:
     direction = read_direction(call.direction)
     title = f"{direction.title()} call" if direction else "Call"
     duration = _describe_duration(call)
@@ -101,7 +102,7 @@ def _render_facts(call: CallDetails) -> str:
         "To": call.to_number,
         "Phone": None if call.from_number or call.to_number else call.phone_number,
         "Agent": call.agent_name,
-        "Outcome": call.outcome,
+        "Outcome": _find_outcome(call),
     }
     lines = [f"<strong>{title}</strong>" + (f" · {duration}" if duration else "")]
     for label, value in facts.items():
@@ -111,7 +112,12 @@ def _render_facts(call: CallDetails) -> str:
     return f"<p>{'<br>'.join(lines)}</p>"
 
 
-def _describe_duration(call: CallDetails) -> str:
+def _find_outcome(call: CallContent) -> str | None:
+    outcome = call.outcome or (call.structured_data or {}).get("outcome")
+    return outcome if isinstance(outcome, str) else None
+
+
+def _describe_duration(call: CallContent) -> str:
     seconds = call.duration_seconds
     if seconds is None and call.started_at and call.ended_at:
         seconds = (call.ended_at - call.started_at).total_seconds()
@@ -144,11 +150,12 @@ def _render_recording(url: str | None) -> str:
     )
 
 
-def _render_details(call: CallDetails) -> str:
+def _render_details(call: CallContent) -> str:
     items: list[str] = []
     room = MAX_DETAILS_UNITS
+    outcome = _find_outcome(call)
     for name, value in list_details(call.structured_data or {}):
-        if (name, value) == ("outcome", call.outcome):
+        if (name, value) == ("outcome", outcome):
             continue  # said above
         item = f"<li>{_fit(f'{name}: {value}', MAX_DETAIL_UNITS)}</li>"
         room -= utf16_units(item)
@@ -159,16 +166,16 @@ def _render_details(call: CallDetails) -> str:
     return f"<p><strong>Details</strong></p><ul>{''.join(items)}</ul>" if items else ""
 
 
-def _render_transcript(transcript: tuple[Utterance, ...], room: int) -> str:
+def _render_transcript(transcript: Sequence[TranscriptTurn], room: int) -> str:
     opening, closing = "<p><strong>Transcript</strong>", "</p>"
     ending = f"<br>{SHORTENED}"
     room -= utf16_units(opening + closing + ending)
     lines: list[str] = []
-    for role, spoken in transcript:
-        text = clean_text(spoken)
+    for turn in transcript:
+        text = clean_text(turn["text"])
         if not text:
             continue
-        speaker = to_html(clean_line(role, MAX_FACT_CHARACTERS).capitalize() or "Unknown")
+        speaker = to_html(clean_line(turn["role"], MAX_FACT_CHARACTERS).capitalize() or "Unknown")
         start = f"<br><strong>{speaker}:</strong> "
         room -= utf16_units(start)
         if room <= 0:

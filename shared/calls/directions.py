@@ -6,9 +6,18 @@ from contextlib import suppress
 from enum import StrEnum
 from typing import Any, Final
 
-from shared.phone import NO_REGION, InvalidNumberError, PhoneError, WithheldNumberError, parse_phone
+from shared.phone import (
+    MAX_TEXT,
+    NO_REGION,
+    InvalidNumberError,
+    PhoneError,
+    WithheldNumberError,
+    parse_phone,
+)
 
 MAX_WORD: Final = 1000
+# One more than the longest text that is ever read as a number, so that cutting makes none valid.
+MAX_NUMBER_CHARACTERS: Final = MAX_TEXT + 1
 
 
 class Direction(StrEnum):
@@ -97,6 +106,23 @@ def choose_end(direction: str | None, from_number: str | None, to_number: str | 
             return to_number
         case None:
             return None
+
+
+def find_customers_number(fields: Mapping[str, Any]) -> str | None:
+    """The customer's number to store: in E.164 if it names its country; None if withheld."""
+    ends = choose_end(fields.get("direction"), fields.get("from_number"), fields.get("to_number"))
+    for raw in (fields.get("phone_number"), ends):
+        with suppress(WithheldNumberError):
+            return _storable_number(raw)
+    return None
+
+
+def _storable_number(raw: str | None) -> str:
+    try:
+        number = parse_phone(raw, NO_REGION)
+    except InvalidNumberError:
+        return (raw or "")[:MAX_NUMBER_CHARACTERS]  # the worker says why it cannot be called
+    return number.e164 if number.names_country else (raw or "")[:MAX_NUMBER_CHARACTERS]
 
 
 def read_customers_end(payload: Mapping[str, Any]) -> str | None:

@@ -22,7 +22,6 @@ from shared.hubspot.models import (
     CreateNotesAnswer,
     NewNote,
     Note,
-    NoteUpdate,
     RateLimit,
     UpdateNotesAnswer,
 )
@@ -104,7 +103,7 @@ class HubSpotClient:
         answer = self._request("create_notes", "POST", path, note_batches.create_body(notes))
         return note_batches.created_notes(answer, notes, self._access_token)
 
-    def update_notes(self, updates: Sequence[NoteUpdate]) -> UpdateNotesAnswer:
+    def update_notes(self, notes: Sequence[Note]) -> UpdateNotesAnswer:
         """Replace the bodies of up to 100 notes, each named once (Notes guide).
 
         `POST /crm/objects/{version}/notes/batch/update`. Verified: associations stay as they are.
@@ -115,8 +114,8 @@ class HubSpotClient:
             HubSpotError: unless it is `definite`, any of the notes may have been changed.
         """
         path = f"/crm/objects/{API_VERSION}/notes/batch/update"
-        answer = self._request("update_notes", "POST", path, note_batches.update_body(updates))
-        return note_batches.updated_notes(answer, updates, self._access_token)
+        answer = self._request("update_notes", "POST", path, note_batches.update_body(notes))
+        return note_batches.updated_notes(answer, notes, self._access_token)
 
     def notes_of_contacts(
         self, contact_ids: Collection[str], *, before_page: Callable[[], object] = _at_once

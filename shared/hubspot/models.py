@@ -140,14 +140,6 @@ class CreateNotesAnswer:
 
 
 @dataclass(frozen=True, slots=True)
-class NoteUpdate:
-    """The body that a note is to have from now on: HTML, at most 65,536 characters."""
-
-    id: str
-    body: str
-
-
-@dataclass(frozen=True, slots=True)
 class UpdateNotesAnswer:
     """What became of each input of a batch update.
 

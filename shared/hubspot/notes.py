@@ -8,7 +8,6 @@ from shared.hubspot.models import (
     CreateNotesAnswer,
     NewNote,
     Note,
-    NoteUpdate,
     UpdateNotesAnswer,
 )
 from shared.hubspot.payload import JsonObject, encode, identifier, member, objects
@@ -91,7 +90,7 @@ def created_notes(answer: Answer, notes: Sequence[NewNote], token: str) -> Creat
     )
 
 
-def update_body(updates: Sequence[NoteUpdate]) -> bytes:
+def update_body(notes: Sequence[Note]) -> bytes:
     """The body of a batch update; `id` is the record's, so `idProperty` must be left out."""
     return encode(
         {
@@ -101,13 +100,13 @@ def update_body(updates: Sequence[NoteUpdate]) -> bytes:
                     "objectWriteTraceId": each.id,
                     "properties": {NOTE_BODY: each.body},
                 }
-                for each in updates
+                for each in notes
             ]
         }
     )
 
 
-def updated_notes(answer: Answer, updates: Sequence[NoteUpdate], token: str) -> UpdateNotesAnswer:
+def updated_notes(answer: Answer, notes: Sequence[Note], token: str) -> UpdateNotesAnswer:
     """Match the results and errors of a batch update with its inputs, by note id.
 
     A result outweighs an error. An error names its inputs by trace id, which is the note id here,
@@ -117,9 +116,9 @@ def updated_notes(answer: Answer, updates: Sequence[NoteUpdate], token: str) -> 
         UnavailableError: the answer has no `results`; every note may have been changed.
     """
     payload, results = results_of(answer)
-    asked = {each.id for each in updates}
-    notes = filter(None, map(note_of, results))
-    updated = {note.id: note for note in notes if note.id in asked}
+    asked = {each.id for each in notes}
+    found = filter(None, map(note_of, results))
+    updated = {note.id: note for note in found if note.id in asked}
     keys = ("objectWriteTraceId", "ids", "id")
     refused = {
         note_id: error

@@ -11,7 +11,7 @@ from shared.log.sync_logs import LogFilter, Position, find_logs
 from shared.queue.lanes import REQUEUED
 from shared.reasons import Status
 
-RETRYABLE: Final = (Status.ERROR, Status.SKIPPED)
+RETRYABLE: Final = (Status.ERROR.value, Status.SKIPPED.value)
 
 # The mark stays, with its account and contact: a write in doubt is reconciled there first. A new
 # fence takes the call from a worker that looks a skipped one up again: what that learns of it would

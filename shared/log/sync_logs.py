@@ -11,9 +11,9 @@ from typing import Final, NamedTuple, Self
 from sqlalchemy import ColumnElement, UnaryExpression, func, select, tuple_, union_all
 from sqlalchemy.orm import Session, aliased
 
-from shared.calls.call_details import CallDetails
+from shared.calls.content import CallContent
 from shared.calls.contents import read_contents
-from shared.models import Attempt, SyncLog
+from shared.models import Attempt, Call, SyncLog
 
 MOST_COUNTED: Final = 10_000
 MOST_ATTEMPTS: Final = 200
@@ -128,10 +128,16 @@ def find_log(session: Session, log_id: str, *, user_id: str, workspace_id: str) 
     ).one_or_none()
 
 
-def find_contents(session: Session, log_id: str) -> CallDetails | None:
+def find_contents(session: Session, log_id: str) -> CallContent | None:
     """What the call's note is written from; None once it is deleted."""
     payload = read_contents(session, [log_id]).get(log_id)
-    return CallDetails.from_payload(payload) if payload is not None else None
+    return CallContent.from_payload(payload) if payload is not None else None
+
+
+def find_revisions(session: Session, log_ids: Sequence[str]) -> dict[str, int]:
+    """How many deliveries have changed each call; without those whose contents are deleted."""
+    query = select(Call.log_id, Call.revision).where(Call.log_id.in_(log_ids))
+    return {row.log_id: row.revision for row in session.execute(query)}
 
 
 def find_attempts(session: Session, log_id: str) -> Sequence[Attempt]:

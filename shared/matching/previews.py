@@ -4,6 +4,7 @@ Nothing is written: no note, no entry in the sync log, no cached match. Only the
 is renewed when it has to be.
 """
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
@@ -27,6 +28,7 @@ from shared.phone import PhoneNumber
 MOST_CONTACTS: Final = 10
 # A person waits; workers stand in the same line with up to 1.5 s of patience.
 PATIENCE: Final = Patience(longest_wait_s=3.0, timeout=(2.0, 8.0))
+LONGEST_PREVIEW_S: Final = 30.0
 NAMES: Final = ("firstname", "lastname", "email")
 
 
@@ -52,8 +54,9 @@ class PreviewSearcher:
         Raises:
             NoTokenError, HubSpotError: As `TokenSource.access_token`.
         """
+        patience = replace(PATIENCE, deadline=time.monotonic() + LONGEST_PREVIEW_S)
         self._client = PacedHubSpot(
-            access, connection_id=connection_id, hub_id=hub_id, patience=PATIENCE
+            access, connection_id=connection_id, hub_id=hub_id, patience=patience
         )
         self._client.open()
         self.may_search = self._client.may_search

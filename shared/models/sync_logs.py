@@ -4,12 +4,14 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
+    ARRAY,
     BigInteger,
     CheckConstraint,
     ForeignKey,
     Identity,
     Index,
     Integer,
+    LargeBinary,
     SmallInteger,
     Text,
     UniqueConstraint,
@@ -34,6 +36,8 @@ class SyncLog(Base):
     call_id: Mapped[str] = mapped_column(Text)
     hub_id: Mapped[int | None] = mapped_column(BigInteger)
     contact_id: Mapped[str | None] = mapped_column(Text)
+    # What the call becomes in HubSpot, fixed at intake: `engagement_id` is one of that kind.
+    activity: Mapped[str] = mapped_column(Text, server_default="note")
     engagement_id: Mapped[str | None] = mapped_column(Text)
     status: Mapped[str] = mapped_column(Text, server_default=Status.PENDING)
     error_code: Mapped[str | None] = mapped_column(Text)
@@ -41,6 +45,10 @@ class SyncLog(Base):
     phone_number: Mapped[str | None] = mapped_column(Text)
     # What could not be taken over from the first delivery, as [{"field", "message"}]; no contents.
     warnings: Mapped[list[dict[str, str]] | None] = mapped_column(JSONB(none_as_null=True))
+    # Fields that a delivery withdrew: they are kept of none, also after the content's time.
+    withdrawn: Mapped[list[str] | None] = mapped_column(ARRAY(Text))
+    # The call is not known to be over: it is due when it is reported, or has been waited for.
+    awaits_end: Mapped[bool] = mapped_column(server_default="false")
     attempts: Mapped[int] = mapped_column(Integer, server_default="0")
     next_attempt_at: Mapped[datetime | None] = mapped_column(Moment, server_default=func.now())
     lane: Mapped[int] = mapped_column(SmallInteger, server_default="0")
@@ -70,8 +78,9 @@ class SyncLog(Base):
     __table_args__ = (
         UniqueConstraint("user_id", "workspace_id", "call_id"),
         Index(
-            "uq_hubspot_sync_logs_hub_id_engagement_id",
+            "uq_hubspot_sync_logs_hub_id_activity_engagement_id",
             "hub_id",
+            "activity",
             "engagement_id",
             unique=True,
             postgresql_where=text("engagement_id IS NOT NULL"),
@@ -196,6 +205,7 @@ class SyncLog(Base):
             "unconfirmed_has_mark",
         ),
         CheckConstraint(f"lane BETWEEN {min(Lane)} AND {max(Lane)}", "lane"),
+        CheckConstraint("activity IN ('note', 'call')", "activity"),
     )
 
 
@@ -211,6 +221,18 @@ class Call(Base):
     # As text, which may be a thousand times what is on the disk; unknown before version 0011.
     payload_bytes: Mapped[int | None] = mapped_column(Integer)
     received_at: Mapped[datetime] = mapped_column(Moment, server_default=func.now(), index=True)
+    # The first delivery: a hash of its facts, its event, when that occurred by its own account, and
+    # its rank among events of one time. Unknown before version 0017.
+    first_hash: Mapped[bytes | None] = mapped_column(LargeBinary)
+    first_event: Mapped[str | None] = mapped_column(Text)
+    first_occurred_at: Mapped[datetime | None] = mapped_column(Moment)
+    first_rank: Mapped[int | None] = mapped_column(SmallInteger)
+    # Of facts that later deliveries brought; what has none here is of the first.
+    stamps: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    # How many deliveries have changed the call, the first included.
+    revision: Mapped[int] = mapped_column(Integer, server_default="1")
+    is_ended: Mapped[bool] = mapped_column(server_default="true")
+    is_final: Mapped[bool] = mapped_column(server_default="false")
 
 
 class Attempt(Base):

@@ -21,7 +21,6 @@ from shared.hubspot.models import (
     CreateNotesAnswer,
     NewNote,
     Note,
-    NoteUpdate,
     RateLimit,
     UpdateNotesAnswer,
 )
@@ -207,9 +206,9 @@ class PacedHubSpot:
         """
         return self._write(lambda client: client.create_notes(notes))
 
-    def update_notes(self, updates: Sequence[NoteUpdate]) -> UpdateNotesAnswer:
+    def update_notes(self, notes: Sequence[Note]) -> UpdateNotesAnswer:
         """As the client's, at once, and raises as `create_notes` does."""
-        return self._write(lambda client: client.update_notes(updates))
+        return self._write(lambda client: client.update_notes(notes))
 
     def _write(self, ask: Callable[[HubSpotClient], T]) -> T:
         try:

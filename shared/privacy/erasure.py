@@ -83,7 +83,16 @@ _ERASE = text("""
         error_message = CASE WHEN status <> 'success' THEN :message END
     WHERE id = ANY(:ids)
 """)
-_ERASE_CONTENTS = text("DELETE FROM calls WHERE log_id = ANY(:ids)")
+# With every delivery of them. Locked in order: whoever appends deliveries locks several too.
+_ERASE_CONTENTS = text("""
+    WITH held AS MATERIALIZED (
+        SELECT log_id FROM calls WHERE log_id = ANY(:ids) ORDER BY log_id FOR UPDATE
+    )
+    DELETE FROM calls USING held WHERE calls.log_id = held.log_id
+""")
+# What an activity was written from, and what is still to be written to it.
+_ERASE_ACTIVITIES = text("DELETE FROM activities WHERE log_id = ANY(:ids)")
+_ERASE_UPDATES = text("DELETE FROM activity_updates WHERE log_id = ANY(:ids)")
 _ERASE_MESSAGES = text("""
     UPDATE hubspot_sync_attempts SET message = NULL
     WHERE log_id = ANY(:ids) AND message IS NOT NULL
@@ -107,6 +116,8 @@ def erase_calls(session: Session, ids: Collection[str]) -> Erasure:
     locked = session.execute(_LOCK, wanted).all()
     notes = [NoteLeft(**row) for row in session.execute(_NOTES_LEFT, wanted).mappings()]
     session.execute(_ERASE, {**wanted, "message": ERASED_MESSAGE})
+    for query in (_ERASE_UPDATES, _ERASE_ACTIVITIES):
+        session.execute(query, wanted)
     tenants = Counter((row.user_id, row.workspace_id) for row in locked)
     for (user_id, workspace_id), calls in tenants.items():
         record_deed(

@@ -155,9 +155,12 @@ _PAGE_OF_CONTENTS = text(f"""
     LEFT JOIN hubspot_oauth_tokens c USING (user_id, workspace_id)
     ORDER BY l.id
 """)  # noqa: S608 - our own text
-_READ_CONTENTS = text(
-    "SELECT log_id, payload::text AS document FROM calls WHERE log_id = ANY(:ids)"
-)
+# With what later deliveries said and nobody has merged yet.
+_READ_CONTENTS = text("""
+    SELECT log_id, payload::text AS document FROM calls WHERE log_id = ANY(:ids)
+    UNION ALL
+    SELECT log_id, facts::text FROM call_deliveries WHERE log_id = ANY(:ids) AND facts IS NOT NULL
+""")
 
 
 def find_calls(session: Session, person: Person, *, region: str) -> Findings:

@@ -21,12 +21,15 @@ PRUNED_CALL_KNOWN_DAYS: Final = 730
 FIRST_ATTEMPTS_KEPT: Final = 20
 LAST_ATTEMPTS_KEPT: Final = 180
 
-# A call in a worker's hands keeps its content until the next round. When HubSpot refuses a note it
-# may quote what the note says, so its words go with the content.
+# A call in a worker's hands keeps its content until the next round. All deliveries go with it, and
+# what its activity was written from. When HubSpot refuses a note it may quote what the note says,
+# so its words go too.
 _DELETE_PAYLOADS = text("""
     WITH old AS (
         SELECT c.log_id FROM calls c JOIN hubspot_sync_logs l ON l.id = c.log_id
         WHERE c.received_at < now() - make_interval(days => :days) AND l.claimed_by IS NULL
+          AND NOT EXISTS (SELECT FROM activity_updates u
+                          WHERE u.log_id = l.id AND u.claimed_by IS NOT NULL)
         ORDER BY c.received_at
         LIMIT :most
         FOR UPDATE SKIP LOCKED
@@ -45,6 +48,10 @@ _DELETE_PAYLOADS = text("""
         WHERE l.id = deleted.log_id
           AND (l.next_attempt_at IS NOT NULL OR l.error_code = 'rejected_by_hubspot')
         RETURNING l.error_code
+    ), unwanted AS (
+        DELETE FROM activity_updates u USING deleted WHERE u.log_id = deleted.log_id
+    ), unknown AS (
+        DELETE FROM activities a USING deleted WHERE a.log_id = deleted.log_id
     ), unquoted AS (
         UPDATE hubspot_sync_attempts a SET message = NULL
         FROM deleted

@@ -50,6 +50,10 @@ class ClaimedCall:
     read_back_misses: int
     # Of the payload as text, about; 0 when it has been deleted.
     payload_bytes: int = 0
+    # Of what is merged of it; news that is folded in beside does not count.
+    revision: int = 1
+    # Its end was never reported.
+    awaits_end: bool = False
 
     @property
     def is_content_gone(self) -> bool:
@@ -110,9 +114,12 @@ _CLAIM = """
            coalesce(extract(epoch FROM now() - l.failing_since), 0)::float8 AS failing_for,
            l.suspect_size IS NOT NULL AS is_suspect, l.hub_id, l.contact_id,
            extract(epoch FROM now() - l.last_write_at)::float8 AS marked_for,
-           l.read_back_misses
+           l.read_back_misses, coalesce(content.revision, 1) AS revision, l.awaits_end,
+           coalesce(content.has_news, false) AS has_news
     FROM claimed l LEFT JOIN LATERAL (
-        SELECT payload, received_at,
+        SELECT payload, received_at, revision,
+               EXISTS (SELECT FROM call_deliveries d
+                       WHERE d.log_id = calls.log_id AND d.facts IS NOT NULL) AS has_news,
                coalesce(payload_bytes, pg_column_size(payload)::bigint * :compressed) AS bytes
         FROM calls WHERE log_id = l.id
     ) AS content ON true
@@ -149,7 +156,13 @@ def claim_due_calls(
         rows = session.execute(_CLAIM_SUSPECTS, wanted | suspects)
     else:
         rows = session.execute(_CLAIM_TRUSTED, wanted)
-    return [ClaimedCall(**row) for row in rows.mappings()]
+    claimed = [dict(row) for row in rows.mappings()]
+    # What came since the round has merged the news before it.
+    growing = [row["id"] for row in claimed if row.pop("has_news") and row["payload"] is not None]
+    if growing:
+        contents = read_contents(session, growing)
+        claimed = [row | {"payload": contents.get(row["id"], row["payload"])} for row in claimed]
+    return [ClaimedCall(**row) for row in claimed]
 
 
 def load_contents(session: Session, calls: Collection[ClaimedCall]) -> dict[str, Mapping[str, Any]]:

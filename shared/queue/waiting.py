@@ -1,4 +1,4 @@
-"""Who has due calls: found by hopping along the queue's index, whatever the length of the queue."""
+"""Who has due calls, or news: found by hopping along an index, whatever the length of the queue."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,13 +14,17 @@ from shared.telemetry.metrics import OUTCOMES
 
 @dataclass(frozen=True, slots=True)
 class WaitingTenant:
-    """A user and workspace with due calls; `connection_id` is None when nothing was connected."""
+    """A user and workspace with due calls or news; `connection_id` is None if it never had one.
+
+    `has_news` says that deliveries of calls wait to be merged.
+    """
 
     user_id: str
     workspace_id: str
     connection_id: str | None
     state: str | None
     is_paused: bool
+    has_news: bool = False
 
 
 # The head of each line of waiting calls: of each user, workspace and lane. Two statements start so.
@@ -40,17 +44,31 @@ HEADS: Final = """
     )
 """
 
-_WAITING = text(f"""{HEADS}
+_WAITING = text(f"""{HEADS}, news AS (
+        (SELECT user_id, workspace_id FROM call_deliveries
+         WHERE facts IS NOT NULL ORDER BY user_id, workspace_id LIMIT 1)
+        UNION ALL
+        SELECT hop.* FROM news CROSS JOIN LATERAL (
+            SELECT d.user_id, d.workspace_id FROM call_deliveries d
+            WHERE d.facts IS NOT NULL
+              AND (d.user_id, d.workspace_id) > (news.user_id, news.workspace_id)
+            ORDER BY d.user_id, d.workspace_id LIMIT 1) AS hop
+    )
     SELECT due.user_id, due.workspace_id, c.id AS connection_id, c.state,
-           coalesce(a.paused_until > now(), false) AS is_paused
-    FROM (SELECT DISTINCT user_id, workspace_id FROM head WHERE next_attempt_at <= now()) AS due
+           coalesce(a.paused_until > now(), false) AS is_paused, due.has_news
+    FROM (SELECT user_id, workspace_id, bool_or(is_news) AS has_news
+          FROM (SELECT user_id, workspace_id, false AS is_news FROM head
+                WHERE next_attempt_at <= now()
+                UNION ALL
+                SELECT user_id, workspace_id, true FROM news) AS found
+          GROUP BY user_id, workspace_id) AS due
     LEFT JOIN hubspot_oauth_tokens c USING (user_id, workspace_id)
     LEFT JOIN hubspot_accounts a ON a.hub_id = c.hub_id
 """)  # noqa: S608 - a constant of ours
 
 
 def find_waiting_tenants(session: Session) -> list[WaitingTenant]:
-    """Everyone with a due, unclaimed call."""
+    """Everyone with a due, unclaimed call, or with news of calls."""
     return [WaitingTenant(**row) for row in session.execute(_WAITING).mappings()]
 
 

@@ -9,9 +9,9 @@ from typing import Any, Final
 from sqlalchemy import text
 from werkzeug.test import TestResponse
 
+from api.context.quotas import CHANGING
 from api.context.services import EXPORTS_AT_ONCE, EXTENSION, Services
 from api.identity.auth import Tenant
-from api.quotas import CHANGING
 from sandbox.client import SandboxControl
 from shared.connections.session_ends import end_sessions
 from shared.database.engines import Database
@@ -239,7 +239,7 @@ PROVOCATIONS: Final[dict[tuple[str, str], Provocation]] = {
     ("ReadOnly", "read_only"): _only_looking,
     ("InvalidSignature", "invalid_signature"): _unsigned,
     ("WrongWorkspace", "wrong_workspace"): _sent_by_another,
-    ("NotFound", "not_found"): lambda w: w.asker.ask("GET", f"sync-logs/{NEVER}"),
+    ("NoSuchEntry", "not_found"): lambda w: w.asker.ask("GET", f"sync-logs/{NEVER}"),
     ("SwitchedOff", "not_found"): _without_pages,
     ("NoConnection", "not_connected"): _never_connected,
     ("NoConnection", "reconnect_required"): _revoked,

@@ -10,7 +10,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import select, text
 from structlog.testing import capture_logs
 
-from api import refusals as refusals_log
+from api.context import senders
 from api.log import auditing
 from sandbox.client import SandboxControl
 from shared.database.engines import Database
@@ -318,20 +318,20 @@ def test_who_is_refused_is_in_the_log_with_the_address_and_nothing_else(
 def test_flood_of_refusals_leaves_room_in_the_log_and_others_are_still_named(
     make_client: ClientFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(refusals_log, "PERIOD_S", 1e9)
+    monkeypatch.setattr(senders, "PERIOD_S", 1e9)
     client = make_client(TRUSTED_PROXIES="1")
 
     def ask(address: str) -> None:
         client.get("/api/hubspot/status", headers={"X-Forwarded-For": address})
 
     def flood(_: FlaskClient) -> None:
-        for _each in range(refusals_log.LINES_AN_ADDRESS + 30):
+        for _each in range(senders.LINES_AN_ADDRESS + 30):
             ask("203.0.113.7")
         ask("203.0.113.8")
 
     named = [each["address"] for each in refusals(client, flood)]
-    assert named == ["203.0.113.7"] * refusals_log.LINES_AN_ADDRESS + ["203.0.113.8"]
-    monkeypatch.setattr(refusals_log, "PERIOD_S", 0.0)
+    assert named == ["203.0.113.7"] * senders.LINES_AN_ADDRESS + ["203.0.113.8"]
+    monkeypatch.setattr(senders, "PERIOD_S", 0.0)
     assert len(refusals(client, flood)) == len(named) + 30
 
 

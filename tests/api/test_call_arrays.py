@@ -2,6 +2,7 @@
 
 import json
 import secrets
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from api.context.services import EXTENSION
+from shared.calls.contents import read_contents
 from shared.database.engines import Database
 from shared.models import Call, SyncLog
 from shared.reasons import Lane
@@ -38,6 +40,11 @@ def stored(database: Database, result: dict[str, Any]) -> SyncLog:
         return session.get_one(SyncLog, result["id"])
 
 
+def content(database: Database, log_id: str) -> Mapping[str, Any]:
+    with database.begin() as session:
+        return read_contents(session, [log_id])[log_id]
+
+
 def test_calls_are_stored_behind_the_live_ones_and_told_in_order(
     asker: Asker, database: Database
 ) -> None:
@@ -52,9 +59,15 @@ def test_calls_are_stored_behind_the_live_ones_and_told_in_order(
     ids = [result.pop("id") for result in told["results"]]
     assert told == {
         "success": True,
-        "results": [{"call_id": "b", "duplicate": False}, {"call_id": "a", "duplicate": False}],
+        "results": [
+            {"call_id": "b", "duplicate": False, "updated": False},
+            {"call_id": "a", "duplicate": False, "updated": False},
+        ],
         "accepted": 2,
         "refused": 0,
+        "new": 2,
+        "updated": 0,
+        "duplicates": 0,
     }
     with database.begin() as session:
         logs = [session.get_one(SyncLog, log_id) for log_id in ids]
@@ -74,12 +87,12 @@ def test_call_without_the_webhook_around_it_is_the_same_call(
     event = call_ended(**asker.tenant, call_id="c", summary="bare")
     (first,) = read(post(asker, event["data"]))["results"]
     (again,) = read(post(asker, event))["results"]
-    assert again == {"call_id": "c", "id": first["id"], "duplicate": True}
+    assert again == {"call_id": "c", "id": first["id"], "duplicate": True, "updated": False}
     with database.begin() as session:
         assert session.get_one(Call, first["id"]).payload["summary"] == "bare"
 
 
-def test_call_known_before_or_twice_in_the_array_is_stored_once(
+def test_call_known_before_or_several_times_in_the_array_is_stored_once_and_grows(
     asker: Asker, database: Database
 ) -> None:
     live = asker.send_call(call_id="live", summary="first")
@@ -87,16 +100,26 @@ def test_call_known_before_or_twice_in_the_array_is_stored_once(
         asker,
         call_ended(**asker.tenant, call_id="live", summary="second"),
         call_ended(**asker.tenant, call_id="new", summary="first"),
-        call_ended(**asker.tenant, call_id="new", summary="second"),
+        call_ended(**asker.tenant, call_id="new", outcome="won"),
+        call_ended(**asker.tenant, call_id="new", summary="first"),
     )
 
-    known, new, copy = read(answer)["results"]
-    assert (known["id"], known["duplicate"]) == (live, True)
-    assert (new["duplicate"], copy["duplicate"]) == (False, True)
-    assert copy["id"] == new["id"]
+    told = read(answer)
+    known, new, more, copy = told["results"]
+    assert (known["id"], known["duplicate"], known["updated"]) == (live, False, True)
+    assert [(each["duplicate"], each["updated"]) for each in (new, more, copy)] == [
+        (False, False),
+        (False, True),
+        (True, False),
+    ]
+    assert {more["id"], copy["id"]} == {new["id"]}
+    assert (told["new"], told["updated"], told["duplicates"]) == (1, 2, 1)
     assert stored(database, known).lane == Lane.LIVE
-    with database.begin() as session:
-        assert session.get_one(Call, new["id"]).payload["summary"] == "first"
+    assert content(database, new["id"]) == {
+        "call_id": "new",
+        "summary": "first",
+        "outcome": "won",
+    }
 
 
 def test_wrong_call_refuses_only_itself(asker: Asker) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from api.app import describe_api
 from api.dashboard.client_types import ERRORS, FILE, list_methods, render_types
 from api.dashboard.typescript import (
     UntypedSchemaError,
@@ -12,9 +13,8 @@ from api.dashboard.typescript import (
     write_declaration,
     write_type,
 )
-from api.description.openapi import build_document
 
-DOCUMENT = build_document("")
+DOCUMENT = describe_api("")
 METHODS = list_methods(DOCUMENT)
 
 

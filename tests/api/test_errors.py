@@ -151,6 +151,6 @@ def test_dashboard_may_be_framed_by_allowed_origins_only(client: FlaskClient) ->
 
 
 def test_dashboard_has_words_of_its_own_for_every_failure(client: FlaskClient) -> None:
-    script = client.get("/embed/failures.js").text
+    script = client.get("/embed/parts/failures.js").text
     for failure in Failure:
         assert re.search(rf"^  {failure}: \{{$", script, re.MULTILINE)

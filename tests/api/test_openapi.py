@@ -11,7 +11,8 @@ from openapi_schema_validator import OAS31Validator
 from openapi_spec_validator import validate
 from werkzeug.test import TestResponse
 
-from api.description.openapi import EXAMPLE_LOG_ID, build_document
+from api.app import describe_api
+from api.log.entries import LOG_ID
 from sandbox.client import SandboxControl
 from shared.database.engines import Database
 from tests.api.asking import PUBLIC_URL, Asker, signed_headers
@@ -19,7 +20,7 @@ from tests.api.conftest import ClientFactory
 from tests.api.provocations import PROVOCATIONS, World
 from tests.api.rows import add_attempt, add_log
 
-DOCUMENT: Final = build_document(PUBLIC_URL)
+DOCUMENT: Final = describe_api(PUBLIC_URL)
 OPERATIONS: Final = {
     operation["operationId"]: (method, path, operation)
     for path, methods in DOCUMENT["paths"].items()
@@ -243,4 +244,4 @@ def test_example_of_an_error_is_what_is_answered(world: World, component: str, c
 
 
 def test_log_id_of_the_examples_is_one() -> None:
-    assert re.fullmatch(r"hs_[0-9a-f]{32}", EXAMPLE_LOG_ID)
+    assert re.fullmatch(r"hs_[0-9a-f]{32}", LOG_ID)

@@ -9,8 +9,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from api.context.services import EXTENSION
-from api.identity.auth import LEEWAY_S
-from api.identity.sessions import KEEP_S
+from api.identity.auth import KEEP_S, LEEWAY_S
 from sandbox.client import SandboxControl
 from shared.connections.lifecycle import find_connection
 from shared.connections.session_ends import end_sessions
@@ -216,7 +215,7 @@ def test_asking_again_costs_no_statement_more(
     asker, other = Asker(client), Asker(client)
     asked: list[str] = []
     monkeypatch.setattr(
-        "api.identity.sessions.find_session_end",
+        "api.identity.auth.find_session_end",
         lambda _, **tenant: asked.append(tenant["user_id"]),
     )
     for each in (asker, asker, other, asker):
@@ -227,7 +226,7 @@ def test_asking_again_costs_no_statement_more(
 def test_what_is_remembered_is_bounded(
     client: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("api.identity.sessions.MOST_KEPT", 2)
+    monkeypatch.setattr("api.identity.auth.MOST_KEPT", 2)
     for _ in range(5):
         assert Asker(client).ask("GET", "status").status_code == 200
     assert len(client.application.extensions[EXTENSION].ended_sessions._known) <= 2

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from api.http.stalled_readers import PATIENCE_S, give_up_stalled_readers
+from api.http.slow_peers import READERS_PATIENCE_S, give_up_stalled_readers
 
 LIMIT = getattr(socket, "TCP_USER_TIMEOUT", None)
 pytestmark = pytest.mark.skipif(LIMIT is None, reason="This system has no TCP_USER_TIMEOUT.")
@@ -50,7 +50,7 @@ def test_every_connection_has_the_limit_where_few_files_may_be_opened() -> None:
         with few_files_left(2):
             give_up_stalled_readers()
         for each in (server, *ends):
-            assert each.getsockopt(socket.IPPROTO_TCP, LIMIT) == PATIENCE_S * 1000
+            assert each.getsockopt(socket.IPPROTO_TCP, LIMIT) == READERS_PATIENCE_S * 1000
         assert other.getsockopt(socket.IPPROTO_TCP, LIMIT) == 0
         assert list_open_files() == before
 

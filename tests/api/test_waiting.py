@@ -9,7 +9,7 @@ import pytest
 
 from api.context import services as limits
 from api.context.services import EXTENSION, Services
-from api.http.kept_answers import KeptAnswer
+from api.operating.probes import KeptAnswer
 from sandbox.client import SandboxControl
 from tests.api.asking import Asker, landing
 from tests.api.conftest import ClientFactory

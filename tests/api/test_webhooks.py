@@ -7,8 +7,11 @@ import pytest
 from flask.testing import FlaskClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import delete
 
 from api.intake.call_ended import EndedCall
+from shared.activities.news import apply_news
+from shared.calls.contents import read_contents
 from shared.database.engines import Database
 from shared.models import Call, SyncLog
 from tests.api.asking import (
@@ -35,6 +38,10 @@ def stored_payload(database: Database, log_id: str) -> dict[str, Any]:
         return session.get_one(Call, log_id).payload
 
 
+def call_updated(**data: Any) -> dict[str, Any]:
+    return call_ended(**{"call_id": "c"} | data) | {"type": "call.updated"}
+
+
 def test_call_is_stored_as_pending_with_its_contents(database: Database, asker: Asker) -> None:
     log_id = asker.send_call(
         phone_number="+1 (202) 555-0123",
@@ -59,13 +66,133 @@ def test_call_is_stored_as_pending_with_its_contents(database: Database, asker: 
 
 
 def test_call_delivered_twice_is_the_same_call(database: Database, asker: Asker) -> None:
-    first = post_webhook(asker.client, call_ended(**asker.tenant, call_id="c", summary="one"))
-    second = post_webhook(asker.client, call_ended(**asker.tenant, call_id="c", summary="two"))
+    event = call_ended(**asker.tenant, call_id="c", summary="one")
+    first = read(post_webhook(asker.client, event))
+    second = post_webhook(asker.client, event)
 
-    assert read(first)["duplicate"] is False
+    assert (first["duplicate"], first["updated"]) == (False, False)
     assert second.status_code == 202
-    assert second.json == {"success": True, "id": read(first)["id"], "duplicate": True}
-    assert stored_payload(database, read(first)["id"])["summary"] == "one"
+    assert read(second) == {
+        "success": True,
+        "id": first["id"],
+        "duplicate": True,
+        "updated": False,
+    }
+    assert stored_payload(database, first["id"])["summary"] == "one"
+
+
+def test_more_of_a_call_completes_it(database: Database, asker: Asker) -> None:
+    log_id = asker.send_call(call_id="c", summary="one")
+    told = read(post_webhook(asker.client, call_updated(**asker.tenant, outcome="won")))
+    assert told == {"success": True, "id": log_id, "duplicate": False, "updated": True}
+    again = read(post_webhook(asker.client, call_updated(**asker.tenant, outcome="won")))
+    assert (again["duplicate"], again["updated"]) == (True, False)
+    with database.begin() as session:
+        assert read_contents(session, [log_id])[log_id] == {
+            "call_id": "c",
+            "summary": "one",
+            "outcome": "won",
+        }
+
+
+def test_an_earlier_event_that_comes_late_fills_gaps_only(database: Database, asker: Asker) -> None:
+    def send(minute: int, **data: Any) -> Any:
+        event = call_updated(**asker.tenant, **data) | {
+            "timestamp": f"2026-11-22T10:{minute:02}:00Z"
+        }
+        return read(post_webhook(asker.client, event))
+
+    log_id = send(5, summary="new")["id"]
+    assert send(1, summary="old")["duplicate"] is True
+    assert send(1, summary="old", agent_name="Ada")["updated"] is True
+    with database.begin() as session:
+        content = read_contents(session, [log_id])[log_id]
+    assert (content["summary"], content["agent_name"]) == ("new", "Ada")
+
+
+def test_call_whose_end_is_not_reported_waits_for_it(database: Database, asker: Asker) -> None:
+    told = read(
+        post_webhook(asker.client, call_updated(**asker.tenant, phone_number="+12025550123"))
+    )
+    entry = stored_log(database, told["id"])
+    assert (entry.status, entry.awaits_end) == ("pending", True)
+    assert entry.next_attempt_at is not None
+    assert entry.next_attempt_at > entry.created_at
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [
+        {"ended_at": "2026-11-22T10:00:00Z"},
+        {"duration_seconds": 0},
+        {"outcome": "No answer"},
+        {"final": True},
+        {"final": "true"},
+    ],
+    ids=range(5),
+)
+def test_event_that_shows_that_the_call_is_over_ends_it_whatever_its_name(
+    database: Database, asker: Asker, shown: dict[str, Any]
+) -> None:
+    told = read(post_webhook(asker.client, call_updated(**asker.tenant, **shown)))
+    assert stored_log(database, told["id"]).awaits_end is False
+
+
+@pytest.mark.parametrize(
+    ("withdrawn", "kept", "warned"),
+    [
+        (["recording_url"], ["recording_url"], []),
+        ("recording_url, transcript", ["recording_url", "transcript"], []),
+        (["recording_url", "user_id", 5, None, {"a": []}], ["recording_url"], ["withdrawn"]),
+        ({"recording_url": True}, None, ["withdrawn"]),
+        (True, None, ["withdrawn"]),
+        ([], None, []),
+        (None, None, []),
+        ("\0", None, ["withdrawn"]),
+        (["recording_url"] * 10_000, ["recording_url"], []),
+        (["nothing"] * 10_000, None, ["withdrawn"]),
+    ],
+    ids=range(10),
+)
+def test_fields_that_are_withdrawn_are_not_kept(
+    database: Database, asker: Asker, withdrawn: Any, kept: list[str] | None, warned: list[str]
+) -> None:
+    told = read(
+        post_webhook(
+            asker.client,
+            call_ended(
+                **asker.tenant, recording_url="https://h.example/a.mp3", withdrawn=withdrawn
+            ),
+        )
+    )
+    assert stored_log(database, told["id"]).withdrawn == kept
+    has_link = "recording_url" in stored_payload(database, told["id"])
+    assert has_link is (kept is None)
+    assert [each["field"] for each in told.get("warnings", [])] == warned
+
+
+@pytest.mark.parametrize("final", ["maybe", 2, [], {}, [True, False], "\0", 10**400])
+def test_flag_that_cannot_be_read_is_left_out(database: Database, asker: Asker, final: Any) -> None:
+    told = read(post_webhook(asker.client, call_updated(**asker.tenant, final=final)))
+    assert stored_log(database, told["id"]).awaits_end is True
+
+
+def test_agent_is_kept_by_address_and_id(database: Database, asker: Asker) -> None:
+    log_id = asker.send_call(agent_email="ada@example.com", agent_id=7)
+    payload = stored_payload(database, log_id)
+    assert (payload["agent_email"], payload["agent_id"]) == ("ada@example.com", "7")
+
+
+def test_entry_says_how_many_deliveries_changed_its_call(database: Database, asker: Asker) -> None:
+    log_id = asker.send_call(call_id="c")
+    post_webhook(asker.client, call_updated(**asker.tenant, outcome="won"))
+    with database.begin() as session:
+        apply_news(session, **asker.tenant, most=10)
+    assert asker.get(f"sync-logs/{log_id}")["log"]["revision"] == 2
+    assert asker.get("sync-logs")["logs"][0]["revision"] == 2
+    with database.begin() as session:
+        session.execute(delete(Call))
+    assert asker.get(f"sync-logs/{log_id}")["log"]["revision"] is None
 
 
 def test_same_call_id_of_another_user_is_another_call(client: FlaskClient) -> None:
@@ -174,7 +301,7 @@ def test_warnings_are_answered_and_those_of_the_first_delivery_are_kept(asker: A
     negative = {"field": "duration_seconds", "message": "is negative: it was left out"}
     assert first["warnings"] == [negative]
     assert [each["field"] for each in second["warnings"]] == ["summary"]
-    assert second["duplicate"] is True
+    assert (second["duplicate"], third["duplicate"]) == (True, True)
     assert "warnings" not in third
     assert asker.get(f"sync-logs/{first['id']}")["warnings"] == [negative]
 

@@ -8,8 +8,8 @@ import jsonschema_rs
 import pytest
 from playwright.sync_api import BrowserContext, Page, Route
 
-from api.dashboard.client_types import ANSWERS, ERRORS, Method, list_methods
-from api.description.openapi import build_document
+from api.app import describe_api
+from api.dashboard.client_types import ERRORS, RESPONSES, Method, list_methods
 from tests.browser.deployments import Deployments
 from tests.browser.watching import Watch
 from tests.browser.workspaces import Workspace
@@ -36,7 +36,7 @@ CALL = """async ([name, args]) => {
     return { error: { kinds, name, message, status, code, fields, retryAfterMs } };
   }
 }"""
-DOCUMENT = build_document("http://localhost")
+DOCUMENT = describe_api("http://localhost")
 METHODS = list_methods(DOCUMENT)
 
 Caller = Callable[..., Any]
@@ -102,7 +102,7 @@ def test_every_method_answers_as_the_document_promises(
     # Disconnecting comes last: what comes after it would be refused.
     for method in sorted(METHODS, key=lambda each: each.name == "disconnectHubSpot"):
         answer = call(method.name, *arguments.get(method.name, []))
-        if method.name not in ANSWERS:
+        if method.name not in RESPONSES:
             check_answer(method, answer)
     methods = client_page.evaluate(
         "Object.getOwnPropertyNames(api.HubSpotCallSyncClient.prototype)"

@@ -8,6 +8,7 @@ from sqlalchemy import select
 
 from commands.backfill import ROWS_A_TRANSACTION
 from commands.row_notices import MOST_NAMED
+from shared.calls.contents import read_contents
 from shared.database.engines import Database
 from shared.models import Call, SyncLog
 from shared.reasons import Lane
@@ -296,15 +297,18 @@ def test_rows_with_the_ids_of_another_are_told_apart_from_copies(
     assert result.exit_code == 0
     told = result.stderr.splitlines()
     assert told[0] == "line 3: the same call as in line 2, word for word"
-    assert told[1].startswith("line 4: has the ids of line 2, but other contents: line 2 counts")
+    assert told[1].startswith(
+        "line 4: has the ids of line 2, but other contents: they complete one"
+    )
     assert told[2].startswith("line 5: the same call as in line 2")
-    assert "1 accepted, 3 already known, 0 rejected." in result.stdout
+    counted = "3 already known" if option else "2 already known, 1 completed"
+    assert f"1 accepted, {counted}, 0 rejected." in result.stdout
     assert "Rows that stand in the file more than once: 2." in result.stdout
     assert "Rows with the ids of an earlier row, but other contents: 1." in result.stdout
     if not option:
         log = stored_calls(empty_database)["call_1"]
         with empty_database.begin() as session:
-            assert session.get_one(Call, log.id).payload["summary"] == "All fine"
+            assert read_contents(session, [log.id])[log.id]["summary"] == "All different"
 
 
 def test_column_with_a_name_that_is_not_utf_8_is_told(invoke: Invoke, csv_file: Path) -> None:

@@ -1,20 +1,19 @@
 """The page of cures has one line for every code, and no line for a code that does not exist."""
 
-import ast
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from api.app import NOUNS
 from api.connecting.landing import Failure
+from api.http.error_responses import HTTP_ERRORS, OTHER_CODE
+from api.http.errors import ApiError
 from shared.reasons import Reason
 
 PROJECT = Path(__file__).resolve().parents[2]
 PAGE = PROJECT / "docs" / "troubleshooting.md"
-CODE = re.compile(r"[a-z]+(_[a-z]+)*")
-# Where codes stand in tables, beside the sentence that is told with them.
-TABLES = {"errors.py", "hubspot_failures.py"}
 
 
 def lines_under(heading: str) -> list[list[str]]:
@@ -30,39 +29,22 @@ def codes_under(heading: str) -> list[str]:
 
 def read_words(name: str) -> dict[str, str]:
     """One of the dashboard's tables of words."""
-    script = (PROJECT / "api" / "dashboard" / "component" / "words.js").read_text()
+    script = (PROJECT / "api" / "dashboard" / "component" / "parts" / "words.js").read_text()
     table = script.partition(f"const {name} = {{")[2].partition("}")[0]
     return dict(re.findall(r'(\w+): "([^"]+)"', table))
 
 
 def codes_of_api() -> set[str]:
-    """What the API's code says as a code of an error."""
-    return {
-        code
-        for path in (PROJECT / "api").rglob("*.py")
-        for node in ast.walk(ast.parse(path.read_text()))
-        for code in _codes_in(node, is_table=path.name in TABLES)
-    }
+    """The codes of the API's errors: of their classes, and of what Flask itself refuses."""
+    assert NOUNS  # every module with errors of its own is loaded
+    codes = {vars(each)["code"] for each in _descendants(ApiError) if "code" in vars(each)}
+    return {*codes, *(code for code, _ in HTTP_ERRORS.values()), OTHER_CODE}
 
 
-def _codes_in(node: ast.AST, *, is_table: bool) -> Iterator[str]:
-    """A class's attribute `code`, an argument `code`, an entry of a table, one of `_envelope`."""
-    if isinstance(node, ast.ClassDef):
-        for each in node.body:
-            if isinstance(each, ast.Assign) and ast.unparse(each.targets[0]) == "code":
-                yield from _texts([each.value])
-    elif isinstance(node, ast.keyword) and node.arg == "code":
-        yield from _texts([node.value])
-    elif is_table and isinstance(node, ast.Tuple):
-        yield from _texts(node.elts)
-    elif isinstance(node, ast.Call) and ast.unparse(node.func) == "_envelope":
-        yield from _texts(node.args)
-
-
-def _texts(nodes: list[ast.expr]) -> Iterator[str]:
-    for each in nodes:
-        if isinstance(each, ast.Constant) and CODE.fullmatch(str(each.value)):
-            yield str(each.value)
+def _descendants(error: type[ApiError]) -> Iterator[type[ApiError]]:
+    for each in error.__subclasses__():
+        yield each
+        yield from _descendants(each)
 
 
 def test_every_reason_of_the_sync_log_has_one_line() -> None:
@@ -98,5 +80,5 @@ def test_every_line_says_what_is_seen_why_and_what_helps(heading: str) -> None:
 
 
 def test_codes_of_the_api_are_found_where_they_are_given() -> None:
-    """One of each way in which the code gives them."""
-    assert {"forbidden", "expired_token", "payload_too_large", "internal_error"} <= codes_of_api()
+    """One of each kind: a module's own, a general one, Flask's, and what nobody expected."""
+    assert {"paused", "expired_token", "method_not_allowed", "internal_error"} <= codes_of_api()

@@ -1,8 +1,8 @@
 """The API as its server runs it, but that gives up readers who stall after a second."""
 
-from api.http import stalled_readers
+from api.http import slow_peers
 
-stalled_readers.PATIENCE_S = 1  # type: ignore[misc]
+slow_peers.READERS_PATIENCE_S = 1  # type: ignore[misc]
 
 from api.wsgi import app  # noqa: E402
 

@@ -21,11 +21,19 @@ from sqlalchemy import text
 from structlog.testing import capture_logs
 from werkzeug.test import TestResponse
 
+from api.context.quotas import (
+    CHANGING,
+    NAMING,
+    RETRYING_MANY,
+    RETURNING,
+    Buckets,
+    ChosenQuotas,
+    Quota,
+)
 from api.context.rationing import BYTES_A_CALL
 from api.context.services import EXPORTS_AT_ONCE
-from api.http.body_limits import KIB, USUAL_BYTES
+from api.http.errors import KIB, USUAL_BYTES
 from api.http.slots import Slots
-from api.quotas import CHANGING, NAMING, RETRYING_MANY, RETURNING, Buckets, ChosenQuotas, Quota
 from local.databases import PROJECT
 from local.processes import Command, Process, free_port
 from local.services import serves

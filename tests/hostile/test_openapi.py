@@ -20,7 +20,8 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from api.description.openapi import EXAMPLE_LOG_ID, build_document
+from api.app import describe_api
+from api.log.entries import LOG_ID
 from shared.database.engines import Database
 from tests.api.asking import PUBLIC_URL, Asker, signed_headers
 from tests.api.rows import add_attempt, add_connection, add_log, pause
@@ -43,7 +44,7 @@ CHECKS = [
 ]
 PREVIEW = "/api/hubspot/preview"
 AnyCase = schemathesis.Case[Any]
-SCHEMA = schemathesis.openapi.from_dict(build_document(PUBLIC_URL), config=CONFIG)
+SCHEMA = schemathesis.openapi.from_dict(describe_api(PUBLIC_URL), config=CONFIG)
 
 
 class Insider:
@@ -63,7 +64,7 @@ class Insider:
         body = environ["wsgi.input"].read()
         changes = {
             "wsgi.input": io.BytesIO(body),
-            "PATH_INFO": environ["PATH_INFO"].replace(EXAMPLE_LOG_ID, self._log_id),
+            "PATH_INFO": environ["PATH_INFO"].replace(LOG_ID, self._log_id),
             "HTTP_AUTHORIZATION": self._token,
         }
         with suppress(UnicodeDecodeError):  # what is no text cannot be signed

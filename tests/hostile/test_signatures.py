@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from api.http.errors import InvalidSignatureError, TryLaterError
+from api.http.errors import BusyError, InvalidSignatureError
 from api.intake import signatures
 from api.intake.signatures import Signers, WebhookVerifier
 from shared.configuration.setting_values import webhook_secrets
@@ -232,11 +232,11 @@ def test_strangers_use_up_an_allowance_and_nobody_elses_calls_suffer(hashes: Has
     forged = signed_headers(large, secret=secret_of(9999))
     answers = []
     for _ in range(20):
-        with pytest.raises((InvalidSignatureError, TryLaterError)) as caught:
+        with pytest.raises((InvalidSignatureError, BusyError)) as caught:
             verify(verifier, large, forged)
         answers.append(type(caught.value))
     assert answers[0] is InvalidSignatureError
-    assert answers.count(TryLaterError) >= 18
+    assert answers.count(BusyError) >= 18
     assert hashes.made < 20 * 2 * signatures.LIKELY_SECRETS + 2 * (2 * MANY + PLATFORM + 2)
     for sent in (body, large):
         check(verifier, sent, secret_of(1), user_id="user_1", workspace_id="ws_1")
@@ -308,10 +308,10 @@ def test_one_large_forged_body_shuts_nobody_out_for_long(monkeypatch: pytest.Mon
     large = hidden + b" " * (16 * 1024 * 1024 - len(hidden))
     headers = signed_headers(b"")
     for _ in range(3):
-        with pytest.raises((InvalidSignatureError, TryLaterError)):
+        with pytest.raises((InvalidSignatureError, BusyError)):
             verify(verifier, large, headers)
     forged = signed_headers(b"")
-    with pytest.raises(TryLaterError) as caught:
+    with pytest.raises(BusyError) as caught:
         verify(verifier, hidden, forged)
     wait = int(caught.value.headers["Retry-After"])
     assert wait <= 2 * signatures.STRANGERS_BYTES / signatures.STRANGERS_BYTES_PER_S

@@ -10,8 +10,8 @@ import pytest
 import requests
 from flask import Flask
 
-from api.http.body_limits import USUAL_BYTES
-from api.http.discarding import AT_ONCE, PATIENCE_S, discard_bodies
+from api.http.errors import USUAL_BYTES
+from api.http.slow_peers import AT_ONCE, SENDERS_PATIENCE_S, discard_bodies
 from tests.api.asking import (
     DASHBOARD_URL,
     PUBLIC_URL,
@@ -150,7 +150,7 @@ def test_unsigned_sender_who_stalls_is_refused_without_the_rest(
 def ended_at(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The time that the discarding of bodies goes by, in seconds; to be changed in place."""
     now = [0.0]
-    monkeypatch.setattr("api.http.discarding.time", SimpleNamespace(monotonic=lambda: now[0]))
+    monkeypatch.setattr("api.http.slow_peers.time", SimpleNamespace(monotonic=lambda: now[0]))
     return now
 
 
@@ -179,7 +179,7 @@ def test_body_that_dribbles_in_is_discarded_for_a_while_only(ended_at: list[floa
         return len(read)
 
     # Each gives its place up, for whoever comes next.
-    assert [refuse() for _ in range(AT_ONCE + 1)] == [PATIENCE_S] * (AT_ONCE + 1)
+    assert [refuse() for _ in range(AT_ONCE + 1)] == [SENDERS_PATIENCE_S] * (AT_ONCE + 1)
 
 
 def test_requests_in_one_go_are_answered_in_order(server_url: str) -> None:

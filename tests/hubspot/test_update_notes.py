@@ -6,7 +6,6 @@ import pytest
 
 from shared.activities.destination import (
     Activity,
-    ActivityUpdate,
     Gone,
     Rejected,
     Unknown,
@@ -15,11 +14,11 @@ from shared.activities.destination import (
 from shared.activities.hubspot import HubSpotDestination
 from shared.hubspot.client import HubSpotClient
 from shared.hubspot.errors import NotFoundError, RejectedError, UnavailableError
-from shared.hubspot.models import Note, NoteUpdate, UpdateNotesAnswer
+from shared.hubspot.models import Note, UpdateNotesAnswer
 from shared.pacing.client import PacedHubSpot
 from tests.hubspot.scripted import Reply, ScriptedServer
 
-UPDATES = [NoteUpdate("11", "<p>A</p>"), NoteUpdate("12", "<p>B</p>")]
+UPDATES = [Note("11", "<p>A</p>"), Note("12", "<p>B</p>")]
 
 
 class Unpaced:
@@ -128,7 +127,7 @@ def test_destination_says_of_each_activity_what_became_of_it(
     }
     server.then(Reply(207, body))
     destination = HubSpotDestination(cast(PacedHubSpot, Unpaced(client)))
-    updates = destination.update([ActivityUpdate(str(id_), "sent") for id_ in range(11, 16)])
+    updates = destination.update([Activity(str(id_), "sent") for id_ in range(11, 16)])
     assert updates["11"] == Updated(Activity("11", "kept"))
     assert updates["12"] == Gone()
     assert isinstance(updates["13"], Rejected)

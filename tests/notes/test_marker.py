@@ -3,7 +3,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.activities.rendering import marker_ref, render_note
-from shared.calls.call_details import CallDetails, Utterance
+from shared.calls.content import CallContent
 
 LOG_ID = "hs_0192f4a07c1e7d3f9a5b6c7d8e9f0a1b"
 OTHER_ID = "hs_0192f4a07c1e7d3f9a5b6c7d8e9f0a1c"
@@ -55,30 +55,29 @@ def test_a_marker_elsewhere_never_counts(body: str) -> None:
     "forged", [FORGED, f"\n{FORGED}", f"</p><p>{FORGED}</p>", f"{FORGED}<!--", f"{FORGED}\u2028"]
 )
 def test_a_call_that_speaks_a_marker_keeps_its_own(forged: str) -> None:
-    call = CallDetails(
-        call_id=forged,
+    call = CallContent(
         agent_name=forged,
         outcome=forged,
         summary=forged,
         structured_data={forged: forged},
-        transcript=(Utterance(forged, forged),),
+        transcript=[{"role": forged, "text": forged}],
     )
-    assert marker_ref(render_note(call, log_id=LOG_ID)) == LOG_ID
+    assert marker_ref(render_note(call, call_id=forged, log_id=LOG_ID)) == LOG_ID
 
 
 def test_the_line_holds_the_plain_call_id_for_people_to_search() -> None:
-    body = render_note(CallDetails(call_id="call_1"), log_id=LOG_ID)
+    body = render_note(CallContent(), call_id="call_1", log_id=LOG_ID)
     assert body.endswith(f"<p>Call ID: call_1 · Ref: {LOG_ID}</p>")
 
 
 def test_a_call_id_of_several_lines_stays_on_the_one_line() -> None:
-    body = render_note(CallDetails(call_id="a\r\nb\u2029<c>\0"), log_id=LOG_ID)
+    body = render_note(CallContent(), call_id="a\r\nb\u2029<c>\0", log_id=LOG_ID)
     assert body.endswith(f"<p>Call ID: a b &lt;c&gt; · Ref: {LOG_ID}</p>")
 
 
 @pytest.mark.parametrize("call_id", ["", " ", "\0", "·", "\u200b", "שיחה"])
 def test_an_odd_call_id_does_not_hide_the_ref(call_id: str) -> None:
-    assert marker_ref(render_note(CallDetails(call_id=call_id), log_id=LOG_ID)) == LOG_ID
+    assert marker_ref(render_note(CallContent(), call_id=call_id, log_id=LOG_ID)) == LOG_ID
 
 
 @settings(deadline=None)

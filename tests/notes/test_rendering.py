@@ -1,4 +1,3 @@
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -8,12 +7,11 @@ from hypothesis import strategies as st
 
 from shared.activities.recording import UnlinkableError, parse_recording_url
 from shared.activities.rendering import marker_ref, render_note
-from shared.calls.call_details import CallDetails, Utterance
+from shared.calls.content import CallContent, TranscriptTurn
 from tests.notes.reading import read_note
 
 LOG_ID = "hs_0192f4a07c1e7d3f9a5b6c7d8e9f0a1b"
-CALL = CallDetails(
-    call_id="call_xyz",
+CALL = CallContent(
     direction="inbound",
     phone_number="+12025550123",
     from_number="+12025550123",
@@ -34,7 +32,10 @@ CALL = CallDetails(
         "days": ["Mon", "Tue"],
         "customer": {"name": "Grace", "sites": [{"city": "Rome"}, {"city": "Bern"}]},
     },
-    transcript=(Utterance("assistant", "Hello!"), Utterance("user", "I want a <demo>.")),
+    transcript=[
+        {"role": "assistant", "text": "Hello!"},
+        {"role": "user", "text": "I want a <demo>."},
+    ],
 )
 ANY_TEXT = st.text(st.characters(codec=None))
 ANY_VALUE = st.recursive(
@@ -43,8 +44,7 @@ ANY_VALUE = st.recursive(
     max_leaves=20,
 )
 ANY_CALL = st.builds(
-    CallDetails,
-    call_id=ANY_TEXT,
+    CallContent.model_construct,
     direction=st.none() | ANY_TEXT,
     phone_number=st.none() | ANY_TEXT,
     from_number=st.none() | ANY_TEXT,
@@ -57,7 +57,7 @@ ANY_CALL = st.builds(
     summary=st.none() | ANY_TEXT,
     recording_url=st.none() | ANY_TEXT | ANY_TEXT.map(lambda text: f"https://host/{text}"),
     structured_data=st.none() | st.dictionaries(ANY_TEXT, ANY_VALUE),
-    transcript=st.lists(st.builds(Utterance, ANY_TEXT, ANY_TEXT)).map(tuple),
+    transcript=st.lists(st.fixed_dictionaries({"role": ANY_TEXT, "text": ANY_TEXT})),
 )
 
 
@@ -76,12 +76,14 @@ def utf16_units(text: str) -> int:
     ],
 )
 def test_the_title_names_the_direction_in_our_words(direction: str | None, title: str) -> None:
-    call = replace(CALL, direction=direction, duration_seconds=None, started_at=None)
-    assert read_note(render_note(call, log_id=LOG_ID)).lines[0] == title
+    call = CALL.model_copy(
+        update={"direction": direction, "duration_seconds": None, "started_at": None}
+    )
+    assert read_note(render_note(call, call_id="call_1", log_id=LOG_ID)).lines[0] == title
 
 
 def test_a_full_call_reads_well() -> None:
-    note = read_note(render_note(CALL, log_id=LOG_ID))
+    note = read_note(render_note(CALL, call_id="call_xyz", log_id=LOG_ID))
     assert note.lines == [
         "Inbound call · 3 min 4 s",
         "From: +12025550123",
@@ -113,7 +115,7 @@ def test_a_full_call_reads_well() -> None:
 
 
 def test_a_bare_call_has_a_title_and_the_last_line() -> None:
-    note = read_note(render_note(CallDetails(call_id="call_xyz"), log_id=LOG_ID))
+    note = read_note(render_note(CallContent(), call_id="call_xyz", log_id=LOG_ID))
     assert note.lines == ["Call", f"Call ID: call_xyz · Ref: {LOG_ID}"]
 
 
@@ -130,12 +132,16 @@ def test_a_bare_call_has_a_title_and_the_last_line() -> None:
     ],
 )
 def test_duration_is_written_for_people(seconds: float, shown: str) -> None:
-    call = CallDetails(call_id="call_1", duration_seconds=seconds)
-    assert read_note(render_note(call, log_id=LOG_ID)).lines[0] == shown
+    call = CallContent.model_construct(duration_seconds=seconds)
+    assert read_note(render_note(call, call_id="call_1", log_id=LOG_ID)).lines[0] == shown
 
 
 def test_duration_that_is_not_given_follows_from_start_and_end() -> None:
-    note = read_note(render_note(replace(CALL, duration_seconds=None), log_id=LOG_ID))
+    note = read_note(
+        render_note(
+            CALL.model_copy(update={"duration_seconds": None}), call_id="call_1", log_id=LOG_ID
+        )
+    )
     assert note.lines[0] == "Inbound call · 3 min"
 
 
@@ -159,7 +165,9 @@ def test_duration_that_is_not_given_follows_from_start_and_end() -> None:
     ],
 )
 def test_a_recording_that_is_no_clean_https_link_is_left_out(url: str) -> None:
-    note = read_note(render_note(replace(CALL, recording_url=url), log_id=LOG_ID))
+    note = read_note(
+        render_note(CALL.model_copy(update={"recording_url": url}), call_id="call_1", log_id=LOG_ID)
+    )
     assert "a" not in dict(note.tags)
     assert "Recording" not in note.text
 
@@ -182,15 +190,17 @@ def test_a_recording_that_is_no_clean_https_link_is_left_out(url: str) -> None:
 def test_recording_link_that_is_only_unescaped_is_escaped(
     given_url: str, linked: str | None
 ) -> None:
-    body = render_note(replace(CALL, recording_url=given_url), log_id=LOG_ID)
+    body = render_note(
+        CALL.model_copy(update={"recording_url": given_url}), call_id="call_1", log_id=LOG_ID
+    )
     found = dict(read_note(body).tags)["a"]["href"]
     assert found == (linked or "https://h.example/gr%C3%BC%C3%9Fe.wav?n=%C3%A4&x=1#t=1")
 
 
 @settings(deadline=None)
 @given(ANY_CALL)
-def test_no_call_can_break_out_of_its_note(call: CallDetails) -> None:
-    body = render_note(call, log_id=LOG_ID)
+def test_no_call_can_break_out_of_its_note(call: CallContent) -> None:
+    body = render_note(call, call_id="call_1", log_id=LOG_ID)
     assert utf16_units(body) < 65_536
     assert marker_ref(body) == LOG_ID
     note = read_note(body)
@@ -211,10 +221,12 @@ def test_no_call_can_break_out_of_its_note(call: CallDetails) -> None:
 def test_100_kb_in_any_field_is_shortened_and_the_last_line_survives(text: str, field: str) -> None:
     long = text * 100_000
     values: dict[str, Any] = {
-        "transcript": (Utterance("user", long), Utterance("assistant", long)),
+        "transcript": [{"role": "user", "text": long}, {"role": "assistant", "text": long}],
         "structured_data": {f"key {number}": long for number in range(200)},
     }
-    body = render_note(replace(CALL, **{field: values.get(field, long)}), log_id=LOG_ID)
+    body = render_note(
+        CALL.model_copy(update={field: values.get(field, long)}), call_id="call_1", log_id=LOG_ID
+    )
     assert utf16_units(body) < 65_536
     assert marker_ref(body) == LOG_ID
     read_note(body)
@@ -222,8 +234,7 @@ def test_100_kb_in_any_field_is_shortened_and_the_last_line_survives(text: str, 
 
 def test_everything_too_long_at_once_still_fits() -> None:
     long = "&" * 100_000
-    call = CallDetails(
-        call_id=long,
+    call = CallContent.model_construct(
         direction=long,
         from_number=long,
         to_number=long,
@@ -232,24 +243,28 @@ def test_everything_too_long_at_once_still_fits() -> None:
         summary=long,
         recording_url="https://media.example.com/" + "&" * 4000,
         structured_data={f"{number}{long}": long for number in range(200)},
-        transcript=(Utterance(long, long),) * 100,
+        transcript=[{"role": long, "text": long}] * 100,
     )
-    body = render_note(call, log_id=LOG_ID)
+    body = render_note(call, call_id="call_1", log_id=LOG_ID)
     assert utf16_units(body) < 65_536
     assert marker_ref(body) == LOG_ID
     assert "Transcript" in body
 
 
 def test_a_long_transcript_uses_the_room_there_is_and_says_that_it_was_shortened() -> None:
-    turns = tuple(Utterance("user", f"{number} " + "word " * 20) for number in range(2_000))
-    body = render_note(replace(CALL, transcript=turns), log_id=LOG_ID)
+    turns = [
+        TranscriptTurn(role="user", text=f"{number} " + "word " * 20) for number in range(2_000)
+    ]
+    body = render_note(
+        CALL.model_copy(update={"transcript": turns}), call_id="call_1", log_id=LOG_ID
+    )
     assert utf16_units(body) > 60_000
     assert read_note(body).lines[-2].endswith("… (shortened)")
 
 
 def test_right_to_left_text_is_kept_apart_from_what_stands_beside_it() -> None:
-    call = CallDetails(call_id="call_1", agent_name="דנה", summary="שלום\nhello")
-    lines = read_note(render_note(call, log_id=LOG_ID)).lines
+    call = CallContent.model_construct(agent_name="דנה", summary="שלום\nhello")
+    lines = read_note(render_note(call, call_id="call_1", log_id=LOG_ID)).lines
     assert lines[1:] == [
         "Agent: \u2068דנה\u2069",
         "Summary",
@@ -261,13 +276,18 @@ def test_right_to_left_text_is_kept_apart_from_what_stands_beside_it() -> None:
 
 def test_controls_and_marks_that_turn_text_around_are_dropped() -> None:
     summary = "a\0b\x1bc\x7fd\u202ee\u2066f\ud800g\ufffeh\r\ni\u2028j\n\n\n\nk\tl"
-    note = read_note(render_note(CallDetails(call_id="call_1", summary=summary), log_id=LOG_ID))
+    note = read_note(
+        render_note(CallContent.model_construct(summary=summary), call_id="call_1", log_id=LOG_ID)
+    )
     assert note.text.split("Summary")[1].split("Call ID")[0].strip("\n") == "abcdefgh\ni\nj\n\nk\tl"
 
 
 def test_the_customers_number_is_shown_when_it_is_all_there_is() -> None:
-    call = CallDetails(call_id="call_1", phone_number="+12025550123")
-    assert read_note(render_note(call, log_id=LOG_ID)).lines[1] == "Phone: +12025550123"
+    call = CallContent.model_construct(phone_number="+12025550123")
+    assert (
+        read_note(render_note(call, call_id="call_1", log_id=LOG_ID)).lines[1]
+        == "Phone: +12025550123"
+    )
 
 
 def test_structured_data_is_cut_at_depth_and_count() -> None:
@@ -277,7 +297,9 @@ def test_structured_data_is_cut_at_depth_and_count() -> None:
     wide = {f"key{number}": number for number in range(1_000)}
     note = read_note(
         render_note(
-            CallDetails(call_id="call_1", structured_data={"deep": deep, **wide}), log_id=LOG_ID
+            CallContent.model_construct(structured_data={"deep": deep, **wide}),
+            call_id="call_1",
+            log_id=LOG_ID,
         )
     )
     assert "deep › in › in › in › in: …" in note.lines
@@ -294,7 +316,9 @@ def test_list_is_read_no_further_than_a_note_can_show() -> None:
             return "1" * 309
 
     note = render_note(
-        CallDetails(call_id="call_1", structured_data={"a": [Counted()] * 10_000}), log_id=LOG_ID
+        CallContent.model_construct(structured_data={"a": [Counted()] * 10_000}),
+        call_id="call_1",
+        log_id=LOG_ID,
     )
     assert note.count("1" * 309) == 6  # the seventh is cut
     assert read < 20

@@ -2,7 +2,6 @@
 
 import pytest
 
-from shared.calls.call_details import Utterance
 from tests.pipeline.conftest import Interrupted
 from tests.pipeline.interruptions import CREATE
 from tests.pipeline.workspaces import Workspace
@@ -126,7 +125,7 @@ def test_known_caller_whose_contact_was_deleted_is_searched_again(workspace: Wor
 def test_notes_too_long_for_one_request_are_sent_in_several(workspace: Workspace) -> None:
     workspace.add_contact()
     for _ in range(20):
-        workspace.accept(transcript=(Utterance("user", "word " * 20_000),))
+        workspace.accept(transcript=[{"role": "user", "text": "word " * 20_000}])
 
     workspace.work()
 

@@ -14,7 +14,7 @@ from sqlalchemy import delete, func, select, text, update
 from sandbox.client import SandboxControl, SandboxRecord
 from sandbox.world import LoggedRequest
 from shared.activities.rendering import render_note
-from shared.calls.call_details import CallDetails
+from shared.calls.content import CallContent
 from shared.calls.intake import NewCall, store_calls
 from shared.connections import lifecycle as connections
 from shared.connections.accounts import AccountState, load_account
@@ -109,7 +109,7 @@ class Workspace:
 
     def accept(self, phone: str | None = PHONE, *, call_id: str = "", **details: Any) -> str:
         """Store a call as intake does; returns its log id."""
-        call = CallDetails(call_id=call_id or f"call_{uuid4().hex[:8]}", **details)
+        call_id = call_id or f"call_{uuid4().hex[:8]}"
         with self.worker.database.begin() as session:
             log_id = store_calls(
                 session,
@@ -117,14 +117,14 @@ class Workspace:
                     NewCall(
                         user_id=self.user_id,
                         workspace_id=self.workspace_id,
-                        call_id=call.call_id,
+                        call_id=call_id,
                         phone_number=phone,
-                        payload=call.to_payload(),
+                        payload={"call_id": call_id, **CallContent(**details).to_payload()},
                     )
                 ],
                 lane=Lane.LIVE,
             )[0].log_id
-        self.said[log_id] = {"call_id": call.call_id, "phone": phone, **details}
+        self.said[log_id] = {"call_id": call_id, "phone": phone, **details}
         return log_id
 
     def delete_payload(self, log_id: str) -> None:
@@ -155,7 +155,7 @@ class Workspace:
             trace_id=log_id,
             contact_id=contact_id,
             timestamp_ms=1_790_000_000_000,
-            body=render_note(CallDetails(call_id=self.log(log_id).call_id), log_id=log_id),
+            body=render_note(CallContent(), call_id=self.log(log_id).call_id, log_id=log_id),
         )
         return self._hubspot().create_notes([note]).created[log_id]
 

@@ -17,8 +17,11 @@ from shared.connections.lifecycle import CONNECTED, ensure_connection, find_conn
 from shared.database.engines import Database
 from shared.models import (
     Account,
+    Activity,
+    ActivityUpdate,
     AuditEntry,
     Base,
+    CallDelivery,
     DailyLatency,
     DailyTally,
     Handover,
@@ -75,6 +78,26 @@ def fill(tenant: Tenant) -> None:
         session.execute(
             insert(Stray).values(
                 hub_id=HUB, activity_id=f"surplus of {tenant.user_id}", log_id=done
+            )
+        )
+        session.execute(
+            insert(CallDelivery).values(
+                **tenant.identity,
+                log_id=done,
+                content_hash=b"seen",
+                event="call.updated",
+                rank=2,
+                received_at=ago(5),
+                is_end=False,
+                is_final=False,
+                fields=["summary"],
+                facts={"summary": "Mildred wants two cats"},
+            )
+        )
+        session.execute(insert(Activity).values(log_id=done, content_hash=b"written"))
+        session.execute(
+            insert(ActivityUpdate).values(
+                **tenant.identity, log_id=done, hub_id=HUB, due_at=ago(-600)
             )
         )
         session.execute(

@@ -63,11 +63,14 @@ def test_call_delivered_at_the_same_time_becomes_one_row(
         assert session.scalar(select(func.count()).select_from(Call)) == 1
 
 
-def test_second_delivery_gets_the_first_id_and_changes_nothing(tenant: Tenant) -> None:
+def test_delivery_that_says_nothing_new_gets_the_first_id_and_changes_nothing(
+    tenant: Tenant,
+) -> None:
     first = deliver(tenant.database)
-    again = deliver(tenant.database, payload={"summary": "second"}, phone_number="+1", lane=3)
-
-    assert again == StoredCall(first.log_id, is_duplicate=True, connection_id=None)
+    for _ in range(2):
+        again = deliver(tenant.database, phone_number="+1", lane=3)
+        assert again == StoredCall(first.log_id, is_duplicate=True, connection_id=None)
+    assert deliver(tenant.database, payload={"summary": " "}).is_duplicate
     assert tenant.log(first.log_id).phone_number is None
     assert tenant.log(first.log_id).lane == 0
     with tenant.database.begin() as session:

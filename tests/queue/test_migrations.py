@@ -258,3 +258,36 @@ def test_what_was_tallied_by_the_hour_is_kept_both_ways(url: str, config: Config
         assert latencies.fetchall() == [(hour, 6)]
         command.upgrade(config, "head")
         command.check(config)
+
+
+def test_calls_grow_from_what_is_stored_and_back(url: str, config: Config) -> None:
+    command.upgrade(config, "0015")
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("""
+            INSERT INTO hubspot_sync_logs (id, user_id, workspace_id, call_id, status,
+                engagement_id, contact_id, hub_id, next_attempt_at)
+            SELECT 'hs_' || n, 'user', 'ws', n::text, 'success', n::text, '7', 1, NULL
+            FROM generate_series(1, 9) AS n;
+            INSERT INTO calls (log_id, payload)
+            SELECT id, '{"call_id": "1", "summary": "one"}' FROM hubspot_sync_logs
+        """)
+        command.upgrade(config, "head")
+        command.check(config)
+        grown = connection.execute("""
+            SELECT DISTINCT activity, awaits_end, withdrawn, revision, is_ended, is_final, stamps
+            FROM hubspot_sync_logs l JOIN calls ON log_id = l.id
+        """)
+        assert grown.fetchall() == [("note", False, None, 1, True, False, None)]
+        connection.execute("""
+            INSERT INTO call_deliveries (log_id, user_id, workspace_id, content_hash, event,
+                occurred_at, rank, received_at, is_end, is_final, fields, facts)
+            SELECT 'hs_1', 'user', 'ws', word::bytea, 'call.updated',
+                   now() - hours * '1 h'::interval, 2, now(), true, false, '{summary}',
+                   jsonb_build_object('summary', word)
+            FROM (VALUES ('new', 1), ('old', 2)) AS said (word, hours)
+        """)
+        command.downgrade(config, "0015")
+        left = connection.execute("SELECT DISTINCT log_id = 'hs_1', payload->>'summary' FROM calls")
+        assert sorted(left.fetchall()) == [(False, "one"), (True, "new")]
+    command.upgrade(config, "head")
+    command.check(config)

@@ -16,7 +16,6 @@ from sources.adapter import (
     Event,
     Ignored,
     InvalidSecretError,
-    Refusal,
     RefusedError,
     Scheme,
     Secret,
@@ -52,20 +51,8 @@ UNSIGNABLE: Final = frozenset({"ed25519"})
 WITHOUT_NAMES: Final = frozenset({"generic"})
 LATER: Final = "event.of.next.year"
 HOSTILE: Final[tuple[Any, ...]] = (
-    *(None, True, 0, -1, 1.5, float("nan"), float("inf"), 10**400, 10**18, ""),
-    *(
-        " ",
-        "\0",
-        "\ud800",
-        "é" * 70,
-        "12",
-        "x" * 9000,
-        [],
-        [[]],
-        [None, 7, {}],
-        {},
-        {"a": {"b": [1]}},
-    ),
+    *(None, True, -1, float("nan"), 10**400, 10**310, "\0", "\ud800", "12", "x" * 9000),
+    *([None, 7, {}], [[]], {"a": {"b": [1]}}),
 )
 BODIES: Final = (
     *(b"", b" ", b"null", b"[]", b'""', b"0", b"true", b"{}", b"NaN", b"{", b'{"a"', b'{"a":1,}'),
@@ -132,8 +119,6 @@ def test_words_are_complete(adapter: Adapter) -> None:
         assert sentence[0].isupper()
         assert sentence.endswith((".", "{url}"))
         assert "{" not in sentence.replace("{url}", "")
-    for header in adapter.signature_headers:
-        assert header == header.lower()
 
 
 @every_vendor
@@ -153,10 +138,17 @@ def test_unknown_option_is_refused(adapter: Adapter) -> None:
 
 @every_vendor
 def test_source_without_a_secret_takes_nothing(adapter: Adapter) -> None:
-    for headers in ({}, dict.fromkeys(adapter.signature_headers, "x")):
-        with pytest.raises(RefusedError) as refused:
-            adapter.verify(deliver(b"{}", headers), (), options_of(adapter))
-        assert refused.value.code is Refusal.NO_SECRET
+    options = options_of(adapter)
+    headers: tuple[dict[str, str], ...] = ({}, dict.fromkeys(adapter.signature_headers, "x"))
+    samples = [
+        sample.headers
+        for scheme in adapter.schemes
+        if scheme.name not in UNSIGNABLE
+        for sample in adapter.sample(_secret(scheme), URL, SIGNED_AT, options)
+    ]
+    for each in (*headers, *samples):
+        with pytest.raises(RefusedError):
+            adapter.verify(deliver(b"{}", each), (), options)
 
 
 @every_vendor
@@ -323,19 +315,16 @@ def test_fixture_is_read_soundly_and_without_what_is_secret(adapter: Adapter, na
 @pytest.mark.parametrize(("adapter", "name"), fixtures())
 def test_fixture_with_any_value_replaced_is_read_soundly(adapter: Adapter, name: str) -> None:
     body = json.loads(load(adapter.vendor, name))
-    # Each place with some of the values; fixtures of a vendor's are alike, and take turns.
-    step = 1 if IS_THOROUGH else 3
-    first = names_of(adapter.vendor).index(name)
-    for number, (holder, key) in enumerate(list(_places(body)), first):
-        genuine = holder[key]
-        for value in HOSTILE[number % step :: step]:
+    for holder, key in list(_paths(body)):
+        kept = holder[key]
+        for value in HOSTILE:
             holder[key] = value
             for reading in read_all(adapter, json.dumps(body).encode()):
                 check_sound(reading)
-        holder[key] = genuine
+        holder[key] = kept
 
 
-def _places(value: Any) -> Iterator[tuple[Any, Any]]:
+def _paths(value: Any) -> Iterator[tuple[Any, Any]]:
     """Where each value stands: what holds it, and under which name or number."""
     children = (
         value.items()
@@ -346,4 +335,4 @@ def _places(value: Any) -> Iterator[tuple[Any, Any]]:
     )
     for key, each in children:
         yield value, key
-        yield from _places(each)
+        yield from _paths(each)

@@ -321,3 +321,8 @@ def test_sample_has_the_shape_that_was_chosen() -> None:
         assert isinstance(reading, Event)
         assert reading.is_end
         assert reading.facts["duration_seconds"] == 60
+
+
+def test_number_whose_other_end_is_withheld_is_not_taken_for_the_customers() -> None:
+    fields = {"call_id": "id", "from_number": "a", "to_number": "b"}
+    assert _read({"id": 1, "a": "anonymous", "b": "+12025550199"}, fields=fields).facts == {}

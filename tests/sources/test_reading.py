@@ -380,3 +380,9 @@ def test_duration_of_times_in_the_wrong_order_is_unknown() -> None:
     assert reading.seconds_between(AT, later) == 60
     assert reading.seconds_between(later, AT) is None
     assert reading.seconds_between(None, AT) is None
+
+
+@pytest.mark.parametrize("value", ["x" * 256, "é" * 128, "a\nb", "", None, True, [], {"id": 1}])
+def test_what_cannot_be_an_id_is_none(value: Any) -> None:
+    assert reading.read_id(value) is None
+    assert reading.find_id({"a": value, "b": 700001}, "a", "b") == "700001"

@@ -273,9 +273,9 @@ def test_answer_by_a_machine_wins_over_completed_in_either_order() -> None:
     (machine,) = find(deliver_fixture("machine"))
     assert (end.is_end, answered.is_end, machine.is_end) == (True, False, False)
     assert "outcome" not in end.facts
-    told = [(each.occurred_at, each.rank, each.facts["outcome"]) for each in (answered, machine)]
-    assert max(told)[2] == "voicemail"
-    assert max(told[:1])[2] == "completed"
+    stamps = [(each.occurred_at, each.rank, each.facts["outcome"]) for each in (answered, machine)]
+    assert max(stamps)[2] == "voicemail"
+    assert max(stamps[:1])[2] == "completed"
     assert {end.call, answered.call, machine.call} == {"CON-1"}
 
 

@@ -6,7 +6,6 @@ from dataclasses import replace
 from shared.activities.destination import (
     Activity,
     ActivityKind,
-    ActivityUpdate,
     Created,
     Creation,
     Finding,
@@ -68,9 +67,9 @@ class AccountDestination:
         note_id = self.account.commit(create)
         return Rejected(RejectedError("x", definite=True)) if note_id is None else Created(note_id)
 
-    def update(self, updates: Sequence[ActivityUpdate]) -> Mapping[str, Update]:
+    def update(self, activities: Sequence[Activity]) -> Mapping[str, Update]:
         found: dict[str, Update] = {}
-        for each in updates:
+        for each in activities:
             found[each.id] = Gone()
             if (note := self.account.notes.get(each.id)) is not None:
                 wanted = replace(note.create.note, body=each.body)

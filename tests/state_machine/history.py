@@ -9,7 +9,7 @@ from typing import Final, Self
 
 from sqlalchemy import ColumnElement, DateTime, delete, func, select, update
 
-from shared.calls.call_details import CallDetails
+from shared.calls.content import CallContent
 from shared.calls.intake import NewCall, StoredCall, store_calls
 from shared.connections.lifecycle import CONNECTED, find_connection
 from shared.log.replays import requeue_calls
@@ -101,7 +101,7 @@ class History:
     def deliver(self, call_id: str) -> StoredCall:
         """A webhook arrives, perhaps not for the first time."""
         caller = Caller.of(call_id)
-        details = CallDetails(call_id=call_id, summary=caller.summary)
+        content = CallContent(summary=caller.summary)
         with self.tenant.database.begin() as session:
             return store_calls(
                 session,
@@ -111,7 +111,7 @@ class History:
                         workspace_id=self.tenant.workspace_id,
                         call_id=call_id,
                         phone_number=caller.spelling,
-                        payload=details.to_payload(),
+                        payload={"call_id": call_id, **content.to_payload()},
                     )
                 ],
                 lane=Lane.LIVE,

@@ -26,6 +26,7 @@ from shared.phone import PhoneError, WithheldNumberError
 from shared.queue.claims import ClaimedCall
 from shared.queue.outcomes import Outcome
 from shared.reasons import (
+    END_UNREPORTED_MESSAGE,
     NOT_FOUND_MESSAGE,
     RECONNECT_MESSAGE,
     Lane,
@@ -76,14 +77,16 @@ def note_written(call: ClaimedCall, note_id: str, *, contact_id: str, hub_id: in
 
 def number_unusable(call: ClaimedCall, error: PhoneError) -> Outcome:
     """There is no number to look up."""
+    message = str(error)
     match error:
         case WithheldNumberError():
             reason = Reason.NO_PHONE_NUMBER
+            message = END_UNREPORTED_MESSAGE if call.awaits_end else message
         case UnknownDirectionError():
             reason = Reason.UNKNOWN_DIRECTION
         case _:
             reason = Reason.INVALID_PHONE_NUMBER
-    return final(call, Status.SKIPPED, reason, str(error))
+    return final(call, Status.SKIPPED, reason, message)
 
 
 def not_in_calculated(call: ClaimedCall, phone_number: str) -> Outcome:

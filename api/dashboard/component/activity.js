@@ -1,11 +1,11 @@
 // Who did what to the connection and its calls, newest first.
 
-import { openDialog } from "./dialogs.js";
-import { el } from "./dom.js";
-import { describeError } from "./failures.js";
-import { count, timeElement } from "./format.js";
-import { busyButton } from "./inputs.js";
-import { REASONS, STATUSES } from "./words.js";
+import { openDialog } from "./parts/dialogs.js";
+import { el } from "./parts/dom.js";
+import { describeError } from "./parts/failures.js";
+import { count, timeElement } from "./parts/format.js";
+import { busyButton } from "./parts/inputs.js";
+import { REASONS, STATUSES } from "./parts/words.js";
 
 // What people call the settings.
 const SETTINGS = {

@@ -1,7 +1,7 @@
 // The first steps of a new workspace: connect, send a test call, see it arrive.
 
-import { el, newId, setChildren, setText } from "./dom.js";
-import { icon } from "./icons.js";
+import { el, newId, setChildren, setText } from "./parts/dom.js";
+import { icon } from "./parts/icons.js";
 import { Trial } from "./trial.js";
 
 const STEPS = {

@@ -16,10 +16,10 @@
 
 import { HubSpotCallSyncClient, UnauthorizedError } from "../client.js";
 import { Dashboard } from "./dashboard.js";
-import { el } from "./dom.js";
-import { describeConnecting } from "./failures.js";
-import { takeOutcome, tellOpener } from "./landing.js";
-import { sheets } from "./styles.js";
+import { el } from "./parts/dom.js";
+import { describeConnecting } from "./parts/failures.js";
+import { takeOutcome, tellOpener } from "./connection/landing.js";
+import { sheets } from "./styles/styles.js";
 
 const NAME = "hubspot-call-sync";
 

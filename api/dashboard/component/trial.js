@@ -1,14 +1,14 @@
 // Trying a number: a preview that writes nothing, and a test call that goes all the way.
 
-import { openDialog } from "./dialogs.js";
-import { el, pause } from "./dom.js";
-import { describeError, describeField } from "./failures.js";
-import { formatPhone } from "./format.js";
-import { icon } from "./icons.js";
-import { busyButton, field } from "./inputs.js";
-import { noteElement } from "./note.js";
-import { statusPill } from "./rows.js";
-import { tellOutcome } from "./words.js";
+import { openDialog } from "./parts/dialogs.js";
+import { el, pause } from "./parts/dom.js";
+import { describeError, describeField } from "./parts/failures.js";
+import { formatPhone } from "./parts/format.js";
+import { icon } from "./parts/icons.js";
+import { busyButton, field } from "./parts/inputs.js";
+import { noteElement } from "./log/note.js";
+import { statusPill } from "./log/rows.js";
+import { tellOutcome } from "./parts/words.js";
 
 const WATCH_MS = 1000;
 const PATIENCE_MS = 120_000;

@@ -1,0 +1,1 @@
+"""What becomes of the facts of a call."""
