@@ -17,7 +17,10 @@ export PYTHONDONTWRITEBYTECODE :=
 # A file's tests stay together, and the files in order, because they share what their folder starts.
 PYTEST := .venv/bin/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
 
-.PHONY: help demo run test release-check check client screenshots faults bench lock env sbom clean
+# Tried with a sample by `make test`; see tests/thoroughness.py.
+SAMPLED := tests/hostile/test_memory.py tests/matching/test_corpus.py tests/sources/test_contract.py
+
+.PHONY: help demo run test release-check thorough check client screenshots faults bench lock env sbom clean
 .DEFAULT_GOAL := help
 
 help: ## List the targets
@@ -32,8 +35,13 @@ run: $(STAMP) ## Start everything locally and keep it running until Ctrl-C
 test: check ## Run everything that protects behaviour
 	@$(PYTEST)
 
-release-check: $(CHARTS) ## Try what a release ships: chart, wheel, workflows, the demo
+release-check: $(CHARTS) ## Try what a release ships: chart, wheel, workflows, the demo; full sizes
 	@$(PYTEST) tests/release
+	@CALLSYNC_THOROUGH=1 $(PYTEST) $(SAMPLED)
+
+thorough: $(STAMP) ## Try ten times the examples and new histories, as is done nightly
+	@CALLSYNC_THOROUGH=1 CALLSYNC_HISTORIES=2000 $(PYTEST) --timeout=0 $(SAMPLED) \
+		tests/sources tests/hostile/test_signatures.py tests/state_machine
 
 check: $(STAMP) ## Check format, lint, types and import rules
 	@.venv/bin/python -m ruff format --check .

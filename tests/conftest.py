@@ -1,13 +1,17 @@
 """What tests share: one Postgres and one Valkey per process, a fresh database per module."""
 
 import os
+import re
 import secrets
 from collections.abc import Callable, Iterator
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 import psycopg
 import pytest
+import structlog
+from structlog.dev import ConsoleRenderer, plain_traceback
+from xdist.scheduler import LoadFileScheduling  # type: ignore[import-untyped]
 
 from local.databases import fresh_database, migrate, postgres_server, valkey_server
 from shared.configuration.setting_values import sqlalchemy_url
@@ -15,18 +19,62 @@ from shared.database.engines import Database
 
 # Each has engines, and a browser, of its own.
 MOST_PROCESSES: Final = 4
-# Begun with, so that no process is left alone with one of them.
-LONGEST: Final = ("privacy/test_traces.py", "state_machine/test_any_history.py")
+# Folders that start much for all of their files: one process runs them whole.
+TOGETHER: Final = ("tests/browser/",)
+# Begun with, in this order, so that no process is left alone with one of them: a minute or more.
+LONGEST: Final = (
+    "tests/browser/",
+    "tests/hostile/test_memory.py",
+    "tests/privacy/test_traces.py",
+    "tests/state_machine/test_any_history.py",
+    "tests/matching/test_corpus.py",
+    "tests/faults/test_scenarios.py",
+    "tests/hostile/test_neighbours.py",
+    "tests/deploy/test_roles.py",
+)
+
+
+# structlog's default, but for its tracebacks: with each frame's source and variables, as rich draws
+# them, they took a third of the time of tests/api.
+structlog.configure(
+    processors=[
+        *structlog.get_config()["processors"][:-1],
+        ConsoleRenderer(exception_formatter=plain_traceback),
+    ]
+)
+
+
+# Numbers of every region in turn need more patterns than `re` keeps compiled (512): compiling them
+# again and again took a third of the time of tests/phone.
+re._MAXCACHE = 20_000  # type: ignore[attr-defined]
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    """One more than there are processors: much of the time tests wait for other processes."""
-    return min((os.cpu_count() or 1) + 1, MOST_PROCESSES)
+    """Two for each processor: more than half of the time tests wait for other processes."""
+    return min(2 * (os.cpu_count() or 1), MOST_PROCESSES)
+
+
+class _Scheduling(LoadFileScheduling):  # type: ignore[misc]
+    """A file's tests stay together, and some folders' files, because they share what they start."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        folder = next((each for each in TOGETHER if nodeid.startswith(each)), None)
+        return folder or str(super()._split_scope(nodeid))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> _Scheduling | None:
+    """For `--dist loadfile`; whoever asks for another way gets it."""
+    return _Scheduling(config, log) if config.getoption("dist") == "loadfile" else None
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    items.sort(key=lambda item: not str(item.path).endswith(LONGEST))
+    def rank(item: pytest.Item) -> int:
+        ranks = (place for place, each in enumerate(LONGEST) if item.nodeid.startswith(each))
+        return next(ranks, len(LONGEST))
+
+    items.sort(key=rank)
 
 
 @pytest.fixture(scope="session")

@@ -45,11 +45,15 @@ def deployments(
         yield deployments
 
 
+def new_workspace(deployments: Deployments) -> Workspace:
+    hub_id = deployments.sandbox.add_account(secrets.randbelow(10**9), ui_domain="")
+    return Workspace(deployments, hub_id)
+
+
 @pytest.fixture
 def workspace(deployments: Deployments) -> Iterator[Workspace]:
     """A workspace with an empty HubSpot account that is not connected yet."""
-    hub_id = deployments.sandbox.add_account(secrets.randbelow(10**9), ui_domain="")
-    yield Workspace(deployments, hub_id)
+    yield new_workspace(deployments)
     deployments.sandbox.clear_faults()
     deployments.sandbox.set_behaviour(severs_opener=False)
 

@@ -25,6 +25,7 @@ from sandbox.app import create_app as create_sandbox
 from sandbox.client import SandboxControl
 from sandbox.config import OAuthApp, SandboxConfig
 from sandbox.server import run_in_thread
+from shared.broker.waking import WakeUps
 from shared.configuration.settings import CALLBACK_PATH
 from tests.browser.sites import Site, serving_site
 
@@ -39,6 +40,7 @@ class Deployments:
     producer: Producer
     jwt_secret: str
     database_url: str
+    wake_ups: WakeUps
 
     @property
     def origins(self) -> frozenset[str]:
@@ -86,6 +88,7 @@ def running_deployments(database_url: str, redis_url: str) -> Iterator[Deploymen
             producer=Producer(stack.api_url, env["WEBHOOK_SECRETS"]),
             jwt_secret=env["JWT_SECRET"],
             database_url=database_url,
+            wake_ups=WakeUps(redis_url),
         )
 
 

@@ -1,46 +1,43 @@
 """What a run without a Chromium says."""
 
-import os
-import subprocess
-import sys
+from collections.abc import Callable
 
 import pytest
 
-from local.databases import PROJECT
+from tests.browser import conftest as browser_conftest
 from tests.browser.chromium import MISSING
 
+pytest_plugins = ["pytester"]
 
-def run_without_browser(**environment: str) -> subprocess.CompletedProcess[str]:
-    """Run one browser test where no Chromium is found."""
-    options = ["-q", "-p", "no:cacheprovider", "-k", "test_wrong_fields_are_named"]
-    return subprocess.run(  # noqa: S603 - our own arguments
-        [sys.executable, "-m", "pytest", "tests/browser/test_client.py", *options],
-        cwd=PROJECT,
-        env={**os.environ, "PATH": "/nowhere", "CI": "", "COLUMNS": "300", **environment},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+RunWithoutBrowser = Callable[[], pytest.RunResult]
 
 
-@pytest.fixture(autouse=True)
-def _running_engines(
-    monkeypatch: pytest.MonkeyPatch, postgres_server_url: str, valkey_url: str
+@pytest.fixture
+def run_without_browser(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> RunWithoutBrowser:
+    """Runs a test that asks for this folder's browser, where no Chromium is found."""
+    monkeypatch.setenv("PATH", "/nowhere")
+    monkeypatch.setenv("COLUMNS", "300")
+    pytester.makepyfile("def test_one(browser): raise AssertionError('there is none')")
+    return lambda: pytester.runpytest_inprocess("-p", "no:xdist", plugins=[browser_conftest])
+
+
+def test_skip_is_said_plainly(
+    run_without_browser: RunWithoutBrowser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The engines of this run serve that one too."""
-    monkeypatch.setenv("DATABASE_URL", postgres_server_url)
-    monkeypatch.setenv("REDIS_URL", valkey_url)
-
-
-def test_skip_is_said_plainly() -> None:
+    monkeypatch.delenv("CI", raising=False)
     run = run_without_browser()
-    assert run.returncode == 0, run.stdout
-    assert "1 skipped" in run.stdout
-    assert MISSING in run.stdout.splitlines()
+    assert run.ret == pytest.ExitCode.OK
+    run.assert_outcomes(skipped=1)
+    assert MISSING in run.outlines
 
 
-def test_missing_browser_fails_in_ci() -> None:
-    run = run_without_browser(CI="true")
-    assert run.returncode == 1, run.stdout
-    assert "1 error" in run.stdout
-    assert MISSING in run.stdout.splitlines()
+def test_missing_browser_fails_in_ci(
+    run_without_browser: RunWithoutBrowser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CI", "true")
+    run = run_without_browser()
+    assert run.ret == pytest.ExitCode.TESTS_FAILED
+    run.assert_outcomes(errors=1)
+    assert MISSING in run.outlines

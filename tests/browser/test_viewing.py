@@ -3,6 +3,8 @@
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browser.conftest import new_workspace
+from tests.browser.deployments import Deployments
 from tests.browser.test_appearance import check_accessibility
 from tests.browser.workspaces import Workspace
 
@@ -14,9 +16,10 @@ CHANGING = (
 )
 
 
-@pytest.fixture
-def used(workspace: Workspace) -> Workspace:
-    """A workspace that is connected, with a call that can be retried."""
+@pytest.fixture(scope="module")
+def used(deployments: Deployments) -> Workspace:
+    """A workspace that is connected, with a call that can be retried; no test changes it."""
+    workspace = new_workspace(deployments)
     workspace.connect()
     workspace.end_call("+12025550123", call_id="call_seen")
     workspace.wait_until_settled()

@@ -21,6 +21,7 @@ HURRY: Final = """
     UPDATE hubspot_sync_logs SET next_attempt_at = now()
     WHERE user_id = %s AND status = 'pending' AND attempts > 0 AND next_attempt_at > now()
 """
+CONNECTIONS: Final = "SELECT id FROM hubspot_oauth_tokens WHERE user_id = %s"
 
 
 @dataclass(frozen=True)
@@ -97,11 +98,19 @@ class Workspace:
         """Wait until no call is pending; what would be tried again later is due at once."""
 
         def is_settled() -> bool:
-            with psycopg.connect(self.deployments.database_url) as connection:
-                connection.execute(HURRY, [self.user_id])
+            self._hurry()
             return bool(self.get("status")["counts"]["pending"] == 0)
 
         self.wait_until(is_settled)
+
+    def _hurry(self) -> None:
+        with psycopg.connect(self.deployments.database_url) as connection:
+            hurried = connection.execute(HURRY, [self.user_id]).rowcount
+            ids = connection.execute(CONNECTIONS, [self.user_id]).fetchall()
+        if hurried:  # the sweep would wake a connection only every few seconds
+            for [connection_id] in ids:
+                self.deployments.wake_ups.heard(connection_id)
+                self.deployments.wake_ups.wake(connection_id)
 
     def wait_until(self, is_so: Callable[[], bool]) -> None:
         """Wait for what the worker brings about; fails when it does not."""

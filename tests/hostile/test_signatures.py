@@ -29,6 +29,7 @@ from tests.api.asking import (
     signed_headers,
 )
 from tests.api.conftest import ClientFactory
+from tests.thoroughness import examples
 
 VERIFIER = WebhookVerifier(webhook_secrets(f"{PLATFORM_SECRET},ws_own={WORKSPACE_SECRET}"))
 BODY = json.dumps(call_ended()).encode()
@@ -49,7 +50,7 @@ TIMESTAMP_LIKE = st.sampled_from(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(
     headers=st.fixed_dictionaries(
         {},
@@ -75,7 +76,7 @@ def changed(text: str, place: int, character: str) -> str:
     return text[:place] + character + text[place + 1 :]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(
     name=st.sampled_from(["webhook-id", "webhook-timestamp", "body"]),
     place=st.integers(min_value=0),
@@ -93,7 +94,7 @@ def test_no_character_of_what_is_signed_can_be_changed(
         verify(VERIFIER, body, forged)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=256, deadline=None)
 @given(bit=st.integers(min_value=0, max_value=255))
 def test_no_bit_of_a_signature_can_be_changed(bit: int) -> None:
     headers = signed_headers(BODY)
@@ -105,7 +106,7 @@ def test_no_bit_of_a_signature_can_be_changed(bit: int) -> None:
         verify(VERIFIER, BODY, headers | {"webhook-signature": forged})
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(
     body=st.text(),
     delivery=st.text("abc._-0", min_size=1, max_size=40) | st.text(min_size=1),

@@ -16,6 +16,7 @@ from tests.matching.evaluation import (
     score,
 )
 from tests.matching.hubspot_accounts import AccountFactory
+from tests.thoroughness import IS_THOROUGH
 
 TABLES = Path(__file__).parent / "data"
 every_table = pytest.mark.parametrize("table", [WRITTEN, GENERATED, TYPED])
@@ -36,7 +37,10 @@ def measure(accounts: AccountFactory, table: str, *, lacks_calculated: bool) -> 
     def match(account: CorpusAccount) -> Found:
         return match_by_search(accounts, account, lacks_calculated=lacks_calculated)
 
-    return score(match_everything(read_corpus(table), match))
+    accounts_tried = read_corpus(table)
+    if table != WRITTEN and not IS_THOROUGH:
+        accounts_tried = accounts_tried[::2]  # what was generated is alike
+    return score(match_everything(accounts_tried, match))
 
 
 @every_table

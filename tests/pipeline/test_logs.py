@@ -24,14 +24,14 @@ TOKEN = re.compile(r"CSandbox[\w-]+|na1-[0-9a-f]{8}|sandbox-client-secret")
 def lines(monkeypatch: pytest.MonkeyPatch) -> Iterator[StringIO]:
     """What would stand on stdout of a worker, as JSON lines."""
     root = logging.getLogger()
-    before = root.handlers[:], root.level
+    before, config = (root.handlers[:], root.level), structlog.get_config()
     lines = StringIO()
     monkeypatch.setattr(sys, "stdout", lines)
     configure_logging("debug", "json")
     yield lines
     root.handlers[:], level = before
     root.setLevel(level)
-    structlog.reset_defaults()
+    structlog.configure(**config)
 
 
 def events(lines: StringIO) -> list[str]:
