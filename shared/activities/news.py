@@ -112,7 +112,7 @@ _RENEW = text("""
         failures = 0, failing_since = NULL, looks = 0, raw_lookup = false, fence = l.fence + 1,
         hub_id = CASE WHEN l.last_write_at IS NOT NULL THEN l.hub_id END,
         contact_id = CASE WHEN l.last_write_at IS NOT NULL THEN l.contact_id END,
-        suspect_size = NULL, solo_crashes = 0, updated_at = now()
+        updated_at = now()
     FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS r (
         log_id text, phone_number text, awaits_end boolean, due_at timestamptz)
     WHERE l.id = r.log_id
@@ -351,7 +351,7 @@ def _requeue(session: Session, changes: Sequence[_Change]) -> int:
         for each in changes
         if not each.is_renewed
         and each.is_rematched
-        and each.row.status != Status.SUCCESS
+        and (each.row.status != Status.SUCCESS or each.is_withdrawn)
         and not each.row.is_marked
     ]
     for query, calls in ((_RENEW, renewed), (_AWAIT, awaited), (_RENUMBER, renumbered)):

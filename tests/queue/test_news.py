@@ -400,6 +400,15 @@ def test_a_withdrawal_outlives_order_and_the_content(tenant: Tenant) -> None:
     assert tenant.log(log_id).withdrawn == ["recording_url", "transcript"]
 
 
+def test_number_that_is_withdrawn_stands_in_the_log_no_more(tenant: Tenant) -> None:
+    log_id = first(tenant)
+    write(tenant, log_id)
+    more(tenant, withdrawn=("phone_number",))
+    assert apply(tenant).updates == 1
+    assert tenant.log(log_id).phone_number is None
+    assert tenant.log(log_id).status == "success"
+
+
 def test_news_of_content_that_is_gone_is_a_duplicate(tenant: Tenant) -> None:
     log_id = first(tenant)
     more(tenant, outcome="won")
