@@ -236,11 +236,13 @@ export interface IntakeWarning {
 
 /** One try of the call. */
 export interface LogAttempt {
+  /** Whether the note was to be written, or to be completed by what has come in since. */
+  kind: "create" | "update";
   /** In epoch milliseconds. */
   started_at: number;
   /** How long it took, the calls tried beside it included. */
   duration_ms: number;
-  /** The status that it left the call in. */
+  /** The status that it left the call in, or its update. */
   outcome: string;
   error_code: ErrorCode | null;
   /** The reason in words; deleted together with the call's contents. */
@@ -251,6 +253,18 @@ export interface LogAttempt {
   correlation_id: string | null;
 }
 
+/** What a voice platform sent of the call, without its contents. */
+export interface LogDelivery {
+  /** When it came in, in epoch milliseconds. */
+  at: number;
+  /** The producer's word for what had happened. */
+  event: string;
+  /** Names of the fields that it brought; of the first one those that nothing has replaced. */
+  fields: Array<string>;
+  /** Names of the fields that must not be kept, it said. */
+  withdrawn: Array<string>;
+}
+
 /** One entry with all that is known of it. */
 export interface LogDetail {
   /** Always true; errors have false. */
@@ -258,6 +272,8 @@ export interface LogDetail {
   log: LogEntry;
   /** Newest first, at most 200. */
   attempts: Array<LogAttempt>;
+  /** What came in of the call: newest first, the last 20; empty once its contents are deleted. */
+  deliveries: Array<LogDelivery>;
   /** The contact's page in HubSpot. */
   contact_url: string | null;
   /** What of the first delivery was left out, cut or guessed; empty if nothing was. */
@@ -282,7 +298,7 @@ export interface LogEntry {
   contact_id: string | null;
   /** The note in HubSpot. */
   engagement_id: string | null;
-  /** How often it was tried. */
+  /** How often it was tried; what is written again because the call has grown does not count. */
   attempts: number;
   /** When it is tried or looked up again, in epoch milliseconds; null when it is not. */
   next_attempt_at: number | null;
@@ -295,6 +311,24 @@ export interface LogEntry {
    * deleted.
    */
   revision: number | null;
+  /** Which of these the note shows; null while there is none, or if that is not known. */
+  written_revision: number | null;
+  /**
+   * What becomes of the note since the call has grown: it is `waiting` to be completed, that has
+   * `failed`, or somebody `deleted` it in HubSpot. Null if nothing is to be written.
+   */
+  update: "waiting" | "failed" | "deleted" | null;
+  /**
+   * Why the note is not completed, in words. While `update` is `waiting` it waits for a retry
+   * by hand, else it is null then.
+   */
+  update_error: string | null;
+  /** What the call becomes in HubSpot. */
+  activity: "note" | "call";
+  /** Where it came from; null if it came in by `/api/webhooks/call-ended` or an import. */
+  source: LogSource | null;
+  /** What was left out of the note and why, in sentences. */
+  notices: Array<string>;
 }
 
 /** The note, from the call as it is stored. */
@@ -321,6 +355,14 @@ export interface LogPage {
   offset: number;
   /** Asks for the next page; null on the last one. */
   next_cursor: string | null;
+}
+
+/** Where a call came from. */
+export interface LogSource {
+  /** Whose phones they are, such as `vapi`. */
+  vendor: string;
+  /** What the source is called in the dashboard. */
+  name: string;
 }
 
 /** Which of several contacts with the number gets the note: the one that changed last, the oldest one, or none of them. */
@@ -395,9 +437,12 @@ export interface Ready {
 export interface Requeued {
   /** Always true; errors have false. */
   success: true;
-  /** Calls that are pending again. */
+  /** Calls that are pending again, and synced ones that are to be completed after all. */
   requeued: number;
-  /** Calls that are synced or wait already, have lost their contents, or are not there. */
+  /**
+   * Calls that wait already, are synced with nothing left to write, have lost their contents, or
+   * are not there.
+   */
   ignored: number;
 }
 
@@ -409,10 +454,15 @@ export interface RetryOrder {
   to?: number | string | null;
   /** These entries, and no filter. */
   ids?: Array<string> | null;
-  /** Calls in this state: `error` or `skipped`, both if left out. */
+  /**
+   * Calls in this state: `error` or `skipped`; `success` only with `update`. Left out, both, and
+   * updates that failed or wait for a person.
+   */
   status?: Status | null;
   /** Calls with this reason. */
   error_code?: ErrorCode | null;
+  /** Synced calls whose update `failed`, or is `waiting` for a person. */
+  update?: "waiting" | "failed" | "deleted" | null;
 }
 
 /** The test call is stored like any other. */
@@ -500,6 +550,8 @@ export interface GetHubSpotSyncLogsQuery {
   status?: Status | null | undefined;
   /** Calls with this reason. */
   error_code?: ErrorCode | null | undefined;
+  /** Calls whose note does not show what has come in since. */
+  update?: "waiting" | "failed" | "deleted" | null | undefined;
   /** The call with this id of the producer's. */
   call_id?: string | null | undefined;
   /** Calls of this number, in any spelling. */
@@ -523,6 +575,8 @@ export interface ExportSyncLogsQuery {
   status?: Status | null | undefined;
   /** Calls with this reason. */
   error_code?: ErrorCode | null | undefined;
+  /** Calls whose note does not show what has come in since. */
+  update?: "waiting" | "failed" | "deleted" | null | undefined;
   /** The call with this id of the producer's. */
   call_id?: string | null | undefined;
   /** Calls of this number, in any spelling. */
@@ -611,7 +665,7 @@ export declare class HubSpotCallSyncClient {
   /**
    * GET /api/hubspot/sync-logs/{log_id}
    *
-   * One entry with its attempts and its note.
+   * One entry with what came in of the call, its attempts and its note.
    */
   getSyncLog(id: string, request?: RequestOptions): Promise<LogDetail>;
   /**
@@ -623,7 +677,7 @@ export declare class HubSpotCallSyncClient {
   /**
    * POST /api/hubspot/sync-logs/retry
    *
-   * Try failed or skipped calls again.
+   * Try failed or skipped calls again, and updates of notes that failed or were held back.
    */
   retrySyncLogs(body: RetryOrder, request?: RequestOptions): Promise<Requeued>;
   /**

@@ -111,6 +111,7 @@ export const base = `
     background: color-mix(in oklab, var(--tone) 13%, var(--surface)); color: var(--tone);
     font-size: 12.5px; line-height: 20px; font-weight: 600; white-space: nowrap;
   }
+  .pill-place { display: flex; flex-wrap: wrap; gap: 4px; align-content: start; }
   .pill .icon { width: 14px; height: 14px; stroke-width: 2; }
   .pill:not(:has(.icon)) { padding-inline: 9px; }
   [data-kind="success"] { --tone: var(--success); }
