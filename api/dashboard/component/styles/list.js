@@ -53,7 +53,7 @@ export const list = `
     overflow: hidden; color: var(--muted);
   }
   .outcome {
-    display: grid; grid-template-columns: 96px minmax(0, 1fr); gap: 4px 12px; min-height: 42px;
+    display: grid; grid-template-columns: 112px minmax(0, 1fr); gap: 4px 12px; min-height: 42px;
   }
   .outcome-words { text-wrap: pretty; max-width: 72ch; }
   .skeleton-row { cursor: default; }
