@@ -75,6 +75,9 @@ export declare class NetworkError extends Error {}
 /** What was done. */
 export type Action = "connected" | "disconnected" | "settings_changed" | "exported" | "retried" | "test_call_sent" | "person_erased" | "tenant_erased" | "sessions_ended";
 
+/** What a call becomes in HubSpot: a note, or a Call object, which this version does not write yet. Holds for calls that come from now on. */
+export type Activity = "note" | "call";
+
 /** Who did it. */
 export type Actor = "user" | "operator";
 
@@ -140,13 +143,35 @@ export interface CallContent {
   structured_data?: Record<string, unknown> | null;
 }
 
-/** How numbers are read and matched. */
+/** Which calls are left out. */
+export interface CallRules {
+  /** Calls that were shorter. */
+  min_duration_seconds: number;
+  /** Calls in other directions. */
+  directions: Array<Direction>;
+  /** Calls that ended so. */
+  skip_outcomes: Array<string>;
+  /** Calls with these numbers of customers, in E.164. */
+  blocked_numbers: Array<string>;
+  /** Calls over these numbers of your own, in E.164. */
+  skip_lines: Array<string>;
+  /** Calls without a summary. */
+  require_summary: boolean;
+}
+
+/** How numbers are read and matched, which calls are written, when, and with what. */
 export interface ConnectionSettings {
   /** The two-letter region of numbers without a country code. */
   default_region: string;
   match_policy: MatchPolicy;
   /** Contact properties that are searched besides phone and mobile phone, by internal name. */
   phone_properties: Array<string>;
+  /** Your own phone numbers, which are never the customer's, in E.164. */
+  own_numbers: Array<string>;
+  activity: Activity;
+  write_when: WriteWhen;
+  keep: Kept;
+  rules: CallRules;
   /** What HubSpot did not accept when it was used last; absent where it did. */
   warnings?: Array<SettingWarning>;
 }
@@ -207,6 +232,9 @@ export interface DeedShown {
   details: Record<string, unknown>;
 }
 
+/** `INBOUND`: the customer called. `OUTBOUND`: the customer was called. */
+export type Direction = "inbound" | "outbound";
+
 /** The connection has ended; HubSpot learns of it in the background. */
 export interface Disconnected {
   /** Always true; errors have false. */
@@ -216,7 +244,7 @@ export interface Disconnected {
 }
 
 /** Why a call is not in HubSpot; the sync log's codes. */
-export type ErrorCode = "contact_not_found" | "ambiguous_contact" | "no_phone_number" | "invalid_phone_number" | "unknown_direction" | "not_connected" | "reconnect_required" | "missing_scopes" | "rejected_by_hubspot" | "rate_limited" | "hubspot_unavailable" | "network_error" | "unconfirmed" | "configuration_error" | "poison" | "payload_expired";
+export type ErrorCode = "contact_not_found" | "ambiguous_contact" | "no_phone_number" | "invalid_phone_number" | "unknown_direction" | "filtered" | "not_connected" | "reconnect_required" | "missing_scopes" | "rejected_by_hubspot" | "rate_limited" | "hubspot_unavailable" | "network_error" | "unconfirmed" | "configuration_error" | "poison" | "payload_expired";
 
 /** One wrong field of a request. */
 export interface FieldProblem {
@@ -232,6 +260,22 @@ export interface IntakeWarning {
   field: string;
   /** What was done, as it goes on from the field's name; never what the field held. */
   message: string;
+}
+
+/** What of a call is to be stored; null goes back to the default. */
+export interface KeepChange {
+  /** Whether what was said word by word is kept. */
+  transcript?: boolean | null;
+  /** Whether the link to the recording is kept. */
+  recording?: boolean | null;
+}
+
+/** What of a call is stored. */
+export interface Kept {
+  /** Whether what was said word by word is kept. */
+  transcript: boolean;
+  /** Whether the link to the recording is kept. */
+  recording: boolean;
 }
 
 /** One try of the call. */
@@ -393,6 +437,8 @@ export interface Preview {
   error_code: ErrorCode | null;
   /** Why nobody would get it, in words. */
   message: string | null;
+  /** What the call would wait for before it is looked up, in words; null when it would not. */
+  waits: string | null;
   /** The note. */
   note_html: string;
   /** What of the settings could not be used; absent where all was. */
@@ -403,8 +449,10 @@ export interface Preview {
 export interface PreviewOrder {
   /** Whom to look up, in any spelling. */
   phone_number: string;
-  /** What the note would be written from. */
+  /** What the note would be written from, and what rules look at. */
   call?: CallContent;
+  /** Settings to be tried out, as if they had been saved; nothing is stored. */
+  settings?: SettingsChange | null;
 }
 
 /** A contact that has the number. */
@@ -465,6 +513,22 @@ export interface RetryOrder {
   update?: "waiting" | "failed" | "deleted" | null;
 }
 
+/** Rules to change; null goes back to the default of one, what is absent stays. */
+export interface RulesChange {
+  /** Calls that were shorter are left out. */
+  min_duration_seconds?: number | null;
+  /** Calls in other directions are left out. */
+  directions?: Array<Direction> | null;
+  /** Calls that ended so are left out; `No answer` and `no_answer` are the same. */
+  skip_outcomes?: Array<string> | null;
+  /** Calls with these numbers of customers are left out. */
+  blocked_numbers?: Array<string> | null;
+  /** Calls over these numbers of your own are left out. */
+  skip_lines?: Array<string> | null;
+  /** Calls without a summary are left out. */
+  require_summary?: boolean | null;
+}
+
 /** The test call is stored like any other. */
 export interface SentTestCall {
   /** Always true; errors have false. */
@@ -483,8 +547,20 @@ export interface SettingWarning {
   message: string;
 }
 
-/** New values; null goes back to the service's default, what is absent stays. */
+/**
+ * New values; null goes back to the service's default, what is absent stays.
+ *
+ * `keep` and `rules` change by key; lists are replaced as a whole.
+ */
 export interface SettingsChange {
+  /** Your own phone numbers, which are never the customer's. */
+  own_numbers?: Array<string> | null;
+  activity?: Activity | null;
+  write_when?: WriteWhen | null;
+  /** What of a call is stored; what is off is dropped when it arrives. */
+  keep?: KeepChange | null;
+  /** Which calls are left out: they end as skipped with the reason `filtered`. */
+  rules?: RulesChange | null;
   /** The two-letter region of numbers without a country code. */
   default_region?: string | null;
   match_policy?: MatchPolicy | null;
@@ -535,6 +611,9 @@ export interface TranscriptTurn {
   /** What. */
   text: string;
 }
+
+/** `ended`: at once, and completed as more is known. `complete`: once summary and recording are there, the producer says that nothing more comes, or 15 minutes have passed since we heard of the end; written once, and what comes later is kept back until a retry by hand. */
+export type WriteWhen = "ended" | "complete";
 
 export interface InitiateHubSpotOAuthQuery {
   /** Where the browser returns to, within the allowed origins; the configured page if left out. */
@@ -647,7 +726,7 @@ export declare class HubSpotCallSyncClient {
   /**
    * GET /api/hubspot/settings
    *
-   * How phone numbers are read and matched.
+   * How phone numbers are read and matched, which calls are written, when, and with what.
    */
   getSettings(request?: RequestOptions): Promise<ConnectionSettings>;
   /**

@@ -229,6 +229,8 @@ class Call(Base):
     first_event: Mapped[str | None] = mapped_column(Text)
     first_occurred_at: Mapped[datetime | None] = mapped_column(Moment)
     first_rank: Mapped[int | None] = mapped_column(SmallInteger)
+    # Whether it showed that the call is over.
+    first_is_end: Mapped[bool] = mapped_column(server_default="true")
     # Of facts that later deliveries brought; what has none here is of the first.
     stamps: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     # How many deliveries have changed the call, the first included.

@@ -25,6 +25,7 @@ export const REASONS = {
   no_phone_number: "Number withheld",
   invalid_phone_number: "Not a phone number",
   unknown_direction: "Direction not known",
+  filtered: "Left out by your rules",
   not_connected: "HubSpot not connected",
   reconnect_required: "Permission withdrawn",
   missing_scopes: "Permission missing",
@@ -94,6 +95,9 @@ const SENTENCES = {
     (log.error_message ?? "It is not a phone number that a contact could have."),
   unknown_direction: (log) =>
     log.error_message ?? "The call does not say which of its numbers is the customer's.",
+  filtered: (log) =>
+    (log.error_message ?? "One of your rules leaves this call out.") +
+    " Rules are in the settings; a changed rule can be applied to calls that were left out.",
   not_connected: (log) =>
     log.error_message ??
     "HubSpot was not connected. Calls of the last 7 days are synced once it is.",
