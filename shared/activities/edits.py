@@ -35,7 +35,7 @@ _MARKER: Final = re.compile(r"Call(?:&nbsp;|[\s\u200b\ufeff])+ID:")
 _LINE_TAG: Final = re.compile(r"<(?:p|div|h[1-6]|li|br)\b[^<>]*>", re.IGNORECASE)
 _INVISIBLE: Final = re.compile(r"(?:<[a-z][^<>]*>|&nbsp;|[\s\u200b\ufeff])*", re.IGNORECASE)
 _MOST_BEFORE_MARKER: Final = 1000
-# A block of ours: a paragraph, with a list behind it or without; neither in one of its kind, so that
+# A block of ours: a paragraph, with a list behind it or without; none within another, so that
 # no text takes long.
 _BLOCK: Final = re.compile(
     r"(<p\b[^<>]*>(?:(?!</?p\b).)*+</p>)(?:\s*<ul\b[^<>]*>(?:(?!</?ul\b).)*+</ul>)?",

@@ -138,9 +138,9 @@ _RENUMBER = text("""
     WHERE l.id = r.log_id
 """)
 
-# What waits or is being written goes on, and knows that more has come; also if the call is as it was
-# written last again, because what is under way may be about to write another state of it. A note
-# that a person deleted is asked for again, since it may be restored. A withdrawal is written however
+# What waits or is being written goes on, and knows that more has come; also if the call is as it
+# was written last, because what is under way may be about to write another state of it. A note that
+# a person deleted is asked for again, since it may be restored. A withdrawal is written however
 # often the activity was.
 _WANT_UPDATES = text("""
     INSERT INTO activity_updates AS u
