@@ -33,6 +33,8 @@ TOLD: Final = {
     "poison": r"ended its worker three times",
 }
 
+SECTIONS: Final = tuple(f"<strong>{name}</strong>" for name in ("Summary", "Details", "Transcript"))
+
 _Places = list[tuple[int, SandboxRecord]]
 
 
@@ -73,8 +75,12 @@ def judge(history: History, evidence: Evidence) -> Verdict:
             own = summaries[identity]
             others = {each for each in openings if not any(each in said for said in own)}
             found += _wrong_with_text(sent[identity], own, others, notes.get(row["id"], ()))
+            facts = history.facts.get(identity, set())
+            if row["id"] not in evidence.unfinished:
+                found += _wrong_with_facts(facts, notes.get(row["id"], ()))
             if identity in evidence.rows:
-                found += _wrong_with_attempts(row, evidence.attempts.get(row["id"], ()))
+                outcomes = evidence.attempts.get(row["id"], ())
+                found += _wrong_with_attempts(row, outcomes, has_grown=bool(facts))
         lost += bool(found)
         problems += [f"{identity[2]}: {each}" for each in found]
     for call, count in _count_notes(acknowledged, notes).items():
@@ -182,14 +188,32 @@ def _wrong_with_text(
         if match is None or html.unescape(match[1]) != call.call_id:
             yield "has a note whose last line names another call"
         text = html.unescape(note.body[: match.start()] if match else note.body)
-        if not any(all(line in text for line in said.splitlines()) for said in summaries):
+        if summaries and not any(
+            all(line in text for line in said.splitlines()) for said in summaries
+        ):
             yield "has a note that tells of something else"
         if any(each in text for each in others):
             yield "has a note that tells of another call as well"
 
 
-def _wrong_with_attempts(row: Row, outcomes: Collection[str]) -> Iterator[str]:
-    """Say what is wrong with the attempts that the dashboard shows."""
+def _wrong_with_facts(
+    facts: Collection[str], places: Collection[tuple[int, SandboxRecord]]
+) -> Iterator[str]:
+    """Say what was accepted and is not in the one note, or is there twice."""
+    for _, note in places:
+        text = html.unescape(note.body)
+        for fact in sorted(facts):
+            if text.count(fact) != 1:
+                yield f"has a note that says {fact!r} {text.count(fact)} times"
+        for heading in SECTIONS:
+            if text.count(heading) > 1:
+                yield f"has a note with the section {heading} twice"
+
+
+def _wrong_with_attempts(row: Row, outcomes: Collection[str], *, has_grown: bool) -> Iterator[str]:
+    """Say what is wrong with the attempts that the dashboard shows; updates are shown beside."""
+    if has_grown:
+        return
     if len(outcomes) != row["attempts"]:
         yield f"counts {row['attempts']} attempts and shows {len(outcomes)}"
     successes = sum(each == "success" for each in outcomes)

@@ -6,13 +6,14 @@ step, against news, people, lost answers and time.
 
 import re
 from collections.abc import Sequence
+from datetime import timedelta
 from itertools import count
 from typing import Final, TypeVar
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from shared.activities.news import apply_news
 from shared.activities.rendering import render_note
@@ -20,10 +21,10 @@ from shared.calls.content import CallContent
 from shared.calls.contents import read_contents
 from shared.calls.intake import NewCall, store_calls
 from shared.models import ActivityUpdate, Connection
+from shared.queue.claims import LEASE_S
 from shared.queue.updates import (
     claim_due_updates,
     end_hopeless_updates,
-    renew_updates,
     return_expired_updates,
 )
 from shared.reasons import Lane
@@ -172,13 +173,12 @@ class AnyUpdate(RuleBasedStateMachine):
         self.pass_time(seconds, are_alive=are_alive)
 
     def pass_time(self, seconds: float, *, are_alive: bool) -> None:
-        while seconds > 0:
-            step = min(seconds, 10)
-            if are_alive:
-                with self.tenant.database.begin() as session:
-                    renew_updates(session, [self._name(each) for each in self.workers])
-            self.history.pass_time(step)
-            seconds -= step
+        self.history.pass_time(seconds)
+        if are_alive:  # their claims were renewed all the time
+            names = [self._name(each) for each in self.workers]
+            with self.tenant.database.begin() as session:
+                held = update(ActivityUpdate).where(ActivityUpdate.claimed_by.in_(names))
+                session.execute(held.values(claimed_until=func.now() + timedelta(seconds=LEASE_S)))
         self.people.late = [each for each in self.people.late if each.until >= self.history.now]
         self.sweep()
 
