@@ -13,7 +13,8 @@ from faults.judging.history import History, SentCall
 from sandbox.client import SandboxRecord
 
 # Written anew here: a checker that shares the code it checks shares its mistakes.
-MARKER: Final = re.compile(r"Call ID: ([^<]*) · Ref: (hs_[0-9a-z]+)</p>\Z")
+MARKER: Final = re.compile(r"^Call ID: (.*) · Ref: (hs_[0-9a-z]+)\s*\Z", re.MULTILINE)
+_TAG: Final = re.compile(r"\s*<[^<>]*>\s*")
 SHOWN: Final = (
     "call_id",
     "phone_number",
@@ -33,7 +34,7 @@ TOLD: Final = {
     "poison": r"ended its worker three times",
 }
 
-SECTIONS: Final = tuple(f"<strong>{name}</strong>" for name in ("Summary", "Details", "Transcript"))
+SECTIONS: Final = ("Summary", "Details", "Transcript")
 
 _Places = list[tuple[int, SandboxRecord]]
 
@@ -106,9 +107,14 @@ def _notes_by_ref(evidence: Evidence) -> dict[str, _Places]:
     for hub_id, notes in evidence.notes.items():
         for note in notes:
             if not note.archived:
-                match = MARKER.search(note.body)
+                match = MARKER.search(shown(note.body))
                 found.setdefault(match[2] if match else "", []).append((hub_id, note))
     return found
+
+
+def shown(body: str) -> str:
+    """What a person sees of a body, whatever HTML HubSpot has made of it."""
+    return html.unescape(_TAG.sub("\n", body)).replace("\xa0", " ")
 
 
 def _count_notes(
@@ -184,10 +190,11 @@ def _wrong_with_text(
 ) -> Iterator[str]:
     """Say what is wrong with what a call's notes say: the last line may be right, the rest not."""
     for _, note in places:
-        match = MARKER.search(note.body)
-        if match is None or html.unescape(match[1]) != call.call_id:
+        text = shown(note.body)
+        match = MARKER.search(text)
+        if match is None or match[1] != call.call_id:
             yield "has a note whose last line names another call"
-        text = html.unescape(note.body[: match.start()] if match else note.body)
+        text = text[: match.start()] if match else text
         if summaries and not any(
             all(line in text for line in said.splitlines()) for said in summaries
         ):
@@ -201,12 +208,12 @@ def _wrong_with_facts(
 ) -> Iterator[str]:
     """Say what was accepted and is not in the one note, or is there twice."""
     for _, note in places:
-        text = html.unescape(note.body)
+        text = shown(note.body)
         for fact in sorted(facts):
             if text.count(fact) != 1:
                 yield f"has a note that says {fact!r} {text.count(fact)} times"
         for heading in SECTIONS:
-            if text.count(heading) > 1:
+            if text.splitlines().count(heading) > 1:
                 yield f"has a note with the section {heading} twice"
 
 

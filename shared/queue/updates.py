@@ -135,14 +135,17 @@ class WrittenActivity:
 
 # What is remembered goes with the content: nothing is remembered of a call that has none any more.
 _REMEMBER = text("""
-    INSERT INTO activities (log_id, kind, footprint, content_hash, written_revision)
+    INSERT INTO activities AS a (log_id, kind, footprint, content_hash, written_revision)
     SELECT l.id, l.activity, w.footprint, decode(w.content_hash, 'hex'), w.revision
     FROM jsonb_to_recordset(CAST(:written AS jsonb)) AS w (
         log_id text, activity_id text, footprint jsonb, content_hash text, revision int)
     JOIN hubspot_sync_logs l ON l.id = w.log_id AND l.engagement_id = w.activity_id
     WHERE EXISTS (SELECT FROM calls c WHERE c.log_id = l.id)
     ORDER BY l.id
-    ON CONFLICT (log_id) DO NOTHING
+    ON CONFLICT (log_id) DO UPDATE
+    SET footprint = excluded.footprint, content_hash = excluded.content_hash,
+        written_revision = excluded.written_revision
+    WHERE a.content_hash IS NULL
 """)
 
 
