@@ -45,6 +45,12 @@ _MOMENTS: Final = (
         f"activity_id IS NULL AND {_OUR_LOGS}",
     ),
     ("hubspot_accounts", ("paused_until",), _OUR_HUBS),
+    (
+        "activity_updates",
+        ("due_at", "first_news_at", "last_write_at", "failing_since", "claimed_until"),
+        _OURS,
+    ),
+    ("activities", ("updated_at",), _OUR_LOGS),
 )
 _LEFT_BY_A_RUN: Final = (
     ("hubspot_sync_logs", _OURS),
@@ -54,31 +60,57 @@ _LEFT_BY_A_RUN: Final = (
     ("hubspot_revocations", _OUR_HUBS),
     ("hubspot_strays", _OUR_HUBS),
 )
+# Of updates and news only those that are not kept for a later connection.
 _FIND_UNSETTLED: Final = """
     SELECT id FROM hubspot_sync_logs
-    WHERE user_id = ANY(%(users)s) AND (status = 'pending' OR claimed_by IS NOT NULL) LIMIT 1
+    WHERE user_id = ANY(%(users)s) AND (status = 'pending' OR claimed_by IS NOT NULL)
+    UNION ALL
+    SELECT u.log_id FROM activity_updates u
+    JOIN hubspot_oauth_tokens c USING (user_id, workspace_id)
+    WHERE u.user_id = ANY(%(users)s) AND u.state = 'waiting'
+      AND (c.state = 'connected' OR u.claimed_by IS NOT NULL)
+    UNION ALL
+    SELECT d.log_id FROM call_deliveries d
+    JOIN hubspot_oauth_tokens c USING (user_id, workspace_id)
+    WHERE d.user_id = ANY(%(users)s) AND d.facts IS NOT NULL AND c.state = 'connected'
+    LIMIT 1
 """
 _FIND_IDLE: Final = """
     SELECT count(*) FILTER (WHERE claimed_until > now() + make_interval(secs => %(dead)s)) AS held,
            extract(epoch FROM max(claimed_until) - now())::float8 AS lease_left,
            extract(epoch FROM min(greatest(l.next_attempt_at, a.paused_until)) FILTER
                (WHERE claimed_by IS NULL) - now())::float8 AS due_in
-    FROM hubspot_sync_logs l
+    FROM (
+        SELECT user_id, workspace_id, claimed_by, claimed_until, next_attempt_at
+        FROM hubspot_sync_logs WHERE status = 'pending' OR claimed_by IS NOT NULL
+        UNION ALL
+        SELECT user_id, workspace_id, claimed_by, claimed_until, due_at
+        FROM activity_updates WHERE state = 'waiting'
+    ) AS l
     LEFT JOIN hubspot_oauth_tokens c USING (user_id, workspace_id)
     LEFT JOIN hubspot_accounts a ON a.hub_id = c.hub_id
-    WHERE l.user_id = ANY(%(users)s) AND (l.status = 'pending' OR claimed_by IS NOT NULL)
+    WHERE l.user_id = ANY(%(users)s)
 """
 
 
 class World:
     """One run of one scenario, on tenants of its own. Everything drawn comes from `draws`."""
 
-    def __init__(self, cluster: Cluster, draws: random.Random, *, is_timed: bool = True) -> None:
+    def __init__(
+        self,
+        cluster: Cluster,
+        draws: random.Random,
+        *,
+        is_timed: bool = True,
+        is_growing: bool = False,
+    ) -> None:
         """Begin a run; the cluster must not be in use by another one.
 
         With `is_timed` a run may be wrong for taking too long: the machine has to be a calm one.
+        With `is_growing` calls are delivered in pieces.
         """
         self._is_timed = is_timed
+        self._is_growing = is_growing
         self.cluster = cluster
         self.draws = draws
         cluster.crew.fill_up()
@@ -183,8 +215,27 @@ class World:
         return tenant
 
     def post(self, calls: Iterable[SentCall], *, at_once: int = 8) -> list[Delivery]:
-        """Post calls until each is acknowledged."""
-        return self.producer.insist_on_all(calls, at_once=at_once)
+        """Post calls until each is acknowledged; in pieces if calls grow in this run."""
+        calls = list(calls)
+        if not self._is_growing:
+            return self.producer.insist_on_all(calls, at_once=at_once)
+        pieces = {call.identity: [call, *self.pieces(call)] for call in calls}
+        for each in pieces.values():
+            self.draws.shuffle(each)
+            each.append(self.draws.choice(each))  # one comes again
+        first, *later = zip(*pieces.values(), strict=True)
+        deliveries = self.producer.insist_on_all(first, at_once=at_once)
+        for wave in later:
+            self.producer.insist_on_all(wave, at_once=at_once)
+        return deliveries
+
+    def pieces(self, call: SentCall) -> list[SentCall]:
+        """Two further deliveries of a call, each with a fact that no other one has."""
+        said = {name: value for name, value in call.data.items() if name != "summary"}
+        return [
+            replace(call, data={**said, "structured_data": {name: f"said {name}"}})
+            for name in (f"fact {self.draws.randbytes(6).hex()}" for _ in range(2))
+        ]
 
     def keep_house(self) -> None:
         """Ask a worker for its housekeeping, as beat does every minute."""

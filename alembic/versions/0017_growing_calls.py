@@ -86,6 +86,7 @@ def upgrade() -> None:
         sa.Column("withdrawn", sa.ARRAY(sa.Text()), nullable=True),
         sa.Column("fields", sa.ARRAY(sa.Text()), nullable=False),
         sa.Column("facts", postgresql.JSONB(), nullable=True),
+        sa.Column("facts_bytes", sa.Integer(), server_default="0", nullable=False),
         sa.ForeignKeyConstraint(
             ["log_id"],
             ["calls.log_id"],
@@ -135,7 +136,6 @@ def upgrade() -> None:
         sa.Column("claimed_by", sa.Text(collation="C"), nullable=True),
         moment("claimed_until", nullable=True),
         sa.Column("claim_size", sa.SmallInteger(), nullable=True),
-        sa.Column("fence", sa.Integer(), server_default="0", nullable=False),
         sa.Column("suspect_size", sa.SmallInteger(), nullable=True),
         sa.Column("solo_crashes", sa.SmallInteger(), server_default="0", nullable=False),
         moment("last_write_at", nullable=True),
@@ -169,8 +169,14 @@ def upgrade() -> None:
     op.create_index(
         "ix_activity_updates_due",
         "activity_updates",
-        ["user_id", "workspace_id", "due_at"],
+        ["user_id", "workspace_id", "hub_id", "due_at"],
         postgresql_where=sa.text("due_at IS NOT NULL AND claimed_by IS NULL"),
+    )
+    op.create_index(
+        "ix_activity_updates_suspects",
+        "activity_updates",
+        ["user_id", "workspace_id", "hub_id", "due_at"],
+        postgresql_where=sa.text("suspect_size IS NOT NULL AND claimed_by IS NULL"),
     )
     op.create_index(
         "ix_activity_updates_claims",

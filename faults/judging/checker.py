@@ -13,7 +13,8 @@ from faults.judging.history import History, SentCall
 from sandbox.client import SandboxRecord
 
 # Written anew here: a checker that shares the code it checks shares its mistakes.
-MARKER: Final = re.compile(r"Call ID: ([^<]*) · Ref: (hs_[0-9a-z]+)</p>\Z")
+MARKER: Final = re.compile(r"^Call ID: (.*) · Ref: (hs_[0-9a-z]+)\s*\Z", re.MULTILINE)
+_TAG: Final = re.compile(r"\s*<[^<>]*>\s*")
 SHOWN: Final = (
     "call_id",
     "phone_number",
@@ -32,6 +33,8 @@ TOLD: Final = {
     "unconfirmed": r"note may have been written",
     "poison": r"ended its worker three times",
 }
+
+SECTIONS: Final = ("Summary", "Details", "Transcript")
 
 _Places = list[tuple[int, SandboxRecord]]
 
@@ -73,8 +76,12 @@ def judge(history: History, evidence: Evidence) -> Verdict:
             own = summaries[identity]
             others = {each for each in openings if not any(each in said for said in own)}
             found += _wrong_with_text(sent[identity], own, others, notes.get(row["id"], ()))
+            facts = history.facts.get(identity, set())
+            if row["id"] not in evidence.unfinished:
+                found += _wrong_with_facts(facts, notes.get(row["id"], ()))
             if identity in evidence.rows:
-                found += _wrong_with_attempts(row, evidence.attempts.get(row["id"], ()))
+                outcomes = evidence.attempts.get(row["id"], ())
+                found += _wrong_with_attempts(row, outcomes, has_grown=bool(facts))
         lost += bool(found)
         problems += [f"{identity[2]}: {each}" for each in found]
     for call, count in _count_notes(acknowledged, notes).items():
@@ -100,9 +107,14 @@ def _notes_by_ref(evidence: Evidence) -> dict[str, _Places]:
     for hub_id, notes in evidence.notes.items():
         for note in notes:
             if not note.archived:
-                match = MARKER.search(note.body)
+                match = MARKER.search(shown(note.body))
                 found.setdefault(match[2] if match else "", []).append((hub_id, note))
     return found
+
+
+def shown(body: str) -> str:
+    """What a person sees of a body, whatever HTML HubSpot has made of it."""
+    return html.unescape(_TAG.sub("\n", body)).replace("\xa0", " ")
 
 
 def _count_notes(
@@ -178,18 +190,37 @@ def _wrong_with_text(
 ) -> Iterator[str]:
     """Say what is wrong with what a call's notes say: the last line may be right, the rest not."""
     for _, note in places:
-        match = MARKER.search(note.body)
-        if match is None or html.unescape(match[1]) != call.call_id:
+        text = shown(note.body)
+        match = MARKER.search(text)
+        if match is None or match[1] != call.call_id:
             yield "has a note whose last line names another call"
-        text = html.unescape(note.body[: match.start()] if match else note.body)
-        if not any(all(line in text for line in said.splitlines()) for said in summaries):
+        text = text[: match.start()] if match else text
+        if summaries and not any(
+            all(line in text for line in said.splitlines()) for said in summaries
+        ):
             yield "has a note that tells of something else"
         if any(each in text for each in others):
             yield "has a note that tells of another call as well"
 
 
-def _wrong_with_attempts(row: Row, outcomes: Collection[str]) -> Iterator[str]:
-    """Say what is wrong with the attempts that the dashboard shows."""
+def _wrong_with_facts(
+    facts: Collection[str], places: Collection[tuple[int, SandboxRecord]]
+) -> Iterator[str]:
+    """Say what was accepted and is not in the one note, or is there twice."""
+    for _, note in places:
+        text = shown(note.body)
+        for fact in sorted(facts):
+            if text.count(fact) != 1:
+                yield f"has a note that says {fact!r} {text.count(fact)} times"
+        for heading in SECTIONS:
+            if text.splitlines().count(heading) > 1:
+                yield f"has a note with the section {heading} twice"
+
+
+def _wrong_with_attempts(row: Row, outcomes: Collection[str], *, has_grown: bool) -> Iterator[str]:
+    """Say what is wrong with the attempts that the dashboard shows; updates are shown beside."""
+    if has_grown:
+        return
     if len(outcomes) != row["attempts"]:
         yield f"counts {row['attempts']} attempts and shows {len(outcomes)}"
     successes = sum(each == "success" for each in outcomes)

@@ -25,6 +25,14 @@ _TALLIES: Final = """
     SELECT user_id, workspace_id, status, sum(calls)::int AS calls FROM hubspot_sync_tallies
     WHERE user_id = ANY(%(users)s) GROUP BY 1, 2, 3 HAVING sum(calls) <> 0
 """
+_UNFINISHED: Final = """
+    SELECT l.id, CASE WHEN c.log_id IS NULL THEN 'its content is gone'
+                      ELSE coalesce(u.error, u.state) END AS reason
+    FROM hubspot_sync_logs l
+    LEFT JOIN calls c ON c.log_id = l.id
+    LEFT JOIN activity_updates u ON u.log_id = l.id
+    WHERE l.user_id = ANY(%(users)s) AND (c.log_id IS NULL OR u.log_id IS NOT NULL)
+"""
 _SURPLUS: Final = """
     SELECT log_id, activity_id FROM hubspot_strays
     WHERE activity_id IS NOT NULL AND hub_id = ANY(%(hubs)s)
@@ -37,6 +45,8 @@ class Evidence:
 
     Attributes:
         rows: the rows of the sync log, by identity.
+        unfinished: why a note need not say everything that was accepted, by log id: its content is
+            gone, or a person is told that it was not completed.
         pruned: rows that were there, and are not any more because they had become too old.
         attempts: the outcomes of each call's attempts, oldest first, by log id.
         tallies: how many calls are counted in which final status, by user, workspace and status.
@@ -54,6 +64,7 @@ class Evidence:
     violations: Mapping[int, int]
     leftovers: Collection[str] = ()
     pruned: Mapping[Identity, Row] = field(default_factory=dict)
+    unfinished: Mapping[str, str] = field(default_factory=dict)
 
 
 def gather(world: "World") -> Evidence:
@@ -77,6 +88,7 @@ def gather(world: "World") -> Evidence:
             each["hub_id"]: sum(each["rate_limit_violations"].values()) for each in accounts
         },
         leftovers=list(_leftovers(world)),
+        unfinished={each["id"]: each["reason"] for each in world.execute(_UNFINISHED)},
     )
 
 

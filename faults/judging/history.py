@@ -86,7 +86,20 @@ class History:
         """What each call that was sent said of itself, in every body it came in, by identity."""
         found: dict[tuple[str, str, str], set[str]] = {}
         for each in self.deliveries:
-            found.setdefault(each.call.identity, set()).add(each.call.data["summary"])
+            said = found.setdefault(each.call.identity, set())
+            if "summary" in each.call.data:
+                said.add(each.call.data["summary"])
+        return found
+
+    @property
+    def facts(self) -> dict[tuple[str, str, str], set[str]]:
+        """What deliveries that were accepted say beside the summary, by identity."""
+        found: dict[tuple[str, str, str], set[str]] = {}
+        for each in self.deliveries:
+            if each.is_acknowledged:
+                details = each.call.data.get("structured_data") or {}
+                said = {value for value in details.values() if isinstance(value, str)}
+                found.setdefault(each.call.identity, set()).update(said)
         return found
 
     @property

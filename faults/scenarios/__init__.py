@@ -17,6 +17,7 @@ from faults.scenarios import (
     retention,
     silence,
     tokens,
+    updates,
     webhooks,
     workers,
 )
@@ -37,4 +38,5 @@ ALL: Final[tuple[Scenario, ...]] = (
     *retention.SCENARIOS,
     *silence.SCENARIOS,
     *neighbours.SCENARIOS,
+    *updates.SCENARIOS,
 )

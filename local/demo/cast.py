@@ -22,6 +22,7 @@ class DemoCall:
         status: how the call must end.
         reason: the error code it must end with.
         summary: what was talked about.
+        grows: the summary comes by a second delivery, once the note is there.
     """
 
     call_id: str
@@ -31,6 +32,7 @@ class DemoCall:
     contact: str | None = None
     status: Status = Status.SUCCESS
     reason: Reason | None = None
+    grows: bool = False
 
 
 CONTACTS: Final[Mapping[str, Mapping[str, str]]] = {
@@ -110,6 +112,14 @@ UNANSWERED: Final = DemoCall(
 TWICE: Final = DemoCall(
     "call_13", "webhook delivered twice", "+442079460777", "Wants to be called back.", "Tony Hoare"
 )
+GROWING: Final = DemoCall(
+    "call_14",
+    "its summary comes later",
+    "+12025550144",
+    "Agrees to a trial.",
+    "Grace Hopper",
+    grows=True,
+)
 EARLY: Final = (EARLY_BEFORE, REFUSED, EARLY_AFTER)
 CALLS: Final = (
     *EARLY,
@@ -121,4 +131,5 @@ CALLS: Final = (
     IN_BURST,
     UNANSWERED,
     TWICE,
+    GROWING,
 )

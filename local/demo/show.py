@@ -67,6 +67,7 @@ class Show:
         self._burst()
         self._lost_answer()
         self._copy()
+        self._growing()
         self._second_look()
 
     def logs(self) -> dict[str, Log]:
@@ -162,6 +163,20 @@ class Show:
         )
         self._wait([cast.TWICE], _is_final, "synced")
 
+    def _growing(self) -> None:
+        self._say("A call ends, and its summary comes later: the same note is completed")
+        self._post(cast.GROWING, has_ended_only=True)
+        self._wait([cast.GROWING], _is_final, "synced without its summary")
+        (later,) = self._post(cast.GROWING)
+        self._expect(later.is_updated, "the summary was not recognised as news of the call")
+        self._wait([cast.GROWING], self._has_summary, "completed with its summary")
+
+    def _has_summary(self, log: Log) -> bool:
+        notes = self._stage.sandbox.notes(self.hub_id)
+        return any(
+            note.id == log["engagement_id"] and cast.GROWING.summary in note.body for note in notes
+        )
+
     def _second_look(self) -> None:
         self._say("The second look for the unknown number comes 30 s after the first")
         self._wait(
@@ -176,9 +191,10 @@ class Show:
         ids = self._stage.sandbox.add_contacts(self.hub_id, people)
         return dict(zip(cast.CONTACTS, ids, strict=True))
 
-    def _post(self, *calls: DemoCall) -> list[Acceptance]:
+    def _post(self, *calls: DemoCall, has_ended_only: bool = False) -> list[Acceptance]:
         answers = []
         for call in calls:
+            summary = None if has_ended_only else call.summary
             answers.append(
                 self._stage.producer.post_call(
                     {
@@ -188,7 +204,7 @@ class Show:
                         "phone_number": call.number,
                         "direction": "inbound",
                         "duration_seconds": 180,
-                        "summary": call.summary,
+                        "summary": summary,
                         "agent_name": "Demo agent",
                     }
                 )

@@ -54,4 +54,6 @@ def _find_faults(
         faults.append(f"has notes on the contacts {places}, not one on {call.contact}")
     if log["contact_id"] != contact_id or [log["engagement_id"]] != [note.id for note in notes]:
         faults.append("its sync log names another contact or note than HubSpot")
+    if call.grows and not all(call.summary in note.body for note in notes):
+        faults.append("its note was not completed with what came later")
     return faults

@@ -10,7 +10,7 @@ import hashlib
 import html
 import re
 import unicodedata
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Self
 
@@ -35,9 +35,10 @@ _MARKER: Final = re.compile(r"Call(?:&nbsp;|[\s\u200b\ufeff])+ID:")
 _LINE_TAG: Final = re.compile(r"<(?:p|div|h[1-6]|li|br)\b[^<>]*>", re.IGNORECASE)
 _INVISIBLE: Final = re.compile(r"(?:<[a-z][^<>]*>|&nbsp;|[\s\u200b\ufeff])*", re.IGNORECASE)
 _MOST_BEFORE_MARKER: Final = 1000
-# A block of ours: a paragraph, with a list behind it or without.
+# A block of ours: a paragraph, with a list behind it or without; none within another, so that
+# no text takes long.
 _BLOCK: Final = re.compile(
-    r"(<p\b[^<>]*>(?:(?!</p>).)*+</p>)(?:\s*<ul\b[^<>]*>(?:(?!</ul>).)*+</ul>)?",
+    r"(<p\b[^<>]*>(?:(?!</?p\b).)*+</p>)(?:\s*<ul\b[^<>]*>(?:(?!</?ul\b).)*+</ul>)?",
     re.IGNORECASE | re.DOTALL,
 )
 
@@ -55,11 +56,15 @@ class Footprint:
             Empty once a person's text is among ours: such a body is never replaced as a whole.
         blocks: The hash of each block as it was last written, by name.
         additions: How often a block was added to an edited body, by name.
+        older: Hashes of what a block was before, by name, where that may still stand in the body.
+        doubted: Hashes of what was sent as a block, by name, while no answer says that it arrived.
     """
 
     bodies: frozenset[str] = frozenset()
     blocks: Mapping[str, str] = field(default_factory=dict)
     additions: Mapping[str, int] = field(default_factory=dict)
+    older: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    doubted: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
     @classmethod
     def of_whole(cls, blocks: Mapping[str, str], last_line: str, echoed: str | None = None) -> Self:
@@ -84,6 +89,8 @@ class Footprint:
             bodies=frozenset(stored.get("bodies", ())),
             blocks=stored.get("blocks", {}),
             additions=stored.get("additions", {}),
+            older=_to_sets(stored.get("older", {})),
+            doubted=_to_sets(stored.get("doubted", {})),
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -92,7 +99,40 @@ class Footprint:
             "bodies": sorted(self.bodies),
             "blocks": dict(self.blocks),
             "additions": dict(self.additions),
+            "older": {name: sorted(each) for name, each in self.older.items()},
+            "doubted": {name: sorted(each) for name, each in self.doubted.items()},
         }
+
+    def without_older(self, name: str, *, now: str | None) -> Self:
+        """The same after every text of a block but that of `now` was taken out of the body."""
+        return replace(
+            self,
+            blocks={
+                each: hash_ for each, hash_ in self.blocks.items() if each != name or hash_ == now
+            },
+            older={each: hashes for each, hashes in self.older.items() if each != name},
+            doubted={each: hashes for each, hashes in self.doubted.items() if each != name},
+        )
+
+    def foresee(self, edit: "Edit") -> Self:
+        """What to remember from when an edit may be sent until its answer is there.
+
+        Either body may be found then, and is ours; either text of a block may have to be withdrawn.
+        """
+        sent = edit.footprint
+        return replace(
+            self,
+            bodies=self.bodies | sent.bodies,
+            older=_join(self.older, sent.older),
+            doubted=_join(
+                self.doubted,
+                {
+                    name: frozenset({each})
+                    for name, each in sent.blocks.items()
+                    if each != self.blocks.get(name)
+                },
+            ),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,8 +187,10 @@ def plan_edit(
     if footprint is not None and not footprint.bodies.isdisjoint(_hashes(current)):
         return Edit(body=whole, is_whole=True, footprint=Footprint.of_whole(blocks, last_line))
     remaining = current
+    hashes = _hash_blocks(blocks)
     for name in withdrawn:
-        remaining = _remove(remaining, name, footprint)
+        remaining = _remove(remaining, name, footprint, now=hashes.get(name))
+        footprint = footprint and footprint.without_older(name, now=hashes.get(name))
     edit = _add(remaining, blocks, footprint or Footprint())
     return replace(edit, body=remaining) if edit.body is None and remaining != current else edit
 
@@ -182,7 +224,19 @@ def _add(current: str, blocks: Mapping[str, str], footprint: Footprint) -> Edit:
         body=None if body == current else body,
         is_whole=False,
         added=tuple(added),
-        footprint=Footprint(blocks=hashes, additions=additions),
+        footprint=Footprint(
+            blocks=hashes,
+            additions=additions,
+            older=_join(
+                footprint.older,
+                footprint.doubted,
+                {
+                    name: frozenset({each})
+                    for name, each in footprint.blocks.items()
+                    if hashes.get(name) != each
+                },
+            ),
+        ),
     )
 
 
@@ -205,19 +259,51 @@ def _find_last_line(body: str) -> int:
     return len(body)
 
 
-def _remove(body: str, name: str, footprint: Footprint | None) -> str:
-    """Take a withdrawn block out of an edited body, wherever it stands."""
-    wanted = footprint.blocks.get(name) if footprint else None
-    if footprint is not None and wanted is None:
-        return body  # it was never written
-    for found in _BLOCK.finditer(body):
-        for block in (found[0], found[1]):
-            if _hash_seen(*canonical(block)) == wanted:
-                return body[: found.start()] + body[found.start() + len(block) :]
+def _remove(body: str, name: str, footprint: Footprint | None, *, now: str | None) -> str:
+    """Take every text of a withdrawn block out of an edited body, wherever it stands.
+
+    What the block is `now` may stay: it was written since the withdrawal.
+    """
+    if footprint is not None:
+        last = footprint.blocks.get(name)
+        doubted = footprint.doubted.get(name, frozenset())
+        older = footprint.older.get(name, frozenset())
+        remaining, removed = _cut_out(body, (doubted | older | {last}) - {now, None})
+        # One of them was written last; unless none was, it has to be there.
+        if last in {now, None} or removed & (doubted | {last}):
+            return remaining
     raise CannotUpdateError(
         f"The {name} was withdrawn, but somebody has edited this entry and it is not found in it"
         " word for word. Delete it in HubSpot by hand."
     )
+
+
+def _cut_out(body: str, wanted: Collection[str | None]) -> tuple[str, set[str]]:
+    """A body without blocks of these hashes, and the hashes of those that were there."""
+    kept = []
+    removed = set()
+    end = 0
+    for found in _BLOCK.finditer(body):
+        for block in (found[0], found[1]):
+            hash_ = _hash_seen(*canonical(block))
+            if hash_ in wanted:
+                kept.append(body[end : found.start()])
+                end = found.start() + len(block)
+                removed.add(hash_)
+                break
+    return "".join((*kept, body[end:])), removed
+
+
+def _join(*parts: Mapping[str, frozenset[str]]) -> dict[str, frozenset[str]]:
+    joined: dict[str, frozenset[str]] = {}
+    for part in parts:
+        for name, hashes in part.items():
+            joined[name] = joined.get(name, frozenset()) | hashes
+    return joined
+
+
+def _to_sets(stored: Mapping[str, Iterable[str]]) -> dict[str, frozenset[str]]:
+    return {name: frozenset(each) for name, each in stored.items()}
 
 
 def canonical(body: str) -> tuple[str, frozenset[str]]:

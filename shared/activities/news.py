@@ -25,6 +25,7 @@ from shared.calls.merging import Merge, fingerprint, fold, from_microseconds
 from shared.calls.rules import what_rules_look_at
 from shared.queue.updates import (
     AFTER_WRITING_ERROR,
+    DOUBT_S,
     MOST_UPDATES,
     TOO_OFTEN_ERROR,
     UPDATE_SETTLE_S,
@@ -72,8 +73,8 @@ def has_news(session: Session, *, user_id: str, workspace_id: str) -> bool:
 
 # In the order of the ids, as everywhere. Whoever holds a row is not waited for: its news stays.
 # Once a call was looked up its end is awaited no more. One that waits for a fact, as its customer's
-# settings ask, has no reason, and is not due yet. Few enough are looked at to be read in the index's
-# order, however many wait, and more than workers ever hold of one tenant.
+# settings ask, has no reason, and is not due yet. Few enough are looked at to be read in the order
+# of the index, however many wait, and more than workers ever hold of one tenant.
 _LOCK = text("""
     SELECT l.id, l.status, l.error_code, l.created_at, l.last_write_at IS NOT NULL AS is_marked,
            l.awaits_end AND l.attempts = 0 AND l.looks = 0 AND NOT l.raw_lookup
@@ -81,7 +82,9 @@ _LOCK = text("""
            l.status = 'pending' AND l.error_code IS NULL AND NOT l.awaits_end AND l.looks = 0
                AND NOT l.raw_lookup AND l.failing_since IS NULL AND l.suspect_size IS NULL
                AND l.next_attempt_at > now() AS awaits_fact,
-           coalesce(c.payload_bytes, 0) AS payload_bytes
+           coalesce(c.payload_bytes, 0)
+               + (SELECT coalesce(sum(d.facts_bytes), 0) FROM call_deliveries d
+                  WHERE d.log_id = l.id AND d.facts IS NOT NULL)::bigint AS payload_bytes
     FROM (SELECT DISTINCT log_id FROM call_deliveries
           WHERE user_id = :user_id AND workspace_id = :workspace_id AND facts IS NOT NULL
           ORDER BY log_id LIMIT :looked_at) AS news
@@ -148,14 +151,16 @@ _RENUMBER = text("""
     WHERE l.id = r.log_id
 """)
 
-# What waits or is being written goes on, and knows that more has come. A note that a person deleted
-# is asked for again, since it may be restored. A withdrawal is written however often the activity
-# was.
+# What waits or is being written goes on, and knows that more has come; also if the call is as it
+# was written last, because what is under way may be about to write another state of it. A note that
+# a person deleted is asked for again, since it may be restored. A withdrawal is written however
+# often the activity was.
 _WANT_UPDATES = text("""
     INSERT INTO activity_updates AS u
         (log_id, user_id, workspace_id, hub_id, first_news_at, due_at, state, error)
     SELECT l.id, l.user_id, l.workspace_id, l.hub_id, w.news_at,
-           CASE WHEN w.is_urgent OR coalesce(a.updates, 0) < :most
+           CASE WHEN w.is_urgent THEN w.news_at + make_interval(secs => :settle)
+                WHEN coalesce(a.updates, 0) < :most
                 THEN greatest(w.news_at + make_interval(secs => :settle),
                               a.updated_at + make_interval(secs => spaced.seconds)) END,
            CASE WHEN w.is_urgent OR coalesce(a.updates, 0) < :most THEN 'waiting' ELSE 'held' END,
@@ -168,13 +173,19 @@ _WANT_UPDATES = text("""
         SELECT (CAST(:spaced AS float8[]))[least(coalesce(a.updates, 0), :steps - 1) + 1] AS seconds
     ) AS spaced
     WHERE l.engagement_id IS NOT NULL
-      AND a.content_hash IS DISTINCT FROM decode(w.content_hash, 'hex')
+      AND (a.content_hash IS DISTINCT FROM decode(w.content_hash, 'hex')
+           OR EXISTS (SELECT FROM activity_updates under_way WHERE under_way.log_id = l.id))
     ORDER BY l.id
     ON CONFLICT (log_id) DO UPDATE
     SET news = u.news + 1,
         state = CASE WHEN u.state IN ('waiting', 'held') THEN u.state ELSE excluded.state END,
         error = CASE WHEN u.state IN ('waiting', 'held') THEN u.error ELSE excluded.error END,
-        due_at = CASE WHEN u.state IN ('waiting', 'held') THEN u.due_at ELSE excluded.due_at END,
+        due_at = CASE WHEN u.state = 'held' OR excluded.due_at IS NULL
+                           OR (u.state = 'waiting' AND NOT u.log_id = ANY(:urgent))
+                      THEN u.due_at
+                      ELSE greatest(least(u.due_at, excluded.due_at),
+                                    u.last_write_at + make_interval(secs => :doubt)) END,
+        solo_crashes = CASE WHEN u.state = 'waiting' THEN u.solo_crashes ELSE 0 END,
         first_news_at = CASE WHEN u.state = 'waiting' THEN u.first_news_at
                              ELSE excluded.first_news_at END,
         failures = CASE WHEN u.state = 'waiting' THEN u.failures ELSE 0 END,
@@ -203,11 +214,17 @@ _RELEASE_WITHDRAWALS = text("""
 
 # The activity shows it already: it was folded in when that was written.
 _IS_WRITTEN = text("""
-    UPDATE activities a SET written_revision = w.revision
-    FROM jsonb_to_recordset(CAST(:wanted AS jsonb)) AS w (
-        log_id text, content_hash text, revision int)
-    WHERE a.log_id = w.log_id AND a.content_hash = decode(w.content_hash, 'hex')
-      AND a.written_revision < w.revision
+    WITH written AS MATERIALIZED (
+        SELECT a.log_id, w.revision
+        FROM jsonb_to_recordset(CAST(:wanted AS jsonb)) AS w (
+            log_id text, content_hash text, revision int)
+        JOIN activities a USING (log_id)
+        WHERE a.content_hash = decode(w.content_hash, 'hex') AND a.written_revision < w.revision
+        ORDER BY a.log_id
+        FOR NO KEY UPDATE OF a
+    )
+    UPDATE activities a SET written_revision = written.revision
+    FROM written WHERE a.log_id = written.log_id
 """)
 
 
@@ -435,7 +452,8 @@ def _want_updates(session: Session, changes: Sequence[_Change], *, is_written_on
 def _insert_updates(session: Session, wanted: Sequence[dict[str, Any]]) -> int:
     if not wanted:
         return 0
-    session.execute(_IS_WRITTEN, {"wanted": _to_json(wanted)})
+    urgent = [each["log_id"] for each in wanted if each["is_urgent"]]
+    # Updates before what is remembered of their activities, as where they are recorded.
     inserted = session.execute(
         _WANT_UPDATES,
         {
@@ -445,10 +463,13 @@ def _insert_updates(session: Session, wanted: Sequence[dict[str, Any]]) -> int:
             "steps": len(UPDATES_SPACED_S),
             "most": MOST_UPDATES,
             "too_many": TOO_OFTEN_ERROR,
+            "urgent": urgent,
+            "doubt": DOUBT_S,
         },
     )
-    if urgent := [each["log_id"] for each in wanted if each["is_urgent"]]:
+    if urgent:
         session.execute(_RELEASE_WITHDRAWALS, {"ids": urgent, "settle": UPDATE_SETTLE_S})
+    session.execute(_IS_WRITTEN, {"wanted": _to_json(wanted)})
     return len(inserted.all())
 
 

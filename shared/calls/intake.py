@@ -327,7 +327,9 @@ _FIND_LATER = text(f"""
                     OR EXISTS (SELECT FROM call_deliveries d
                                WHERE d.log_id = found.log_id AND d.content_hash = found.hash)
                         AS is_old,
-           coalesce(call.payload_bytes, 0) AS payload_bytes
+           coalesce(call.payload_bytes, 0)
+               + (SELECT coalesce(sum(d.facts_bytes), 0) FROM call_deliveries d
+                  WHERE d.log_id = found.log_id AND d.facts IS NOT NULL)::bigint AS payload_bytes
     FROM (
         SELECT given.place, of_tenant.choices, decode(given.content_hash, 'hex') AS hash,
                coalesce(log.id, (
@@ -358,10 +360,11 @@ _APPEND: Final = """
     ), appended AS (
         INSERT INTO call_deliveries
             (log_id, user_id, workspace_id, content_hash, event, rank, occurred_at, received_at,
-             is_end, is_final, withdrawn, fields, facts)
+             is_end, is_final, withdrawn, fields, facts, facts_bytes)
         SELECT log_id, user_id, workspace_id, decode(content_hash, 'hex'), event, rank,
                CASE WHEN occurred_at <= received_at + :tolerance THEN occurred_at END, received_at,
-               is_end, is_final, withdrawn, fields, facts
+               is_end, is_final, withdrawn, fields, facts,
+               coalesce(octet_length(facts::text), 0)
         FROM given JOIN held USING (log_id)
         ORDER BY log_id, content_hash
         ON CONFLICT (log_id, content_hash) DO NOTHING

@@ -68,7 +68,6 @@ class ActivityUpdate(Base):
     claimed_by: Mapped[str | None] = mapped_column(Id)
     claimed_until: Mapped[datetime | None] = mapped_column(Moment)
     claim_size: Mapped[int | None] = mapped_column(SmallInteger)
-    fence: Mapped[int] = mapped_column(Integer, server_default="0")
     suspect_size: Mapped[int | None] = mapped_column(SmallInteger)
     solo_crashes: Mapped[int] = mapped_column(SmallInteger, server_default="0")
     last_write_at: Mapped[datetime | None] = mapped_column(Moment)
@@ -81,8 +80,17 @@ class ActivityUpdate(Base):
             "ix_activity_updates_due",
             "user_id",
             "workspace_id",
+            "hub_id",
             "due_at",
             postgresql_where=text("due_at IS NOT NULL AND claimed_by IS NULL"),
+        ),
+        Index(
+            "ix_activity_updates_suspects",
+            "user_id",
+            "workspace_id",
+            "hub_id",
+            "due_at",
+            postgresql_where=text("suspect_size IS NOT NULL AND claimed_by IS NULL"),
         ),
         Index(
             "ix_activity_updates_claims",

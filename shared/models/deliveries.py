@@ -9,6 +9,7 @@ from sqlalchemy import (
     ForeignKey,
     Identity,
     Index,
+    Integer,
     LargeBinary,
     SmallInteger,
     Text,
@@ -43,6 +44,8 @@ class CallDelivery(Base):
     fields: Mapped[list[str]] = mapped_column(ARRAY(Text))
     # NULL once they are part of the call, or if they changed nothing.
     facts: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    # Of the facts as text, when they came.
+    facts_bytes: Mapped[int] = mapped_column(Integer, server_default="0")
 
     __table_args__ = (
         UniqueConstraint("log_id", "content_hash"),

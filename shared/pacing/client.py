@@ -149,6 +149,10 @@ class PacedHubSpot:
         if self._request_slot is None or self._is_late(self._request_slot, LATEST_REQUEST_S):
             self.wait_for_request_slot()
 
+    def _use_request_slot(self) -> None:
+        self.keep_request_slot()
+        self._request_slot = None
+
     def may_search(self) -> bool:
         """Wait for a slot for the next search; False when there is none soon enough."""
         try:
@@ -180,9 +184,7 @@ class PacedHubSpot:
     def notes_of_contacts(self, contact_ids: Collection[str]) -> ContactNotes:
         """As the client's, at the pace of requests."""
         return self._read(
-            lambda client: client.notes_of_contacts(
-                contact_ids, before_page=self.wait_for_request_slot
-            )
+            lambda client: client.notes_of_contacts(contact_ids, before_page=self._use_request_slot)
         )
 
     def read_notes(self, note_ids: Sequence[str]) -> dict[str, Note]:
@@ -211,6 +213,7 @@ class PacedHubSpot:
         return self._write(lambda client: client.update_notes(notes))
 
     def _write(self, ask: Callable[[HubSpotClient], T]) -> T:
+        self._request_slot = None
         try:
             answer = ask(self._client)
         except TokenRejectedError as error:
@@ -230,7 +233,7 @@ class PacedHubSpot:
             raise
 
     def _read(self, ask: Callable[[HubSpotClient], T]) -> T:
-        return self._once_more_if_expired(self.wait_for_request_slot, ask)
+        return self._once_more_if_expired(self._use_request_slot, ask)
 
     def _once_more_if_expired(
         self, wait: Callable[[], None], ask: Callable[[HubSpotClient], T]

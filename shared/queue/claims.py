@@ -120,7 +120,9 @@ _CLAIM = """
         SELECT payload, received_at, revision,
                EXISTS (SELECT FROM call_deliveries d
                        WHERE d.log_id = calls.log_id AND d.facts IS NOT NULL) AS has_news,
-               coalesce(payload_bytes, pg_column_size(payload)::bigint * :compressed) AS bytes
+               coalesce(payload_bytes, pg_column_size(payload)::bigint * :compressed)
+                   + (SELECT coalesce(sum(d.facts_bytes), 0) FROM call_deliveries d
+                      WHERE d.log_id = calls.log_id AND d.facts IS NOT NULL)::bigint AS bytes
         FROM calls WHERE log_id = l.id
     ) AS content ON true
     ORDER BY l.lane, l.next_attempt_at, l.id

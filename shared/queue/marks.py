@@ -1,8 +1,9 @@
 """The mark: the intent to write a note, committed before any POST may start."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
@@ -43,13 +44,30 @@ _MARK = text("""
 """)
 
 
+# By this a note is known to be ours from the first word to the last that is found again later.
+_FORESEE = text("""
+    INSERT INTO activities AS a (log_id, kind, footprint)
+    SELECT l.id, l.activity, m.footprint
+    FROM jsonb_to_recordset(CAST(:marks AS jsonb)) AS m (id text, footprint jsonb)
+    JOIN hubspot_sync_logs l ON l.id = m.id
+    WHERE EXISTS (SELECT FROM calls c WHERE c.log_id = l.id)
+    ORDER BY l.id
+    ON CONFLICT (log_id) DO UPDATE SET footprint = excluded.footprint
+    WHERE a.content_hash IS NULL
+""")
+
+
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """The intent to write one note; without a number the call's log keeps the one it has."""
+    """The intent to write one note; without a number the call's log keeps the one it has.
+
+    `footprint` is what to know the note by, should no answer say that it was written.
+    """
 
     call: ClaimedCall
     contact_id: str
     phone_number: str | None
+    footprint: Mapping[str, Any] | None = None
 
 
 def mark_calls(
@@ -72,7 +90,15 @@ def mark_calls(
             "lease": LEASE_S,
         },
     )
-    return frozenset(marked.scalars())
+    granted = frozenset(marked.scalars())
+    foreseen = [
+        {"id": each.call.id, "footprint": each.footprint}
+        for each in marks
+        if each.call.id in granted and each.footprint is not None
+    ]
+    if foreseen:
+        session.execute(_FORESEE, {"marks": json.dumps(foreseen)})
+    return granted
 
 
 # With or without a claim: a replay takes one away from a worker that may have marked the call, and

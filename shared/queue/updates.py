@@ -51,13 +51,13 @@ AFTER_WRITING_ERROR: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ClaimedUpdate:
     """An activity to be brought up to date, in a worker's hands; ages in seconds by Postgres.
 
     Attributes:
-        id: The log id; with `fence` it says under which claim this is decided.
-        fence: See `id`.
+        id: The log id; with `claim_id` it says under which claim this is decided.
+        claim_id: See `id`. A number would not do: it begins anew with the next update of the call.
         news: How often it was said that the activity lags behind, when it was claimed.
         call_id: The producer's id.
         kind: What the activity is: `note`.
@@ -71,7 +71,7 @@ class ClaimedUpdate:
     """
 
     id: str
-    fence: int
+    claim_id: str
     news: int
     call_id: str
     kind: str
@@ -90,8 +90,8 @@ class UpdateOutcome:
     """What became of a claimed update.
 
     Attributes:
-        id: The log id; with `fence` it says under which claim this was decided.
-        fence: See `id`.
+        id: The log id; with `claim_id` it says under which claim this was decided.
+        claim_id: See `id`.
         news: As claimed: if more came meanwhile, a finished update goes on.
         state: `done`, `waiting` (again in `next_in` seconds), `failed` or `deleted`.
         is_sent: HubSpot has the body now; otherwise `done` says that nothing had to be sent.
@@ -105,7 +105,7 @@ class UpdateOutcome:
     """
 
     id: str
-    fence: int
+    claim_id: str
     news: int
     state: str
     is_sent: bool = False
@@ -141,14 +141,17 @@ class WrittenActivity:
 
 # What is remembered goes with the content: nothing is remembered of a call that has none any more.
 _REMEMBER = text("""
-    INSERT INTO activities (log_id, kind, footprint, content_hash, written_revision)
+    INSERT INTO activities AS a (log_id, kind, footprint, content_hash, written_revision)
     SELECT l.id, l.activity, w.footprint, decode(w.content_hash, 'hex'), w.revision
     FROM jsonb_to_recordset(CAST(:written AS jsonb)) AS w (
         log_id text, activity_id text, footprint jsonb, content_hash text, revision int)
     JOIN hubspot_sync_logs l ON l.id = w.log_id AND l.engagement_id = w.activity_id
     WHERE EXISTS (SELECT FROM calls c WHERE c.log_id = l.id)
     ORDER BY l.id
-    ON CONFLICT (log_id) DO NOTHING
+    ON CONFLICT (log_id) DO UPDATE
+    SET footprint = excluded.footprint, content_hash = excluded.content_hash,
+        written_revision = excluded.written_revision
+    WHERE a.content_hash IS NULL
 """)
 
 
@@ -192,17 +195,18 @@ _CLAIM = text(f"""
     ), claimed AS (
         UPDATE activity_updates u
         SET claimed_by = :claim_id, claimed_until = now() + make_interval(secs => :lease),
-            claim_size = (SELECT count(*) FROM chosen), fence = u.fence + 1
-        FROM chosen WHERE u.log_id = chosen.log_id
+            claim_size = (SELECT count(*) FROM chosen)
+        WHERE u.log_id = ANY(ARRAY(SELECT log_id FROM chosen))
         RETURNING u.*
     )
-    SELECT u.log_id AS id, u.fence, u.news, l.call_id, l.activity AS kind,
+    SELECT u.log_id AS id, u.claimed_by AS claim_id, u.news, l.call_id, l.activity AS kind,
            l.engagement_id AS activity_id,
            c.received_at, a.footprint, coalesce(l.withdrawn, '{{}}') AS withdrawn,
            coalesce(a.updates, 0) AS updates, u.failures,
            coalesce(extract(epoch FROM now() - u.failing_since), 0)::float8 AS failing_for,
-           coalesce(c.payload_bytes,
-                    pg_column_size(c.payload)::bigint * :compressed) AS payload_bytes
+           coalesce(c.payload_bytes, pg_column_size(c.payload)::bigint * :compressed)
+               + (SELECT coalesce(sum(d.facts_bytes), 0) FROM call_deliveries d
+                  WHERE d.log_id = c.log_id AND d.facts IS NOT NULL)::bigint AS payload_bytes
     FROM claimed u
     JOIN hubspot_sync_logs l ON l.id = u.log_id
     JOIN calls c ON c.log_id = u.log_id
@@ -230,6 +234,12 @@ def claim_due_updates(
     return [ClaimedUpdate(**row) for row in rows.mappings()]
 
 
+# What may be in HubSpot from now on is known before it is: an answer may be lost.
+_FORESEE = text("""
+    UPDATE activities a SET footprint = f.footprint
+    FROM jsonb_to_recordset(CAST(:footprints AS jsonb)) AS f (id text, footprint jsonb)
+    WHERE a.log_id = f.id AND a.footprint IS NOT NULL
+""")
 # As the mark of a create: nobody has disconnected since, the claim holds, and the content is there.
 _MARK = text("""
     WITH live AS (
@@ -238,7 +248,8 @@ _MARK = text("""
           AND c.hub_id = :hub_id
         FOR SHARE
     ), m AS MATERIALIZED (
-        SELECT m.* FROM unnest(CAST(:ids AS text[]), CAST(:fences AS int[])) AS m (id, fence)
+        SELECT m.*
+        FROM unnest(CAST(:ids AS text[]), CAST(:claim_ids AS text[])) AS m (id, claim_id)
         JOIN activity_updates u ON u.log_id = m.id
         ORDER BY u.log_id
         FOR NO KEY UPDATE OF u
@@ -247,7 +258,7 @@ _MARK = text("""
     SET last_write_at = clock_timestamp(),
         claimed_until = now() + make_interval(secs => :lease)
     FROM m
-    WHERE u.log_id = m.id AND u.fence = m.fence AND u.claimed_by IS NOT NULL
+    WHERE u.log_id = m.id AND u.claimed_by = m.claim_id
       AND u.claimed_until > now() AND u.hub_id = :hub_id
       AND EXISTS (SELECT FROM live) AND EXISTS (SELECT FROM calls c WHERE c.log_id = u.log_id)
     RETURNING u.log_id
@@ -256,39 +267,53 @@ _MARK = text("""
 
 def mark_updates(
     session: Session,
-    updates: Collection[ClaimedUpdate],
+    updates: Mapping[ClaimedUpdate, Mapping[str, Any] | None],
     *,
     connection_id: str,
     generation: int,
     hub_id: int,
 ) -> frozenset[str]:
-    """Write ahead that a request may start now; returns the log ids for which it may."""
-    marked = session.execute(
+    """Write ahead that a request may start now; returns the log ids for which it may.
+
+    `updates` come with what is to be remembered of their bodies until the answer is there; None
+    leaves it as it is.
+    """
+    found = session.execute(
         _MARK,
         {
             "ids": [each.id for each in updates],
-            "fences": [each.fence for each in updates],
+            "claim_ids": [each.claim_id for each in updates],
             "connection_id": connection_id,
             "generation": generation,
             "hub_id": hub_id,
             "lease": LEASE_S,
         },
     )
-    return frozenset(marked.scalars())
+    marked = frozenset(found.scalars())
+    footprints = [
+        {"id": each.id, "footprint": footprint}
+        for each, footprint in sorted(updates.items(), key=lambda each: each[0].id)
+        if footprint is not None and each.id in marked
+    ]
+    if footprints:
+        session.execute(_FORESEE, {"footprints": json.dumps(footprints)})
+    return marked
 
 
 # An outcome whose claim is lost changes nothing, but its request may have been sent: the mark stays
-# and keeps others off. A footprint is remembered even then, if no other update has begun since.
+# and keeps others off. The log's entries are locked first, as by whoever deletes them, because what
+# is inserted refers to them.
 _RECORD = text("""
     WITH o AS MATERIALIZED (
         SELECT o.* FROM jsonb_to_recordset(CAST(:outcomes AS jsonb)) AS o (
-            id text, fence int, news int, state text, is_sent boolean, error text, next_in float8,
-            is_failing boolean, keeps_mark boolean, footprint jsonb, revision int,
+            id text, claim_id text, news int, state text, is_sent boolean, error text,
+            next_in float8, is_failing boolean, keeps_mark boolean, footprint jsonb, revision int,
             content_hash text, http_status smallint, correlation_id text)
         JOIN activity_updates u ON u.log_id = o.id
-        WHERE u.fence = o.fence AND u.claimed_by IS NOT NULL
+        JOIN hubspot_sync_logs l ON l.id = u.log_id
+        WHERE u.claimed_by = o.claim_id
         ORDER BY u.log_id
-        FOR UPDATE OF u
+        FOR KEY SHARE OF l FOR UPDATE OF u
     ), remembered AS (
         INSERT INTO activities AS a
             (log_id, kind, footprint, written_revision, content_hash, updates)
@@ -315,9 +340,9 @@ _RECORD = text("""
             suspect_size = NULL, solo_crashes = 0
         FROM o WHERE u.log_id = o.id AND NOT (o.state = 'done' AND u.news = o.news)
     ), attempted AS (
-        INSERT INTO hubspot_sync_attempts (log_id, started_at, duration_ms, outcome,
+        INSERT INTO hubspot_sync_attempts (log_id, kind, started_at, duration_ms, outcome,
                                            message, http_status, correlation_id)
-        SELECT o.id, :started_at,
+        SELECT o.id, 'update', :started_at,
                greatest(extract(epoch FROM clock_timestamp() - :started_at) * 1000, 0)::int,
                CASE WHEN o.state = 'done' THEN 'success' WHEN o.is_failing THEN 'pending'
                     ELSE 'error' END,
@@ -362,8 +387,8 @@ _RELEASE = text("""
     UPDATE activity_updates u
     SET claimed_by = NULL, claimed_until = NULL, claim_size = NULL,
         due_at = now() + make_interval(secs => :delay)
-    FROM unnest(CAST(:ids AS text[]), CAST(:fences AS int[])) AS held (id, fence)
-    WHERE u.log_id = held.id AND u.fence = held.fence AND u.claimed_by IS NOT NULL
+    FROM unnest(CAST(:ids AS text[]), CAST(:claim_ids AS text[])) AS held (id, claim_id)
+    WHERE u.log_id = held.id AND u.claimed_by = held.claim_id
 """)
 
 
@@ -371,7 +396,10 @@ def release_updates(
     session: Session, updates: Collection[ClaimedUpdate], *, delay: float = 0
 ) -> None:
     """Give claimed updates back without a result, due again in `delay` seconds."""
-    values = {"ids": [each.id for each in updates], "fences": [each.fence for each in updates]}
+    values = {
+        "ids": [each.id for each in updates],
+        "claim_ids": [each.claim_id for each in updates],
+    }
     session.execute(_RELEASE, {**values, "delay": delay})
 
 
@@ -408,22 +436,39 @@ def return_expired_updates(session: Session) -> int:
     return result.rowcount  # type: ignore[attr-defined,no-any-return]
 
 
-_END = text("""
-    WITH ended AS (
-        SELECT u.log_id, c.hub_id IS DISTINCT FROM u.hub_id AND c.state = 'connected' AS is_other
-        FROM activity_updates u
-        LEFT JOIN hubspot_oauth_tokens c USING (user_id, workspace_id)
-        WHERE u.state = 'waiting' AND u.claimed_by IS NULL AND u.due_at <= now()
-          AND ((c.state = 'connected' AND c.hub_id <> u.hub_id)
-               OR (c.state IS DISTINCT FROM 'connected'
-                   AND u.first_news_at < now() - make_interval(days => :days)))
+# Hops from tenant to tenant, and from account to account of one: those are few, the updates many.
+_HEADS: Final = """head AS (
+        (SELECT user_id, workspace_id, hub_id FROM activity_updates
+         WHERE due_at IS NOT NULL AND claimed_by IS NULL
+         ORDER BY user_id, workspace_id, hub_id LIMIT 1)
+        UNION ALL
+        SELECT hop.* FROM head CROSS JOIN LATERAL (
+            SELECT u.user_id, u.workspace_id, u.hub_id FROM activity_updates u
+            WHERE u.due_at IS NOT NULL AND u.claimed_by IS NULL
+              AND (u.user_id, u.workspace_id, u.hub_id)
+                  > (head.user_id, head.workspace_id, head.hub_id)
+            ORDER BY u.user_id, u.workspace_id, u.hub_id LIMIT 1) AS hop
+    )"""
+_END = text(f"""
+    WITH RECURSIVE {_HEADS}, hopeless AS (
+        SELECT head.*, c.state = 'connected' AS is_other
+        FROM head LEFT JOIN hubspot_oauth_tokens c USING (user_id, workspace_id)
+        WHERE c.state IS DISTINCT FROM 'connected' OR c.hub_id <> head.hub_id
+    ), ended AS (
+        SELECT each.log_id, coalesce(hopeless.is_other, false) AS is_other
+        FROM hopeless CROSS JOIN LATERAL (
+            SELECT u.log_id FROM activity_updates u
+            WHERE u.user_id = hopeless.user_id AND u.workspace_id = hopeless.workspace_id
+              AND u.hub_id = hopeless.hub_id AND u.claimed_by IS NULL AND u.due_at <= now()
+              AND (hopeless.is_other OR u.first_news_at < now() - make_interval(days => :days))
+            LIMIT 5000
+            FOR UPDATE SKIP LOCKED) AS each
         LIMIT 5000
-        FOR UPDATE OF u SKIP LOCKED
     )
     UPDATE activity_updates u
     SET state = 'failed', due_at = NULL, error = CASE WHEN ended.is_other THEN :other ELSE :late END
     FROM ended WHERE u.log_id = ended.log_id
-""")
+""")  # noqa: S608 - constants of ours
 
 
 def end_hopeless_updates(session: Session) -> int:
@@ -435,26 +480,16 @@ def end_hopeless_updates(session: Session) -> int:
     return result.rowcount  # type: ignore[attr-defined,no-any-return]
 
 
-_TENANTS = text("""
-    WITH RECURSIVE head AS (
-        (SELECT user_id, workspace_id FROM activity_updates
-         WHERE state = 'waiting' AND claimed_by IS NULL ORDER BY user_id, workspace_id LIMIT 1)
-        UNION ALL
-        SELECT hop.* FROM head CROSS JOIN LATERAL (
-            SELECT u.user_id, u.workspace_id FROM activity_updates u
-            WHERE u.state = 'waiting' AND u.claimed_by IS NULL
-              AND (u.user_id, u.workspace_id) > (head.user_id, head.workspace_id)
-            ORDER BY u.user_id, u.workspace_id LIMIT 1) AS hop
-    )
+_TENANTS = text(f"""
+    WITH RECURSIVE {_HEADS}
     SELECT c.id FROM head
-    JOIN hubspot_oauth_tokens c USING (user_id, workspace_id)
+    JOIN hubspot_oauth_tokens c USING (user_id, workspace_id, hub_id)
     LEFT JOIN hubspot_accounts a ON a.hub_id = c.hub_id
     WHERE c.state = 'connected' AND coalesce(a.paused_until <= now(), true)
       AND EXISTS (SELECT FROM activity_updates u
                   WHERE u.user_id = c.user_id AND u.workspace_id = c.workspace_id
-                    AND u.hub_id = c.hub_id AND u.state = 'waiting' AND u.claimed_by IS NULL
-                    AND u.due_at <= now())
-""")
+                    AND u.hub_id = c.hub_id AND u.claimed_by IS NULL AND u.due_at <= now())
+""")  # noqa: S608 - constants of ours
 
 
 def find_connections_with_updates(session: Session) -> list[str]:

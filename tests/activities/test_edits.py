@@ -238,3 +238,61 @@ def test_whatever_a_person_saved_survives_whatever_comes_later(
             assert canonical(block)[0] in canonical(current)[0]
         # The same call again changes nothing.
         assert plan(current, blocks, footprint).body is None
+
+
+def edited(body: str) -> str:
+    return body.replace(LAST_LINE, "<p>Call her back!</p>" + LAST_LINE)
+
+
+def test_body_that_arrived_though_no_answer_did_is_ours_when_more_has_come() -> None:
+    before = written(ENDED)
+    sent = plan(whole(ENDED), {"facts": FACTS, "summary": SUMMARY}, before)
+    assert sent.body is not None
+    for current in (sent.body, normalise(sent.body), whole(ENDED)):
+        edit = plan(current, {"facts": FACTS, "summary": LATER}, before.foresee(sent))
+        assert edit.body == whole({"facts": FACTS, "summary": LATER})
+        assert edit.is_whole
+
+
+def test_what_may_have_arrived_is_withdrawn_from_an_edited_body() -> None:
+    before = written(ENDED)
+    sent = plan(whole(ENDED), {"facts": FACTS, "summary": SUMMARY}, before)
+    assert sent.body is not None
+    foreseen = Footprint.from_json(before.foresee(sent).to_json())
+    for current in (sent.body, whole(ENDED)):
+        edit = plan_edit(edited(current), ENDED, LAST_LINE, foreseen, withdrawn={"summary"})
+        assert (edit.body or edited(current)) == edited(whole(ENDED))
+
+
+def test_every_text_that_was_written_is_withdrawn_from_an_edited_body() -> None:
+    shown = edited(whole({"facts": FACTS, "summary": SUMMARY}))
+    footprint = written({"facts": FACTS, "summary": SUMMARY})
+    added = plan(shown, {"facts": FACTS, "summary": LATER}, footprint)
+    assert added.body is not None
+    assert SUMMARY in added.body
+    edit = plan_edit(added.body, ENDED, LAST_LINE, added.footprint, withdrawn={"summary"})
+    assert edit.body == edited(whole(ENDED))
+
+
+def test_facts_stay_in_an_edited_body_after_one_of_them_was_withdrawn() -> None:
+    named = FACTS.replace("</p>", "<br>Agent: Ada</p>")
+    first = plan_edit(
+        edited(whole({"facts": named})),
+        ENDED,
+        LAST_LINE,
+        written({"facts": named}),
+        withdrawn={"facts"},
+    )
+    assert first.body is not None
+    assert "Agent" not in first.body
+    second = plan_edit(first.body, COMPLETE, LAST_LINE, first.footprint, withdrawn={"facts"})
+    assert second.body is not None
+    assert second.body.count(FACTS) == 1
+    assert "Agent" not in second.body
+
+
+@pytest.mark.parametrize("text", ["<p>", "<p></p><ul>", "<p><ul>"])
+def test_no_body_takes_long_to_search_for_what_was_withdrawn(text: str) -> None:
+    current = text * (MAX_BODY_UNITS // len(text))
+    with pytest.raises(CannotUpdateError, match="withdrawn"):
+        plan_edit(current, ENDED, LAST_LINE, written(COMPLETE), withdrawn={"summary"})

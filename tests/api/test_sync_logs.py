@@ -48,7 +48,6 @@ def test_entry_has_the_documented_shape(database: Database, asker: Asker) -> Non
         "phone_number": "+12025550123",
         "attempts": 3,
         "next_attempt_at": None,
-        "revision": 1,
         "written_revision": None,
         "update": None,
         "update_error": None,

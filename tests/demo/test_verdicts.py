@@ -111,3 +111,14 @@ def test_surprise_on_the_way_is_not_well() -> None:
 
     assert not is_well
     assert "✗ no token was refreshed" in printed
+
+
+def test_note_that_was_not_completed_is_a_fault() -> None:
+    call = replace(FOUND, grows=True)
+    logs = {"call_1": LOGS["call_1"]}
+    for note, faults in (
+        (NOTE, ("its note was not completed with what came later",)),
+        (replace(NOTE, properties={"hs_note_body": "Hello. Ref: hs_1"}), ()),
+    ):
+        (verdict,) = judge([call], logs, [note], CONTACTS)
+        assert verdict.faults == faults

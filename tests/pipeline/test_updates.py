@@ -306,3 +306,31 @@ def test_sweep_wakes_a_connection_whose_updates_are_due(workspace: Workspace, lo
     settle(workspace)
     with workspace.worker.database.begin() as session:
         assert session.scalars(select(SyncLog.status).filter_by(id=log_id)).one() == "success"
+
+
+@pytest.mark.parametrize("is_normalised", [False, True])
+def test_note_whose_creation_was_not_answered_is_completed_as_a_whole(
+    workspace: Workspace, is_normalised: bool
+) -> None:
+    workspace.sandbox.set_behaviour(normalises_html=is_normalised)
+    workspace.add_contact()
+    workspace.sandbox.add_fault("notes.batch_create", "reset_after", times=1)
+    log_id = workspace.accept(call_id="c", agent_name="Ada", structured_data={"mood": "good"})
+    workspace.work()
+    tell(workspace, structured_data={"topic": "a demo"})
+    workspace.finish()
+    assert workspace.log(log_id).status == "success"
+    assert state(workspace, log_id) is None
+    assert [body(workspace).count(each) for each in ("Details", "good", "a demo")] == [1, 1, 1]
+
+
+def test_update_that_never_gets_an_answer_is_given_up_after_a_day(
+    workspace: Workspace, log_id: str
+) -> None:
+    workspace.sandbox.add_fault("notes.batch_update", "reset_before", times=None)
+    for _ in range(30):
+        settle(workspace, 3_600)
+    found = waiting(workspace, log_id)
+    assert found is not None
+    assert found.state == "failed"
+    assert found.error

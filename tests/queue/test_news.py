@@ -184,7 +184,7 @@ def test_news_of_a_claimed_call_waits_until_that_is_recorded(tenant: Tenant) -> 
     assert apply(tenant) == AppliedNews(calls=1, updates=1)
     wanted = update_of(tenant, log_id)
     assert wanted is not None
-    assert (wanted.state, wanted.hub_id, wanted.news, wanted.fence) == ("waiting", HUB, 0, 0)
+    assert (wanted.state, wanted.hub_id, wanted.news) == ("waiting", HUB, 0)
 
 
 def test_news_that_a_note_was_written_from_wants_no_update(tenant: Tenant) -> None:
@@ -477,7 +477,7 @@ def test_call_that_brings_out_a_defect_holds_up_no_other(
         assert content.get("outcome") != "bad"
         return find(content)
 
-    monkeypatch.setattr("shared.activities.news.find_customers_number", fail)
+    monkeypatch.setattr("shared.calls.customers.find_customers_number", fail)
     assert apply(tenant).calls == 1
     assert call_of(tenant, good).payload["outcome"] == "good"
     monkeypatch.undo()

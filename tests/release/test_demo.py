@@ -62,6 +62,6 @@ def test_demo_ends_well_and_leaves_nothing_behind(temporary_folder: Path) -> Non
     for call in CALLS:
         assert call.call_id in demo.stdout
     closing = demo.stdout.splitlines()[-1]
-    assert closing.startswith("✓ 14 webhooks, 13 calls, 9 notes, 0 lost, 0 twice, in ")
+    assert closing.startswith("✓ 16 webhooks, 14 calls, 10 notes, 0 lost, 0 twice, in ")
     assert processes_of(temporary_folder) == []
     assert list(temporary_folder.iterdir()) == []

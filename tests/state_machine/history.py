@@ -16,6 +16,8 @@ from shared.log.replays import requeue_calls
 from shared.matching.contact_cache import CACHE_S, forget_everybody
 from shared.models import Account as Health
 from shared.models import (
+    Activity,
+    ActivityUpdate,
     Base,
     Call,
     Connection,
@@ -171,6 +173,8 @@ class History:
         owned: dict[type[Base], ColumnElement[bool]] = {
             SyncLog: SyncLog.id.in_(log_ids),
             Call: Call.log_id.in_(log_ids),
+            Activity: Activity.log_id.in_(log_ids),
+            ActivityUpdate: ActivityUpdate.log_id.in_(log_ids),
             Connection: Connection.user_id == self.tenant.user_id,
             Handover: Handover.connection_id.in_(connection_ids),
             PrunedCall: PrunedCall.log_id.in_(self.accepted.values()),

@@ -38,7 +38,7 @@ from worker.rounds.lookups import match_calls
 from worker.rounds.reading_back import settle_doubts
 from worker.rounds.reports import RoundEnd, RoundReport, reported
 from worker.rounds.round import Round
-from worker.rounds.updating import MOST_UPDATES_CLAIMED, update_activities
+from worker.rounds.updating import update_activities
 from worker.rounds.writing import write_notes
 
 log = structlog.get_logger(__name__)
@@ -141,8 +141,13 @@ def _update(resources: Resources, due: _Due, destination: Destination, round_id:
     health = AccountHealth(resources.database.begin, due.account.hub_id)
     claimed = update_activities(resources, due.connection, destination, health, claim_id=round_id)
     health.record(due.account, has_answered=destination.has_answered)
-    if claimed == MOST_UPDATES_CLAIMED:
-        _wake(resources, due.connection.id)
+    if claimed and _has_due_updates(resources, due.connection, due.account.hub_id):
+        _wake(resources, due.connection.id)  # suspects are claimed alone
+
+
+def _has_due_updates(resources: Resources, connection: Connection, hub_id: int) -> bool:
+    with resources.database.read() as session:
+        return count_due_updates(session, **_tenant(connection), hub_id=hub_id, most=1) > 0
 
 
 def _write_calls(

@@ -7,11 +7,15 @@ there or plans anew.
 
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 
 import structlog
+from redis import RedisError
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import InternalError as ServerStateError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from shared.activities.destination import (
     MOST_AT_ONCE,
@@ -66,6 +70,9 @@ LONGEST_WAIT_TO_LOAD_S: Final = 10.0
 
 PUT_OFF_S: Final = 1.0
 
+MISSED_ERROR: Final = "HubSpot says that it does not know this entry, but shows it."
+UNANSWERED_ERROR: Final = "HubSpot's answer does not say what became of this entry."
+
 # The block that shows a field; the other fields are facts.
 BLOCK_OF_FIELD: Final = {
     "summary": "summary",
@@ -80,6 +87,13 @@ class _Planned:
     update: ClaimedUpdate
     content: GrownContent
     edit: Edit
+
+    @property
+    def foreseen(self) -> dict[str, Any] | None:
+        """What to remember of the body while it may be there or not."""
+        if self.update.footprint is None:
+            return None
+        return Footprint.from_json(self.update.footprint).foresee(self.edit).to_json()
 
 
 def update_activities(
@@ -131,6 +145,15 @@ class _Updating:
 
     def run(self) -> None:
         try:
+            self._work()
+        except (RedisError, OperationalError, InterfaceError, ServerStateError, PoolTimeoutError):
+            # An engine is away, which is no fault of the updates: none becomes a suspect for it.
+            self._drop(list(self._open.values()))
+            raise
+        self._drop(list(self._open.values()))
+
+    def _work(self) -> None:
+        try:
             for kind in {each.kind for each in self._open.values()}:
                 updates = [each for each in self._open.values() if each.kind == kind]
                 for group in _cut(updates):
@@ -140,7 +163,6 @@ class _Updating:
         except DestinationError as error:
             # Nothing was being sent: reading failed.
             self._fail(list(self._open.values()), error)
-        self._drop(list(self._open.values()))
 
     def _bring_up_to_date(self, group: Sequence[ClaimedUpdate], kind: ActivityKind) -> None:
         contents = self._load(group)
@@ -189,7 +211,7 @@ class _Updating:
                 outcomes.append(_outcome(update, "failed", error=str(error)))
                 continue
             if edit.body is None:
-                outcomes.append(_done(update, content, edit.confirm(activity.body), is_sent=False))
+                outcomes.append(_done(update, content, edit, activity.body, is_sent=False))
             else:
                 planned.append(_Planned(update, content, edit))
         self._record(outcomes)
@@ -223,7 +245,7 @@ class _Updating:
                 self._fail(updates, error)
             else:
                 self._health.pause_for(error)
-                self._record([_doubted(each, error) for each in updates])
+                self._record([_doubted(each, str(error)) for each in updates])
         else:
             self._record([_settle(each, responses[each.update.activity_id]) for each in batch])
         return []
@@ -239,7 +261,7 @@ class _Updating:
         with self._resources.database.begin() as session:
             marked = mark_updates(
                 session,
-                [each.update for each in batch],
+                {each.update: each.foreseen for each in batch},
                 connection_id=self._connection.id,
                 generation=self._connection.generation,
                 hub_id=self._destination.hub_id,
@@ -315,15 +337,13 @@ def _settle(planned: _Planned, response: Update) -> UpdateOutcome:
     """What the destination's response says of one update."""
     match response:
         case Updated(activity):
-            footprint = planned.edit.confirm(activity.body)
-            return _done(planned.update, planned.content, footprint, is_sent=True)
+            return _done(planned.update, planned.content, planned.edit, activity.body, is_sent=True)
         case Rejected(error):
             return _refused(planned.update, error)
         case Gone():
-            # It is read once before that is believed.
-            return _outcome(planned.update, "waiting")
+            return _missed(planned.update)
         case Unknown():
-            return _doubted(planned.update, None)
+            return _doubted(planned.update, UNANSWERED_ERROR)
 
 
 def _outcome(
@@ -331,7 +351,7 @@ def _outcome(
 ) -> UpdateOutcome:
     return UpdateOutcome(
         id=update.id,
-        fence=update.fence,
+        claim_id=update.claim_id,
         news=update.news,
         state=state,
         error=error,
@@ -340,16 +360,18 @@ def _outcome(
 
 
 def _done(
-    update: ClaimedUpdate, content: GrownContent, footprint: Footprint, *, is_sent: bool
+    update: ClaimedUpdate, content: GrownContent, edit: Edit, echoed: str, *, is_sent: bool
 ) -> UpdateOutcome:
+    added = " and ".join(edit.added)
     return UpdateOutcome(
         id=update.id,
-        fence=update.fence,
+        claim_id=update.claim_id,
         news=update.news,
         state="done",
         is_sent=is_sent,
+        error=f"Somebody edited the note; what is new was added below: {added}." if added else None,
         next_in=spacing_after(update.updates + is_sent),
-        footprint=footprint.to_json(),
+        footprint=edit.confirm(echoed).to_json(),
         revision=content.revision,
         content_hash=content.hash,
     )
@@ -361,11 +383,11 @@ def _refused(update: ClaimedUpdate, error: RejectedError) -> UpdateOutcome:
 
 def _failed(update: ClaimedUpdate, error: DestinationError) -> UpdateOutcome:
     """A try that changed nothing: again later, for a day."""
-    if update.failing_for >= RETRY_FOR_S or not isinstance(error, RetryLaterError):
+    if update.failing_for >= RETRY_FOR_S or isinstance(error, RejectedError):
         return _outcome(update, "failed", error=str(error))
     return UpdateOutcome(
         id=update.id,
-        fence=update.fence,
+        claim_id=update.claim_id,
         news=update.news,
         state="waiting",
         error=str(error),
@@ -374,16 +396,36 @@ def _failed(update: ClaimedUpdate, error: DestinationError) -> UpdateOutcome:
     )
 
 
-def _doubted(update: ClaimedUpdate, error: DestinationError | None) -> UpdateOutcome:
-    """The activity may have been changed or not: it is read once nothing can be under way."""
+def _missed(update: ClaimedUpdate) -> UpdateOutcome:
+    """Said to be gone: it is read before that is believed, and what is there is tried for a day."""
+    if update.failing_for >= RETRY_FOR_S:
+        return _outcome(update, "failed", error=MISSED_ERROR)
     return UpdateOutcome(
         id=update.id,
-        fence=update.fence,
+        claim_id=update.claim_id,
         news=update.news,
         state="waiting",
-        error=str(error) if error else None,
+        error=MISSED_ERROR,
+        next_in=backoff(update.failures - 1, retry_jitter()) if update.failures else 0.0,
+        is_failing=True,
+    )
+
+
+def _doubted(update: ClaimedUpdate, error: str) -> UpdateOutcome:
+    """The activity may have been changed or not: it is read once nothing can be under way.
+
+    That goes on for a day at most.
+    """
+    if update.failing_for >= RETRY_FOR_S:
+        return replace(_outcome(update, "failed", error=error), keeps_mark=True)
+    return UpdateOutcome(
+        id=update.id,
+        claim_id=update.claim_id,
+        news=update.news,
+        state="waiting",
+        error=error,
         next_in=DOUBT_S,
-        is_failing=error is not None,
+        is_failing=True,
         keeps_mark=True,
     )
 

@@ -81,6 +81,10 @@ class _Rendered:
     footprint: Footprint
     content_hash: str
 
+    def mark(self) -> Mark:
+        """The intent to write it."""
+        return replace(self.matched.mark(), footprint=self.footprint.to_json())
+
     def written_as(self, activity_id: str) -> WrittenActivity:
         return WrittenActivity(
             log_id=self.activity.log_id,
@@ -190,7 +194,7 @@ def _write_batch(round_: Round, batch: _Batch) -> None:
         TokenRenewedError: Nothing was written, and the token is a new one now.
     """
     round_.destination.wait_to_write()
-    marked = round_.mark([each.matched.mark() for each in batch])
+    marked = round_.mark([each.mark() for each in batch])
     batch = [each for each in batch if each.matched.call.id in marked]
     if not batch:
         return
