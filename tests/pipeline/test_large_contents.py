@@ -6,7 +6,7 @@ from typing import Any, Final, NoReturn
 import pytest
 from sqlalchemy.orm import Session
 
-from shared.activities.rendering import render_note
+from shared.activities.rendering import render_blocks
 from shared.calls.content import CallContent
 from shared.pacing.client import OutOfBudgetError, PacedHubSpot
 from shared.queue.claims import ClaimedCall, load_contents
@@ -108,12 +108,14 @@ def test_call_that_takes_all_the_time_there_is_ends_as_poison_and_its_neighbour_
     workspace.add_contact()
     good_id, bad_id = (workspace.accept() for _ in range(2))
 
-    def take_all_the_time(call: CallContent, *, call_id: str, log_id: str) -> str:
+    def take_all_the_time(
+        call: CallContent, *, call_id: str, log_id: str
+    ) -> tuple[dict[str, str], str]:
         if log_id == bad_id:
             monkeypatch.setattr(PacedHubSpot, "_wait", no_time_left)
-        return render_note(call, call_id=call_id, log_id=log_id)
+        return render_blocks(call, call_id=call_id, log_id=log_id)
 
-    monkeypatch.setattr(writing, "render_note", take_all_the_time)
+    monkeypatch.setattr(writing, "render_blocks", take_all_the_time)
     wait = PacedHubSpot._wait
     turns = 0
     while workspace.log(bad_id).status == "pending":
