@@ -18,6 +18,7 @@ from shared.calls.content import CallContent, FieldWarning
 from shared.calls.contents import read_stored
 from shared.calls.merging import CLOCK_TOLERANCE, HASH_BYTES, Delivery, fold, make_stamp
 from shared.ids import new_log_id
+from shared.reasons import HELD_MESSAGE
 
 # Of calls in one statement: each byte is copied several times on its way.
 MAX_STATEMENT_BYTES: Final = 2 * 1024 * 1024
@@ -45,10 +46,12 @@ class NewCall:
         event: The producer's word for what happened.
         rank: Of the event among those of the same time.
         occurred_at: When that was, by the producer's account; None if it does not say.
-        withdrawn: Fields that must not be kept; the payload has none of them.
+        withdrawn: Fields that must not be kept; one that the payload has is the redacted version.
         is_end: It shows that the call is over.
         is_running: It says that the call is not over yet.
         is_final: It says that nothing more will come.
+        source_id: The call source that delivered it; None for our own webhook.
+        is_held: A call that this makes waits until a person says whether it is to be written.
     """
 
     user_id: str
@@ -63,6 +66,8 @@ class NewCall:
     is_end: bool = True
     is_running: bool = False
     is_final: bool = False
+    source_id: str | None = None
+    is_held: bool = False
     payload: InitVar[Mapping[str, Any]]
     trace: InitVar[Mapping[str, str] | None] = None
     document: bytes = field(init=False, repr=False)
@@ -102,7 +107,10 @@ class StoredCall:
 
 
 _IDENTITY = ("user_id", "workspace_id", "call_id")
-_FIELDS = (*_IDENTITY, "phone_number", "event", "rank", "is_end", "is_final")
+_FIELDS = (
+    *(*_IDENTITY, "phone_number", "event", "rank", "is_end", "is_final"),
+    *("source_id", "is_held"),
+)
 _DELIVERED = ("user_id", "workspace_id", "event", "rank", "is_end", "is_final")
 
 # What is known of a call whose log row has been pruned; NULL before anything has been. In Postgres,
@@ -126,13 +134,16 @@ _STORE = text(f"""
             place int, id text, user_id text, workspace_id text, call_id text,
             phone_number text, payload jsonb, warnings jsonb, content_hash text, event text,
             rank smallint, occurred_at timestamptz, withdrawn text[], is_end boolean,
-            is_final boolean, due_in float8)
+            is_final boolean, due_in float8, source_id text, is_held boolean)
     ), new_log AS (
         INSERT INTO hubspot_sync_logs
             (id, user_id, workspace_id, call_id, phone_number, lane, warnings, withdrawn,
-             awaits_end, next_attempt_at)
+             awaits_end, next_attempt_at, source_id, status, error_code, error_message)
         SELECT id, user_id, workspace_id, call_id, phone_number, :lane, warnings, withdrawn,
-               NOT is_end, now() + make_interval(secs => due_in)
+               NOT is_end, CASE WHEN NOT is_held THEN now() + make_interval(secs => due_in) END,
+               source_id, CASE WHEN is_held THEN 'skipped' ELSE 'pending' END,
+               CASE WHEN is_held THEN 'held' END,
+               CASE WHEN is_held THEN CAST(:held_message AS text) END
         FROM given
         WHERE NOT EXISTS (SELECT FROM hubspot_pruned_calls pruned
                           WHERE pruned.identity_hash = {IDENTITY_HASH.format("given")} OFFSET 0)
@@ -184,7 +195,12 @@ def store_calls(
     ids = [new_log_id() for _ in calls]
     new: dict[str, str | None] = {}
     for document in _documents(calls, ids):
-        stored_with = {"calls": document, "lane": lane, "tolerance": CLOCK_TOLERANCE}
+        stored_with = {
+            "calls": document,
+            "lane": lane,
+            "tolerance": CLOCK_TOLERANCE,
+            "held_message": HELD_MESSAGE,
+        }
         rows = session.execute(_STORE, stored_with)
         new |= {row.id: row.connection_id for row in rows}
     stored = {
@@ -359,7 +375,8 @@ def _append_group(
         facts = {
             name: value
             for name, value in json.loads(call.document).items()
-            if name in CallContent.model_fields and name not in states[log_id].withdrawn
+            if name in CallContent.model_fields
+            and (name in call.withdrawn or name not in states[log_id].withdrawn)
         }
         delivery = Delivery(
             stamp=make_stamp(call.occurred_at, call.rank, received_at),

@@ -38,6 +38,8 @@ class SyncLog(Base):
     contact_id: Mapped[str | None] = mapped_column(Text)
     # What the call becomes in HubSpot, fixed at intake: `engagement_id` is one of that kind.
     activity: Mapped[str] = mapped_column(Text, server_default="note")
+    # The call source that delivered it, which may be removed since; NULL for our own webhook.
+    source_id: Mapped[str | None] = mapped_column(Id)
     engagement_id: Mapped[str | None] = mapped_column(Text)
     status: Mapped[str] = mapped_column(Text, server_default=Status.PENDING)
     error_code: Mapped[str | None] = mapped_column(Text)
@@ -161,6 +163,13 @@ class SyncLog(Base):
             "ix_hubspot_sync_logs_raw_phone",
             "id",
             postgresql_where=text("phone_number NOT LIKE '+%'"),
+        ),
+        # Of sources: whose a call is that one delivered before, and what is held.
+        Index(
+            "ix_hubspot_sync_logs_source",
+            "source_id",
+            "call_id",
+            postgresql_where=text("source_id IS NOT NULL"),
         ),
         # For the retention of numbers; rows leave it when their number is gone.
         Index(
