@@ -6,7 +6,7 @@ from sqlalchemy.dialects import postgresql
 from alembic import op
 
 revision = "0017"
-down_revision = "0015"
+down_revision = "0016"
 branch_labels = None
 depends_on = None
 
@@ -109,12 +109,7 @@ def upgrade() -> None:
         sa.Column("kind", sa.Text(), server_default="note", nullable=False),
         sa.Column("written_revision", sa.Integer(), nullable=True),
         sa.Column("content_hash", sa.LargeBinary(), nullable=True),
-        sa.Column("body_sent", sa.LargeBinary(), nullable=True),
-        sa.Column("body_echoed", sa.LargeBinary(), nullable=True),
-        sa.Column("body_echoed_canonical", sa.LargeBinary(), nullable=True),
-        sa.Column("blocks", postgresql.JSONB(), nullable=True),
-        sa.Column("properties", postgresql.JSONB(), nullable=True),
-        sa.Column("additions", postgresql.JSONB(), nullable=True),
+        sa.Column("footprint", postgresql.JSONB(), nullable=True),
         sa.Column("updates", sa.Integer(), server_default="0", nullable=False),
         moment("updated_at", is_now=True),
         sa.CheckConstraint("kind IN ('note', 'call')", name=op.f("ck_activities_kind")),
@@ -134,7 +129,7 @@ def upgrade() -> None:
         sa.Column("hub_id", sa.BigInteger(), nullable=False),
         moment("due_at", nullable=True),
         moment("first_news_at", is_now=True),
-        sa.Column("updates", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("news", sa.Integer(), server_default="0", nullable=False),
         sa.Column("failures", sa.SmallInteger(), server_default="0", nullable=False),
         moment("failing_since", nullable=True),
         sa.Column("claimed_by", sa.Text(collation="C"), nullable=True),

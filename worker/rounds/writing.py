@@ -17,11 +17,14 @@ from shared.activities.destination import (
     TokenRenewedError,
     UnavailableError,
 )
-from shared.activities.rendering import note_timestamp_ms, render_note
+from shared.activities.edits import Footprint
+from shared.activities.rendering import note_timestamp_ms, render_blocks
 from shared.calls.content import CallContent
+from shared.calls.merging import fingerprint
 from shared.queue.claims import ClaimedCall, load_contents
 from shared.queue.marks import Mark
 from shared.queue.outcomes import Outcome
+from shared.queue.updates import WrittenActivity
 from shared.telemetry.metrics import NOTES
 from shared.telemetry.tracing import link_to
 from worker.rounds import transitions
@@ -51,18 +54,44 @@ class MatchedCall:
         """The same, with its content loaded."""
         return replace(self, call=replace(self.call, payload=payload))
 
-    def activity(self) -> NewActivity:
+    def render(self) -> "_Rendered":
         """The activity as it is sent; the call's content has been loaded."""
-        content = CallContent.from_payload(self.call.payload or {})
-        return NewActivity(
-            log_id=self.call.id,
-            contact_id=self.contact_id,
-            timestamp_ms=note_timestamp_ms(content, self.call.received_at),
-            body=render_note(content, call_id=self.call.call_id, log_id=self.call.id),
+        payload = self.call.payload or {}
+        content = CallContent.from_payload(payload)
+        blocks, last_line = render_blocks(content, call_id=self.call.call_id, log_id=self.call.id)
+        return _Rendered(
+            self,
+            NewActivity(
+                log_id=self.call.id,
+                contact_id=self.contact_id,
+                timestamp_ms=note_timestamp_ms(content, self.call.received_at),
+                body="".join(blocks.values()) + last_line,
+            ),
+            footprint=Footprint.of_whole(blocks, last_line),
+            content_hash=fingerprint(payload).hex(),
         )
 
 
-_Batch = list[tuple[MatchedCall, NewActivity]]
+@dataclass(frozen=True, slots=True)
+class _Rendered:
+    """An activity to be sent, and what is to be remembered of it."""
+
+    matched: MatchedCall
+    activity: NewActivity
+    footprint: Footprint
+    content_hash: str
+
+    def written_as(self, activity_id: str) -> WrittenActivity:
+        return WrittenActivity(
+            log_id=self.activity.log_id,
+            activity_id=activity_id,
+            footprint=self.footprint.to_json(),
+            content_hash=self.content_hash,
+            revision=self.matched.call.revision,
+        )
+
+
+_Batch = list[_Rendered]
 
 
 def write_notes(round_: Round, matched: Sequence[MatchedCall]) -> None:
@@ -99,7 +128,7 @@ def _render(round_: Round, group: Sequence[MatchedCall]) -> _Batch:
     """
     unloaded = [each.call for each in group if each.call.payload is None]
     if not unloaded:
-        return [(each, each.activity()) for each in group]
+        return [each.render() for each in group]
     # One thread at a time: parsed, a content takes ten times its bytes, and no two threads would
     # parse any faster.
     if not round_.resources.loading.acquire(timeout=LONGEST_WAIT_TO_LOAD_S):
@@ -115,7 +144,7 @@ def _render(round_: Round, group: Sequence[MatchedCall]) -> _Batch:
             if content is None:
                 gone.append(transitions.payload_gone(each.call))
             else:
-                notes.append((each, each.with_content(content).activity()))
+                notes.append(replace(each.with_content(content).render(), matched=each))
     finally:
         round_.resources.loading.release()
     round_.record(gone)
@@ -130,11 +159,11 @@ def _write(round_: Round, notes: _Batch) -> None:
         try:
             _write_batch(round_, batch)
         except TokenRenewedError:
-            round_.withdraw(each.call for each, _ in batch)
+            round_.withdraw(each.matched.call for each in batch)
             batches.append(batch)
         except RejectedError:
             # The whole was refused for a part of it: halves find the part.
-            round_.withdraw(each.call for each, _ in batch)
+            round_.withdraw(each.matched.call for each in batch)
             middle = len(batch) // 2
             batches += [batch[middle:], batch[:middle]]
 
@@ -142,12 +171,12 @@ def _write(round_: Round, notes: _Batch) -> None:
 def _batches(notes: _Batch) -> Iterator[_Batch]:
     batch: _Batch = []
     size = 0
-    for matched, note in notes:
-        note_size = len(note.body.encode()) + 400
+    for each in notes:
+        note_size = len(each.activity.body.encode()) + 400
         if batch and (len(batch) == MOST_AT_ONCE or size + note_size > MAX_BATCH_BYTES):
             yield batch
             batch, size = [], 0
-        batch.append((matched, note))
+        batch.append(each)
         size += note_size
     if batch:
         yield batch
@@ -161,11 +190,11 @@ def _write_batch(round_: Round, batch: _Batch) -> None:
         TokenRenewedError: Nothing was written, and the token is a new one now.
     """
     round_.destination.wait_to_write()
-    marked = round_.mark([each.mark() for each, _ in batch])
-    batch = [(each, note) for each, note in batch if each.call.id in marked]
+    marked = round_.mark([each.matched.mark() for each in batch])
+    batch = [each for each in batch if each.matched.call.id in marked]
     if not batch:
         return
-    calls = [each.call for each, _ in batch]
+    calls = [each.matched.call for each in batch]
     try:
         round_.destination.keep_place_to_write()
         round_.require_lease()
@@ -173,30 +202,31 @@ def _write_batch(round_: Round, batch: _Batch) -> None:
         round_.withdraw(calls)
         raise
     try:
-        responses = round_.destination.create([activity for _, activity in batch])
+        responses = round_.destination.create([each.activity for each in batch])
     except RejectedError as error:
         if len(batch) > 1:
             raise
-        round_.record([_refused(round_, batch[0][0], error)])
+        round_.record([_refused(round_, batch[0].matched, error)])
     except DestinationError as error:
         if error.definite:
             round_.fail(calls, error)
         else:
-            round_.doubt([each.mark() for each, _ in batch], error)
+            round_.doubt([each.matched.mark() for each in batch], error)
     else:
-        _record(round_, {each.call.id: each for each, _ in batch}, responses)
+        _record(round_, batch, responses)
 
 
-def _record(
-    round_: Round, batch: Mapping[str, MatchedCall], responses: Mapping[str, Creation]
-) -> None:
+def _record(round_: Round, batch: _Batch, responses: Mapping[str, Creation]) -> None:
     outcomes = []
+    written = []
     refused = []
-    for log_id, matched in batch.items():
-        match responses[log_id]:
+    for each in batch:
+        matched = each.matched
+        match responses[matched.call.id]:
             case Created(activity_id):
                 NOTES.labels("created").inc()
                 outcomes.append(round_.written(matched.call, activity_id, matched.contact_id))
+                written.append(each.written_as(activity_id))
             case Rejected(error):
                 refused.append((matched, error))
             case _:
@@ -204,7 +234,7 @@ def _record(
                     "HubSpot's answer does not say whether it wrote the note"
                 )
                 outcomes += round_.doubted([matched.mark()], unclear)
-    round_.record(outcomes)
+    round_.record(outcomes, written)
     # Not before the notes are recorded: each refusal costs a request.
     round_.record([_refused(round_, matched, error) for matched, error in refused])
 
