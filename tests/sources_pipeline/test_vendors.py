@@ -1,6 +1,7 @@
 """Every vendor's deliveries, from its own signed samples to one call in the sync log."""
 
 import itertools
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -16,10 +17,11 @@ every_vendor = pytest.mark.parametrize("adapter", ADAPTERS.values(), ids=lambda 
 @every_vendor
 def test_samples_become_one_call_whatever_their_order(adapter: Adapter, platform: Platform) -> None:
     contents: list[Any] = []
+    now = datetime.now(UTC)
     count = len(sample(adapter, platform_secret(adapter), "https://x.example.com"))
     for order in itertools.islice(itertools.permutations(range(count)), 6):
         source, signing = platform.add_ready(adapter)
-        sent = sample(adapter, signing, source["url"])
+        sent = sample(adapter, signing, source["url"], now)
         answers = [platform.deliver(source, sent[place]) for place in order]
         assert {each.status_code for each in answers} == {200}, [each.text for each in answers]
         told = [read(each) for each in answers if read(each)["id"]]

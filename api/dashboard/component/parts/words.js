@@ -25,6 +25,7 @@ export const REASONS = {
   no_phone_number: "Number withheld",
   invalid_phone_number: "Not a phone number",
   unknown_direction: "Direction not known",
+  held: "Held back",
   not_connected: "HubSpot not connected",
   reconnect_required: "Permission withdrawn",
   missing_scopes: "Permission missing",
@@ -70,6 +71,8 @@ const SENTENCES = {
     (log.error_message ?? "It is not a phone number that a contact could have."),
   unknown_direction: (log) =>
     log.error_message ?? "The call does not say which of its numbers is the customer's.",
+  held: (log) =>
+    log.error_message ?? "Its call source was paused when this call came: retry it to write it.",
   not_connected: (log) =>
     log.error_message ??
     "HubSpot was not connected. Calls of the last 7 days are synced once it is.",
