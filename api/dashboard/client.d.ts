@@ -88,6 +88,7 @@ export interface Alive {
 export interface AllUnassigned {
   /** Always true; errors have false. */
   success: true;
+  /** Those with most calls first. */
   unassigned: Array<UnassignedShown>;
 }
 
@@ -218,6 +219,7 @@ export interface DeedShown {
 export interface DeliveriesShown {
   /** Always true; errors have false. */
   success: true;
+  /** By their times. */
   deliveries: Array<DeliveryShown>;
 }
 
@@ -235,10 +237,12 @@ export interface DeliveryCounts {
 
 /** A delivery, or how many of an ignored event there were. */
 export interface DeliveryShown {
+  /** In epoch milliseconds. */
   at: number;
   /** The vendor's name; null where the delivery was not read. */
   event: string | null;
   result: Result;
+  /** The vendor's name, a colon, and its id of the call. */
   call_id: string | null;
   /** The call's entry in the sync log. */
   log_id: string | null;
@@ -371,6 +375,7 @@ export type MatchPolicy = "most_recent" | "oldest" | "skip";
 
 /** A source that is to be added. */
 export interface NewSource {
+  /** One of those that `getCallSources` lists. */
   vendor: string;
   /** For people; the vendor's name if left out. */
   name?: string | null;
@@ -379,6 +384,7 @@ export interface NewSource {
    * address: it may be added later.
    */
   secret?: string | SecretGiven | null;
+  /** As the vendor's `options` describe them. */
   options?: Record<string, unknown> | null;
   /** Whether calls are to wait from the beginning. */
   paused?: boolean;
@@ -451,6 +457,7 @@ export interface Ready {
 
 /** Why a delivery was not taken. */
 export interface RefusalShown {
+  /** In a word. */
   code: string;
   /** In words, with what to check. */
   message: string;
@@ -485,7 +492,9 @@ export interface RetryOrder {
 
 /** A way in which a vendor proves that a delivery is its own. */
 export interface SchemeShown {
+  /** What `scheme` says of a secret. */
   name: string;
+  /** For people. */
   title: string;
   /** What to paste, and where the vendor shows it. */
   hint: string;
@@ -501,9 +510,11 @@ export interface SecretGiven {
 
 /** A secret; its value is never shown. */
 export interface SecretShown {
+  /** By which it is removed. */
   id: string;
   /** How the vendor proves that it knows it. */
   scheme: string;
+  /** In epoch milliseconds. */
   added_at: number;
   /** When it proved a delivery last. */
   last_used_at: number | null;
@@ -544,6 +555,7 @@ export interface SourceAnswer {
 
 /** What is to change; what is absent stays. */
 export interface SourceChange {
+  /** For people. */
   name?: string | null;
   /** All of them anew; null for none. */
   options?: Record<string, unknown> | null;
@@ -551,27 +563,40 @@ export interface SourceChange {
   add_secret?: string | SecretGiven | null;
   /** Its id. */
   remove_secret?: string | null;
+  /** Whether calls wait from now on. */
   paused?: boolean | null;
   /** What becomes of calls that have waited; they go on waiting if left out. */
   held?: "write" | "drop" | null;
 }
 
+/** The source is gone; its calls stay. */
+export interface SourceRemoved {
+  /** Always true; errors have false. */
+  success: true;
+}
+
 /** A call source. */
 export interface SourceShown {
+  /** Stands in its address; never given again. */
   id: string;
+  /** Whose deliveries it takes. */
   vendor: string;
+  /** For people. */
   name: string;
   /** What the vendor is told to call. */
   url: string;
   state: State;
+  /** Any of which proves a delivery; without their values. */
   secrets: Array<SecretShown>;
   /** As they were given, without secrets. */
   options: Record<string, unknown>;
+  /** In epoch milliseconds. */
   created_at: number;
   /** When a call was delivered last. */
   last_received_at: number | null;
   /** When a delivery was refused last that looked like the vendor's. */
   last_refused_at: number | null;
+  /** Why that was. */
   last_refusal: RefusalShown | null;
   counts: DeliveryCounts;
   /** Whether calls wait as skipped, until somebody says whether to write them. */
@@ -582,6 +607,7 @@ export interface SourceShown {
   unassigned: number;
   /** Whose it is; null for a platform's source. */
   user_id: string | null;
+  /** See `user_id`. */
   workspace_id: string | null;
 }
 
@@ -589,7 +615,9 @@ export interface SourceShown {
 export interface SourcesShown {
   /** Always true; errors have false. */
   success: true;
+  /** The oldest first. */
   sources: Array<SourceShown>;
+  /** In the order in which they are offered; none for who may not add a source. */
   vendors: Array<VendorShown>;
   /** Whether whoever asks may change anything about sources. */
   self_service: boolean;
@@ -635,11 +663,6 @@ export type Status = "pending" | "success" | "error" | "skipped";
 /** How a period is cut. */
 export type Step = "hour" | "day";
 
-export interface Success {
-  /** Always true; errors have false. */
-  success: true;
-}
-
 /** What one side said. */
 export interface TranscriptTurn {
   /** Who: `assistant` or `user`, or a name. */
@@ -652,6 +675,7 @@ export interface TranscriptTurn {
 export interface UnassignedShown {
   /** The most specific first; none if the calls name nothing that a table can have. */
   keys: Array<string>;
+  /** How many. */
   calls: number;
   /** When the oldest came. */
   since: number;
@@ -659,8 +683,11 @@ export interface UnassignedShown {
 
 /** A vendor whose calls can be received. */
 export interface VendorShown {
+  /** Its name in addresses. */
   vendor: string;
+  /** For people. */
   title: string;
+  /** Whether deliveries can be taken without one. */
   secret: "required" | "optional";
   /** The default one first. */
   schemes: Array<SchemeShown>;
@@ -859,7 +886,7 @@ export declare class HubSpotCallSyncClient {
    *
    * Remove a call source.
    */
-  removeCallSource(id: string, query?: RemoveCallSourceQuery, request?: RequestOptions): Promise<Success>;
+  removeCallSource(id: string, query?: RemoveCallSourceQuery, request?: RequestOptions): Promise<SourceRemoved>;
   /**
    * GET /api/call-sources/{source_id}/deliveries
    *

@@ -30,9 +30,11 @@ class SecretShown(ResponseModel):
     """A secret; its value is never shown."""
 
     id: str
+    """By which it is removed."""
     scheme: str
     """How the vendor proves that it knows it."""
     added_at: Moment
+    """In epoch milliseconds."""
     last_used_at: Moment | None
     """When it proved a delivery last."""
 
@@ -41,6 +43,7 @@ class RefusalShown(ResponseModel):
     """Why a delivery was not taken."""
 
     code: str
+    """In a word."""
     message: str
     """In words, with what to check."""
 
@@ -62,20 +65,26 @@ class SourceShown(ResponseModel):
     """A call source."""
 
     id: str
+    """Stands in its address; never given again."""
     vendor: str
+    """Whose deliveries it takes."""
     name: str
+    """For people."""
     url: str
     """What the vendor is told to call."""
     state: State
     secrets: list[SecretShown]
+    """Any of which proves a delivery; without their values."""
     options: dict[str, Any]
     """As they were given, without secrets."""
     created_at: Moment
+    """In epoch milliseconds."""
     last_received_at: Moment | None
     """When a call was delivered last."""
     last_refused_at: Moment | None
     """When a delivery was refused last that looked like the vendor's."""
     last_refusal: RefusalShown | None
+    """Why that was."""
     counts: DeliveryCounts
     paused: bool
     """Whether calls wait as skipped, until somebody says whether to write them."""
@@ -86,6 +95,7 @@ class SourceShown(ResponseModel):
     user_id: str | None
     """Whose it is; null for a platform's source."""
     workspace_id: str | None
+    """See `user_id`."""
 
     @classmethod
     def examples(cls) -> dict[str, Self]:
@@ -123,7 +133,9 @@ class SchemeShown(ResponseModel):
     """A way in which a vendor proves that a delivery is its own."""
 
     name: str
+    """What `scheme` says of a secret."""
     title: str
+    """For people."""
     hint: str
     """What to paste, and where the vendor shows it."""
 
@@ -132,8 +144,11 @@ class VendorShown(ResponseModel):
     """A vendor whose calls can be received."""
 
     vendor: str
+    """Its name in addresses."""
     title: str
+    """For people."""
     secret: Literal["required", "optional"]
+    """Whether deliveries can be taken without one."""
     schemes: list[SchemeShown]
     """The default one first."""
     steps: list[str]
@@ -148,7 +163,9 @@ class SourcesShown(Success):
     """The call sources, and the vendors of which there may be more."""
 
     sources: list[SourceShown]
+    """The oldest first."""
     vendors: list[VendorShown]
+    """In the order in which they are offered; none for who may not add a source."""
     self_service: bool
     """Whether whoever asks may change anything about sources."""
 
@@ -173,14 +190,24 @@ class SourceAnswer(Success):
         return {name: cls(source=each) for name, each in SourceShown.examples().items()}
 
 
+class SourceRemoved(Success):
+    """The source is gone; its calls stay."""
+
+    @classmethod
+    def examples(cls) -> dict[str, Self]:
+        return {"removed": cls()}
+
+
 class DeliveryShown(ResponseModel):
     """A delivery, or how many of an ignored event there were."""
 
     at: Moment
+    """In epoch milliseconds."""
     event: str | None
     """The vendor's name; null where the delivery was not read."""
     result: Result
     call_id: str | None
+    """The vendor's name, a colon, and its id of the call."""
     log_id: str | None
     """The call's entry in the sync log."""
     fields: list[str]
@@ -195,6 +222,7 @@ class DeliveriesShown(Success):
     """The last 50 deliveries that matter, newest first, and one line for each ignored event."""
 
     deliveries: list[DeliveryShown]
+    """By their times."""
 
     @classmethod
     def examples(cls) -> dict[str, Self]:
@@ -217,6 +245,7 @@ class UnassignedShown(ResponseModel):
     keys: list[str]
     """The most specific first; none if the calls name nothing that a table can have."""
     calls: int
+    """How many."""
     since: Moment
     """When the oldest came."""
 
@@ -225,6 +254,7 @@ class AllUnassigned(Success):
     """Calls of a platform's source of which nobody knows yet whose they are."""
 
     unassigned: list[UnassignedShown]
+    """Those with most calls first."""
 
     @classmethod
     def examples(cls) -> dict[str, Self]:

@@ -20,11 +20,11 @@ from api.http.errors import (
     ConflictError,
     FieldError,
     InvalidRequestError,
-    NotFoundError,
+    NoSuchSourceError,
     ReadOnlyError,
 )
 from api.http.queries import read_query
-from api.http.responses import Success, respond
+from api.http.responses import respond
 from api.log.auditing import audit
 from api.sources.descriptions import (
     SOURCE_ID,
@@ -32,6 +32,7 @@ from api.sources.descriptions import (
     DeliveriesShown,
     DeliveryShown,
     SourceAnswer,
+    SourceRemoved,
     SourceShown,
     SourcesShown,
     UnassignedShown,
@@ -117,12 +118,14 @@ class NewSource(BaseModel):
     model_config = ConfigDict(strict=True, extra="forbid", use_attribute_docstrings=True)
 
     vendor: str
+    """One of those that `getCallSources` lists."""
     name: str | None = None
     """For people; the vendor's name if left out."""
     secret: Secret | None = None
     """As a text of the vendor's default scheme. Some vendors show it only once they have the
     address: it may be added later."""
     options: dict[str, Any] | None = None
+    """As the vendor's `options` describe them."""
     paused: bool = False
     """Whether calls are to wait from the beginning."""
 
@@ -133,6 +136,7 @@ class SourceChange(BaseModel):
     model_config = ConfigDict(strict=True, extra="forbid", use_attribute_docstrings=True)
 
     name: str | None = None
+    """For people."""
     options: dict[str, Any] | None = None
     """All of them anew; null for none."""
     add_secret: Secret | None = None
@@ -140,6 +144,7 @@ class SourceChange(BaseModel):
     remove_secret: str | None = None
     """Its id."""
     paused: bool | None = None
+    """Whether calls wait from now on."""
     held: Literal["write", "drop"] | None = None
     """What becomes of calls that have waited; they go on waiting if left out."""
 
@@ -247,7 +252,7 @@ def add() -> Response:
         "go on": {"paused": False, "held": "write"},
     },
     response=SourceAnswer,
-    failures=(MAY_NOT_CHANGE, NotFoundError),
+    failures=(MAY_NOT_CHANGE, NoSuchSourceError),
 )
 def change(source_id: str) -> Response:
     """Change a call source: name, options, secrets, pause.
@@ -280,9 +285,8 @@ def change(source_id: str) -> Response:
     "call sources",
     query=SourcesQuery,
     path=_PATH,
-    response=Success,
-    examples={"removed": Success()},
-    failures=(MAY_NOT_CHANGE, NotFoundError),
+    response=SourceRemoved,
+    failures=(MAY_NOT_CHANGE, NoSuchSourceError),
 )
 def remove(source_id: str) -> Response:
     """Remove a call source.
@@ -296,7 +300,7 @@ def remove(source_id: str) -> Response:
         remove_source(session, source_id)
         _audit(session, Action.SOURCE_REMOVED, owner, source_id=source_id, vendor=source.vendor)
     log.info("source_removed", source_id=source_id)
-    return respond(Success())
+    return respond(SourceRemoved())
 
 
 @blueprint.get("/<source_id>/deliveries")
@@ -307,7 +311,7 @@ def remove(source_id: str) -> Response:
     query=SourcesQuery,
     path=_PATH,
     response=DeliveriesShown,
-    failures=(NotFoundError,),
+    failures=(NoSuchSourceError,),
 )
 def show_deliveries(source_id: str) -> Response:
     """The last deliveries of a call source.
@@ -331,7 +335,7 @@ def show_deliveries(source_id: str) -> Response:
     query=SourcesQuery,
     path=_PATH,
     response=AllUnassigned,
-    failures=(NotFoundError,),
+    failures=(NoSuchSourceError,),
 )
 def show_unassigned(source_id: str) -> Response:
     """Calls of a platform's source of which nobody knows yet whose they are.
@@ -372,7 +376,7 @@ def _require_self_service() -> None:
 
 def _require(source: StoredSource | None) -> StoredSource:
     if source is None:
-        raise NotFoundError("There is no such call source.")
+        raise NoSuchSourceError
     return source
 
 

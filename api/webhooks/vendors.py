@@ -21,8 +21,9 @@ from api.context.services import services
 from api.description.operations import Operation
 from api.http.bodies import read_body, refuse_compressed, takes_body
 from api.http.errors import (
+    ApiError,
     InvalidSignatureError,
-    NotFoundError,
+    NoSuchSourceError,
     UnsupportedEncodingError,
 )
 from api.http.responses import Success, respond
@@ -57,6 +58,7 @@ blueprint = Blueprint("deliveries", __name__, url_prefix="/api/webhooks")
 MAX_DELIVERY_BYTES: Final = 8 * 1024 * 1024
 TOO_LARGE: Final = "too_large"
 UNREADABLE: Final = "unreadable"
+NO_SECRET_MESSAGE: Final = "The source has no secret yet: add it first."  # noqa: S105 -- words
 _TOO_LARGE_MESSAGE: Final = (
     "The delivery was larger than 8 MiB and was not read; such are audio, mostly, which is not"
     " needed here."
@@ -96,17 +98,15 @@ class RefusedDeliveryError(InvalidSignatureError):
     def __init__(self, message: str = "") -> None:
         super().__init__(message)
 
+    @classmethod
+    def example(cls) -> ApiError:
+        return cls(NO_SECRET_MESSAGE)
 
-_SOURCE_PATH: Final = {
+
+_PATH: Final = {
     "vendor": ("The vendor's name, as in the source's address.", "generic"),
     "source_id": ("The source.", "src_0123456789abcdef0123456789abcdef"),
 }
-_FAILURES: Final = (
-    RefusedDeliveryError,
-    NotFoundError,
-    UnsupportedEncodingError,
-    UNAVAILABLE,
-)
 
 
 @blueprint.after_request
@@ -123,31 +123,24 @@ def count_response(response: Response) -> Response:
     "receiveDelivery",
     "webhooks",
     is_signed=True,
-    path=_SOURCE_PATH,
+    path=_PATH,
     response=DeliveryReceived,
-    failures=_FAILURES,
+    failures=(RefusedDeliveryError, NoSuchSourceError, UnsupportedEncodingError, UNAVAILABLE),
 )
 def receive_delivery(vendor: str, source_id: str) -> Response:
     """Take a vendor's delivery at the address of a call source.
 
     Signed as the vendor signs, with a secret that the source knows. Everything genuine is answered
-    with 200, up to 8 MiB are read.
+    with 200, up to 8 MiB are read. Where the vendor sends events in the query of the address, the
+    same by GET.
     """
     return _receive(vendor, source_id)
 
 
 @blueprint.get("/<vendor>/<source_id>", strict_slashes=False)
 @takes_body(None)
-@Operation(
-    "receiveDeliveryInQuery",
-    "webhooks",
-    is_signed=True,
-    path=_SOURCE_PATH,
-    response=DeliveryReceived,
-    failures=_FAILURES,
-)
 def receive_delivery_in_query(vendor: str, source_id: str) -> Response:
-    """Take a delivery of a vendor that sends its events in the query of the address."""
+    """Take a delivery in the query of the address."""
     return _receive(vendor, source_id)
 
 
@@ -160,7 +153,7 @@ def _receive(vendor: str, source_id: str) -> Response:
     ):
         source = services().sources.find(source_id)
         if source is None or source.adapter.vendor != vendor:
-            raise NotFoundError
+            raise NoSuchSourceError
         if request.method not in source.adapter.methods:
             raise MethodNotAllowed(valid_methods=list(source.adapter.methods))
         return _Receiving(source, received_at).respond()
@@ -202,7 +195,7 @@ class _Receiving:
         bare = self._describe(b"")
         if not source.secrets and not source.forwarding and source.adapter.secret_required:
             self._refuse(
-                RefusedError(Refusal.NO_SECRET, "The source has no secret yet: add it first."),
+                RefusedError(Refusal.NO_SECRET, NO_SECRET_MESSAGE),
                 bare,
             )
         has_body = request.content_length or "Transfer-Encoding" in request.headers

@@ -44,7 +44,7 @@ class CallSource(Base):
     # Changes with whatever deliveries are checked and read by, the secrets included.
     version: Mapped[int] = mapped_column(Integer, server_default="1")
     created_at: Mapped[datetime] = mapped_column(Moment, server_default=func.now())
-    # Of a call that was read; of anything genuine; of what was refused and looked like the vendor's.
+    # Of a call; of anything genuine; of what was refused and looked like the vendor's.
     last_received_at: Mapped[datetime | None] = mapped_column(Moment)
     last_genuine_at: Mapped[datetime | None] = mapped_column(Moment)
     last_refused_at: Mapped[datetime | None] = mapped_column(Moment)

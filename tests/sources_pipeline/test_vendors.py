@@ -47,4 +47,4 @@ def platform_secret(adapter: Adapter) -> str:
 
 def drop_ids(content: dict[str, Any]) -> dict[str, Any]:
     """Without what is new at each time that samples are made."""
-    return {name: value for name, value in content.items() if name not in {"call_id"}}
+    return {name: value for name, value in content.items() if name != "call_id"}
