@@ -13,7 +13,7 @@ from shared.configuration.settings import ApiSettings
 from shared.sources.options import Owner
 from shared.sources.unassigned import forget_unassigned
 from sources.adapter import Event
-from tests.api.asking import PUBLIC_URL, WakeRecorder, environment, read
+from tests.api.asking import PUBLIC_URL, Asker, WakeRecorder, environment, read
 from tests.sources_pipeline.sending import SECRETS, Platform
 
 SECRET: Final = "a-secret-of-16-letters"
@@ -425,3 +425,17 @@ def test_nobody_claims_a_call_for_thirty_days_and_it_is_deleted(
         )
         assert forget_unassigned(session, most=10) == 1
     assert own.show(source["id"])["unassigned"] == 0
+
+
+def test_the_log_names_the_source_and_what_was_left_out(platform: Platform) -> None:
+    source = platform.add("vapi", name="Reception", secret=SECRETS[2])
+    sent = called("1")
+    link = "https://x.example.com/1.wav?X-Amz-Date=20261128T100000Z&X-Amz-Expires=3600"
+    report(platform, source, **sent, artifact={"recordingUrl": link})
+    asker = Asker(platform.client, platform.user_id, platform.workspace_id)
+    (entry,) = asker.get("sync-logs")["logs"]
+    assert entry["source"] == {"vendor": "vapi", "name": "Reception"}
+    assert entry["notices"]
+    platform.ask("DELETE", f"/{source['id']}")
+    (entry,) = asker.get("sync-logs")["logs"]
+    assert entry["source"] is None
