@@ -12,6 +12,7 @@ from commands.init import init
 from commands.retry import retry
 from commands.rotation import rotate_keys
 from commands.send import send
+from commands.source import source
 from commands.stack import demo, up
 from commands.token import token
 from commands.trouble import trouble
@@ -35,6 +36,7 @@ for command in (
     up,
     demo,
     send,
+    source,
     import_calls,
     token,
     retry,

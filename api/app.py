@@ -20,18 +20,22 @@ from api.http.error_responses import handle_errors
 from api.http.headers import add_headers
 from api.http.slow_peers import discard_bodies
 from api.log import auditing, exports, statistics, sync_logs
+from api.sources import views as call_sources
 from api.trying import previews, trials
 from api.webhooks import receiving as calls
+from api.webhooks import vendors
 from shared.configuration.settings import ApiSettings
 from shared.database.engines import Database
 
 NOUNS: Final = (
     *(
         calls,
+        vendors,
         oauth,
         oauth_callback,
         connection,
         connection_settings,
+        call_sources,
         sync_logs,
         exports,
         statistics,

@@ -7,10 +7,12 @@ import click
 
 from commands.terminal import forget_matches, log_deed, open_database, readable_settings_errors
 from shared.configuration.settings import WorkerSettings
+from shared.crypto import TokenCipher
 from shared.database.engines import Database
 from shared.phone import PhoneError, mask_phone, parse_phone
 from shared.privacy.erasure import Erasure, NoteLeft, erase_calls
-from shared.privacy.persons import Findings, Person, find_calls
+from shared.privacy.persons import Findings, Person, find_calls, find_unassigned
+from shared.sources.unassigned import drop_unassigned
 
 ROWS_A_TRANSACTION: Final = 200
 
@@ -37,12 +39,25 @@ def erase_person(
     with open_database() as database:
         with database.begin() as session:
             found = find_calls(session, person, region=settings.default_region)
+            waiting = find_unassigned(
+                session,
+                TokenCipher(settings.token_encryption_keys),
+                person,
+                region=settings.default_region,
+            )
         ids = sorted(found.certain | (found.near.keys() if includes_near else set()))
+        unassigned = waiting.certain | (waiting.near.keys() if includes_near else set())
         click.echo(f"Calls of {shown}: {len(found.certain)}.")
+        if waiting.certain or waiting.near:
+            click.echo(f"Deliveries that wait for their tenant: {len(waiting.certain)}.")
         _list_near(found, included=includes_near)
-        if ids and not is_rehearsal and not is_sure:
+        _list_near(waiting, included=includes_near)
+        if (ids or unassigned) and not is_rehearsal and not is_sure:
             click.confirm("Erase what says whose they were? This cannot be undone", abort=True)
         erasure = _erase(database, ids, is_rehearsal=is_rehearsal)
+        if unassigned and not is_rehearsal:
+            with database.begin() as session:
+                drop_unassigned(session, unassigned)
     _report(erasure, settings, would=is_rehearsal)
     if not is_rehearsal:
         forget_matches(settings)

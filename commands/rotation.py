@@ -13,7 +13,7 @@ from shared.crypto import TokenCipher
 
 @click.command("rotate-keys")
 def rotate_keys() -> None:
-    """Re-encrypt all stored HubSpot tokens with the first of TOKEN_ENCRYPTION_KEYS.
+    """Re-encrypt HubSpot tokens and sources' secrets with the first of TOKEN_ENCRYPTION_KEYS.
 
     The service may go on running. To rotate: add the new key second everywhere, then make it
     first everywhere, then run this, then remove the old key. May be run again at any time.
@@ -34,7 +34,8 @@ def rotate_keys() -> None:
     for row in rotation.undecryptable:
         click.echo(
             f"{row.table} {row.id}: no key opens it. Add the key it was encrypted with to"
-            " TOKEN_ENCRYPTION_KEYS and run this again; else the workspace has to reconnect.",
+            " TOKEN_ENCRYPTION_KEYS and run this again; else the workspace has to reconnect, or"
+            " to add the source's secret anew.",
             err=True,
         )
     for row in rotation.busy:

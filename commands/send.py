@@ -6,8 +6,11 @@ from uuid import uuid4
 import click
 import requests
 
+from commands.samples import send_sample
 from local.producer import Producer, WebhookRefusedError
 from shared.configuration.setting_values import InvalidValueError, webhook_secrets
+from shared.sources.options import Owner
+from sources.registry import ADAPTERS
 
 CALL_LASTED = timedelta(minutes=3)
 
@@ -23,7 +26,6 @@ CALL_LASTED = timedelta(minutes=3)
 @click.option(
     "--secret",
     envvar="WEBHOOK_SECRETS",
-    required=True,
     show_envvar=True,
     help="What to sign with, whsec_…; of a list, the first that may name user and workspace.",
 )
@@ -37,17 +39,36 @@ CALL_LASTED = timedelta(minutes=3)
 )
 @click.option("--call-id", help="The producer's id; made up when left out.")
 @click.option("--summary", default="A test call.", show_default=True, help="What was said.")
+@click.option(
+    "--vendor",
+    type=click.Choice(sorted(ADAPTERS)),
+    help="Post this vendor's signed sample of a call to the user's source instead.",
+)
+@click.option("--source", "source_id", help="To this source; else the first of that vendor.")
+@click.option("--sign-with", help="Instead of the source's secret, which cannot sign with some.")
 def send(
     *,
     api_url: str,
-    secret: str,
+    secret: str | None,
     user_id: str,
     workspace_id: str,
     phone: str,
     call_id: str | None,
     summary: str,
+    vendor: str | None,
+    source_id: str | None,
+    sign_with: str | None,
 ) -> None:
-    """Post one signed test call to a running service and print the answer."""
+    """Post one signed test call to a running service and print the answer.
+
+    With --vendor: a sample of that vendor's deliveries, signed with the secret of a call source.
+    """
+    if vendor is not None:
+        owner = Owner(user_id, workspace_id)
+        send_sample(vendor, owner, source_id, api_url=api_url, sign_with=sign_with)
+        return
+    if secret is None:
+        raise click.UsageError("Give --secret, or set WEBHOOK_SECRETS.")
     producer = Producer(api_url, choose_secret(secret, user_id, workspace_id))
     ended_at = datetime.now(UTC)
     call = {

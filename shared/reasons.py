@@ -31,6 +31,7 @@ class Reason(StrEnum):
     NO_PHONE_NUMBER = "no_phone_number"
     INVALID_PHONE_NUMBER = "invalid_phone_number"
     UNKNOWN_DIRECTION = "unknown_direction"
+    HELD = "held"
     FILTERED = "filtered"
     NOT_CONNECTED = "not_connected"
     RECONNECT_REQUIRED = "reconnect_required"
@@ -61,6 +62,11 @@ NOT_FOUND_MESSAGE: Final = "No HubSpot contact has this phone number."
 END_UNREPORTED_MESSAGE: Final = (
     "The call has no phone number of a customer, and its end was never reported."
 )
+HELD_MESSAGE: Final = (
+    "The call source was paused when this call came. Take the pause off, and you are asked whether"
+    " to write such calls or to drop them; or retry this one."
+)
+DROPPED_MESSAGE: Final = "The call came while its call source was paused, and was dropped."
 NOT_CONNECTED_MESSAGE: Final = (
     "HubSpot was not connected when this call waited. Calls of the last 7 days are synced when"
     " the workspace connects; older ones can be retried by hand."

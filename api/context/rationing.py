@@ -136,6 +136,17 @@ def admit_calls(
         _owe(quota, PLATFORM, refused)
 
 
+def admit_owner(*, user_id: str | None, workspace_id: str, size: int) -> None:
+    """Use the quota of live calls of whom a source's delivery is for; raises OverQuotaError.
+
+    Args:
+        user_id: Whose call it is; None for a source of which nobody knows yet whose it is.
+        workspace_id: See `user_id`; the source then.
+        size: Of the body, in bytes.
+    """
+    _admit(services().quotas.calling, {(workspace_id, user_id): _weigh(1, size)})
+
+
 def give_back() -> None:
     """Give back what a webhook used that is to be sent again, because nothing of it is stored."""
     for quota, whose, cost in g.pop("used_quotas", ()):

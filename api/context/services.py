@@ -15,6 +15,8 @@ from api.http.slots import Room, Slots
 from api.identity.auth import Authenticator, EndedSessions
 from api.intake.group_commit import GroupCommit
 from api.intake.signatures import WebhookVerifier
+from api.intake.source_journal import SourceJournal
+from api.intake.source_lookup import SourceLookup
 from api.operating.gauges import Gauges
 from api.operating.probes import Probes
 from shared.broker.deployment import DeploymentRedis
@@ -65,6 +67,8 @@ class Services:
     authenticator: Authenticator
     ended_sessions: EndedSessions
     verifier: WebhookVerifier
+    sources: SourceLookup
+    journal: SourceJournal
     oauth: HubSpotOAuth
     hubspot: HubSpotAccess
     probes: Probes
@@ -119,6 +123,8 @@ def build_services(
         authenticator=Authenticator(settings),
         ended_sessions=EndedSessions(database),
         verifier=WebhookVerifier(settings.webhook_secrets),
+        sources=SourceLookup(database, cipher),
+        journal=SourceJournal(database),
         oauth=oauth,
         hubspot=HubSpotAccess(tokens, limits, http, settings.hubspot_api_url),
         probes=probes,

@@ -73,7 +73,7 @@ export declare class UnavailableError extends ApiError {
 export declare class NetworkError extends Error {}
 
 /** What was done. */
-export type Action = "connected" | "disconnected" | "settings_changed" | "exported" | "retried" | "test_call_sent" | "person_erased" | "tenant_erased" | "sessions_ended";
+export type Action = "connected" | "disconnected" | "settings_changed" | "exported" | "retried" | "test_call_sent" | "person_erased" | "tenant_erased" | "sessions_ended" | "source_added" | "source_changed" | "source_removed";
 
 /** What a call becomes in HubSpot: a note, or a Call object, which this version does not write yet. Holds for calls that come from now on. */
 export type Activity = "note" | "call";
@@ -85,6 +85,14 @@ export type Actor = "user" | "operator";
 export interface Alive {
   /** Always true; errors have false. */
   success: true;
+}
+
+/** Calls of a platform's source of which nobody knows yet whose they are. */
+export interface AllUnassigned {
+  /** Always true; errors have false. */
+  success: true;
+  /** Those with most calls first. */
+  unassigned: Array<UnassignedShown>;
 }
 
 /** What was done, newest first. */
@@ -232,6 +240,45 @@ export interface DeedShown {
   details: Record<string, unknown>;
 }
 
+/** The last 50 deliveries that matter, newest first, and one line for each ignored event. */
+export interface DeliveriesShown {
+  /** Always true; errors have false. */
+  success: true;
+  /** By their times. */
+  deliveries: Array<DeliveryShown>;
+}
+
+/** Deliveries within the last 24 hours. */
+export interface DeliveryCounts {
+  /** Those about calls. */
+  received: number;
+  /** Genuine, and of no interest. */
+  ignored: number;
+  /** Genuine, and not understood. */
+  unreadable: number;
+  /** Not genuine. */
+  refused: number;
+}
+
+/** A delivery, or how many of an ignored event there were. */
+export interface DeliveryShown {
+  /** In epoch milliseconds. */
+  at: number;
+  /** The vendor's name; null where the delivery was not read. */
+  event: string | null;
+  result: Result;
+  /** The vendor's name, a colon, and its id of the call. */
+  call_id: string | null;
+  /** The call's entry in the sync log. */
+  log_id: string | null;
+  /** Names of the fields that it brought. */
+  fields: Array<string>;
+  /** What was wrong with it or left out, in words. */
+  message: string | null;
+  /** 1; of ignored events how many came within 24 hours. */
+  count: number;
+}
+
 /** `INBOUND`: the customer called. `OUTBOUND`: the customer was called. */
 export type Direction = "inbound" | "outbound";
 
@@ -244,7 +291,7 @@ export interface Disconnected {
 }
 
 /** Why a call is not in HubSpot; the sync log's codes. */
-export type ErrorCode = "contact_not_found" | "ambiguous_contact" | "no_phone_number" | "invalid_phone_number" | "unknown_direction" | "filtered" | "not_connected" | "reconnect_required" | "missing_scopes" | "rejected_by_hubspot" | "rate_limited" | "hubspot_unavailable" | "network_error" | "unconfirmed" | "configuration_error" | "poison" | "payload_expired";
+export type ErrorCode = "contact_not_found" | "ambiguous_contact" | "no_phone_number" | "invalid_phone_number" | "unknown_direction" | "held" | "filtered" | "not_connected" | "reconnect_required" | "missing_scopes" | "rejected_by_hubspot" | "rate_limited" | "hubspot_unavailable" | "network_error" | "unconfirmed" | "configuration_error" | "poison" | "payload_expired";
 
 /** One wrong field of a request. */
 export interface FieldProblem {
@@ -403,7 +450,7 @@ export interface LogPage {
 
 /** Where a call came from. */
 export interface LogSource {
-  /** Whose phones they are, such as `vapi`. */
+  /** Whose phones they are, such as `generic`. */
   vendor: string;
   /** What the source is called in the dashboard. */
   name: string;
@@ -411,6 +458,23 @@ export interface LogSource {
 
 /** Which of several contacts with the number gets the note: the one that changed last, the oldest one, or none of them. */
 export type MatchPolicy = "most_recent" | "oldest" | "skip";
+
+/** A source that is to be added. */
+export interface NewSource {
+  /** One of those that `getCallSources` lists. */
+  vendor: string;
+  /** For people; the vendor's name if left out. */
+  name?: string | null;
+  /**
+   * As a text of the vendor's default scheme. Some vendors show it only once they have the
+   * address: it may be added later.
+   */
+  secret?: string | SecretGiven | null;
+  /** As the vendor's `options` describe them. */
+  options?: Record<string, unknown> | null;
+  /** Whether calls are to wait from the beginning. */
+  paused?: boolean;
+}
 
 /** Whose number the test call comes from. */
 export interface OrderedTestCall {
@@ -481,6 +545,14 @@ export interface Ready {
   redis: "ok" | "degraded";
 }
 
+/** Why a delivery was not taken. */
+export interface RefusalShown {
+  /** In a word. */
+  code: string;
+  /** In words, with what to check. */
+  message: string;
+}
+
 /** What a retry did. */
 export interface Requeued {
   /** Always true; errors have false. */
@@ -493,6 +565,9 @@ export interface Requeued {
    */
   ignored: number;
 }
+
+/** What became of a delivery. */
+export type Result = "stored" | "duplicate" | "updated" | "ignored" | "unreadable" | "refused";
 
 /** Which calls to try again: these ids, or all that a filter matches. */
 export interface RetryOrder {
@@ -527,6 +602,36 @@ export interface RulesChange {
   skip_lines?: Array<string> | null;
   /** Calls without a summary are left out. */
   require_summary?: boolean | null;
+}
+
+/** A way in which a vendor proves that a delivery is its own. */
+export interface SchemeShown {
+  /** What `scheme` says of a secret. */
+  name: string;
+  /** For people. */
+  title: string;
+  /** What to paste, and where the vendor shows it. */
+  hint: string;
+}
+
+/** A secret with the way in which the vendor proves that it knows it. */
+export interface SecretGiven {
+  /** As the vendor shows it. */
+  value: string;
+  /** The vendor's default if left out. */
+  scheme?: string | null;
+}
+
+/** A secret; its value is never shown. */
+export interface SecretShown {
+  /** By which it is removed. */
+  id: string;
+  /** How the vendor proves that it knows it. */
+  scheme: string;
+  /** In epoch milliseconds. */
+  added_at: number;
+  /** When it proved a delivery last. */
+  last_used_at: number | null;
 }
 
 /** The test call is stored like any other. */
@@ -566,6 +671,86 @@ export interface SettingsChange {
   match_policy?: MatchPolicy | null;
   phone_properties?: PhoneProperties | null;
 }
+
+/** The source as it is now. */
+export interface SourceAnswer {
+  /** Always true; errors have false. */
+  success: true;
+  source: SourceShown;
+}
+
+/** What is to change; what is absent stays. */
+export interface SourceChange {
+  /** For people. */
+  name?: string | null;
+  /** All of them anew; null for none. */
+  options?: Record<string, unknown> | null;
+  /** Up to three are good at a time. */
+  add_secret?: string | SecretGiven | null;
+  /** Its id. */
+  remove_secret?: string | null;
+  /** Whether calls wait from now on. */
+  paused?: boolean | null;
+  /** What becomes of calls that have waited; they go on waiting if left out. */
+  held?: "write" | "drop" | null;
+}
+
+/** The source is gone; its calls stay. */
+export interface SourceRemoved {
+  /** Always true; errors have false. */
+  success: true;
+}
+
+/** A call source. */
+export interface SourceShown {
+  /** Stands in its address; never given again. */
+  id: string;
+  /** Whose deliveries it takes. */
+  vendor: string;
+  /** For people. */
+  name: string;
+  /** What the vendor is told to call. */
+  url: string;
+  state: State;
+  /** Any of which proves a delivery; without their values. */
+  secrets: Array<SecretShown>;
+  /** As they were given, without secrets. */
+  options: Record<string, unknown>;
+  /** In epoch milliseconds. */
+  created_at: number;
+  /** When a call was delivered last. */
+  last_received_at: number | null;
+  /** When a delivery was refused last that looked like the vendor's. */
+  last_refused_at: number | null;
+  /** Why that was. */
+  last_refusal: RefusalShown | null;
+  counts: DeliveryCounts;
+  /** Whether calls wait as skipped, until somebody says whether to write them. */
+  paused: boolean;
+  /** How many calls wait so. */
+  held: number;
+  /** Of a platform's source: how many calls wait until somebody says whose they are. */
+  unassigned: number;
+  /** Whose it is; null for a platform's source. */
+  user_id: string | null;
+  /** See `user_id`. */
+  workspace_id: string | null;
+}
+
+/** The call sources, and the vendors of which there may be more. */
+export interface SourcesShown {
+  /** Always true; errors have false. */
+  success: true;
+  /** The oldest first. */
+  sources: Array<SourceShown>;
+  /** In the order in which they are offered; none for who may not add a source. */
+  vendors: Array<VendorShown>;
+  /** Whether whoever asks may change anything about sources. */
+  self_service: boolean;
+}
+
+/** How a source is. */
+export type State = "needs_secret" | "waiting" | "receiving" | "refusing" | "paused";
 
 /** Every step of a period, oldest first, also those without calls. */
 export interface Statistics {
@@ -612,12 +797,82 @@ export interface TranscriptTurn {
   text: string;
 }
 
+/** Calls that wait until the table of tenants has one of these keys. */
+export interface UnassignedShown {
+  /** The most specific first; none if the calls name nothing that a table can have. */
+  keys: Array<string>;
+  /** How many. */
+  calls: number;
+  /** When the oldest came. */
+  since: number;
+}
+
+/** A vendor whose calls can be received. */
+export interface VendorShown {
+  /** Its name in addresses. */
+  vendor: string;
+  /** For people. */
+  title: string;
+  /** Whether deliveries can be taken without one. */
+  secret: "required" | "optional";
+  /** The default one first. */
+  schemes: Array<SchemeShown>;
+  /** What to click at the vendor's, in order; `{url}` stands for the source's address. */
+  steps: Array<string>;
+  /** What people get wrong, or cannot know. */
+  caveats: Array<string>;
+  /** JSON Schema of the source's options. */
+  options: Record<string, unknown>;
+}
+
 /** `ended`: at once, and completed as more is known. `complete`: once summary and recording are there, the producer says that nothing more comes, or 15 minutes have passed since we heard of the end; written once, and what comes later is kept back until a retry by hand. */
 export type WriteWhen = "ended" | "complete";
 
 export interface InitiateHubSpotOAuthQuery {
   /** Where the browser returns to, within the allowed origins; the configured page if left out. */
   returnTo?: string | null | undefined;
+}
+
+export interface GetCallSourcesQuery {
+  /** With `workspace_id`. Other tokens see their own sources, whatever is asked. */
+  user_id?: string | null | undefined;
+  /** See `user_id`. */
+  workspace_id?: string | null | undefined;
+}
+
+export interface AddCallSourceQuery {
+  /** With `workspace_id`. Other tokens see their own sources, whatever is asked. */
+  user_id?: string | null | undefined;
+  /** See `user_id`. */
+  workspace_id?: string | null | undefined;
+}
+
+export interface UpdateCallSourceQuery {
+  /** With `workspace_id`. Other tokens see their own sources, whatever is asked. */
+  user_id?: string | null | undefined;
+  /** See `user_id`. */
+  workspace_id?: string | null | undefined;
+}
+
+export interface RemoveCallSourceQuery {
+  /** With `workspace_id`. Other tokens see their own sources, whatever is asked. */
+  user_id?: string | null | undefined;
+  /** See `user_id`. */
+  workspace_id?: string | null | undefined;
+}
+
+export interface GetCallSourceDeliveriesQuery {
+  /** With `workspace_id`. Other tokens see their own sources, whatever is asked. */
+  user_id?: string | null | undefined;
+  /** See `user_id`. */
+  workspace_id?: string | null | undefined;
+}
+
+export interface GetUnassignedCallsQuery {
+  /** With `workspace_id`. Other tokens see their own sources, whatever is asked. */
+  user_id?: string | null | undefined;
+  /** See `user_id`. */
+  workspace_id?: string | null | undefined;
 }
 
 export interface GetHubSpotSyncLogsQuery {
@@ -687,6 +942,12 @@ export interface ClientErrors {
   disconnectHubSpot: UnauthorizedError | ForbiddenError | RateLimitedError | UnavailableError | ApiError | NetworkError;
   getSettings: UnauthorizedError | RateLimitedError | UnavailableError | ApiError | NetworkError;
   updateSettings: BadRequestError | UnauthorizedError | ForbiddenError | TooLargeError | RateLimitedError | UnavailableError | ApiError | NetworkError;
+  getCallSources: BadRequestError | UnauthorizedError | RateLimitedError | UnavailableError | ApiError | NetworkError;
+  addCallSource: BadRequestError | UnauthorizedError | ForbiddenError | ConflictError | TooLargeError | RateLimitedError | UnavailableError | ApiError | NetworkError;
+  updateCallSource: BadRequestError | UnauthorizedError | ForbiddenError | NotFoundError | TooLargeError | RateLimitedError | UnavailableError | ApiError | NetworkError;
+  removeCallSource: BadRequestError | UnauthorizedError | ForbiddenError | NotFoundError | RateLimitedError | UnavailableError | ApiError | NetworkError;
+  getCallSourceDeliveries: BadRequestError | UnauthorizedError | NotFoundError | RateLimitedError | UnavailableError | ApiError | NetworkError;
+  getUnassignedCalls: BadRequestError | UnauthorizedError | NotFoundError | RateLimitedError | UnavailableError | ApiError | NetworkError;
   getHubSpotSyncLogs: BadRequestError | UnauthorizedError | RateLimitedError | UnavailableError | ApiError | NetworkError;
   getSyncLog: UnauthorizedError | NotFoundError | RateLimitedError | UnavailableError | ApiError | NetworkError;
   retrySyncLog: UnauthorizedError | ForbiddenError | NotFoundError | RateLimitedError | UnavailableError | ApiError | NetworkError;
@@ -735,6 +996,42 @@ export declare class HubSpotCallSyncClient {
    * Change some settings.
    */
   updateSettings(body: SettingsChange, request?: RequestOptions): Promise<ConnectionSettings>;
+  /**
+   * GET /api/call-sources
+   *
+   * The call sources, and the vendors of which there may be more.
+   */
+  getCallSources(query?: GetCallSourcesQuery, request?: RequestOptions): Promise<SourcesShown>;
+  /**
+   * POST /api/call-sources
+   *
+   * Add a call source.
+   */
+  addCallSource(body: NewSource, query?: AddCallSourceQuery, request?: RequestOptions): Promise<SourceAnswer>;
+  /**
+   * PATCH /api/call-sources/{source_id}
+   *
+   * Change a call source: name, options, secrets, pause.
+   */
+  updateCallSource(id: string, body: SourceChange, query?: UpdateCallSourceQuery, request?: RequestOptions): Promise<SourceAnswer>;
+  /**
+   * DELETE /api/call-sources/{source_id}
+   *
+   * Remove a call source.
+   */
+  removeCallSource(id: string, query?: RemoveCallSourceQuery, request?: RequestOptions): Promise<SourceRemoved>;
+  /**
+   * GET /api/call-sources/{source_id}/deliveries
+   *
+   * The last deliveries of a call source.
+   */
+  getCallSourceDeliveries(id: string, query?: GetCallSourceDeliveriesQuery, request?: RequestOptions): Promise<DeliveriesShown>;
+  /**
+   * GET /api/call-sources/{source_id}/unassigned
+   *
+   * Calls of a platform's source of which nobody knows yet whose they are.
+   */
+  getUnassignedCalls(id: string, query?: GetUnassignedCallsQuery, request?: RequestOptions): Promise<AllUnassigned>;
   /**
    * GET /api/hubspot/sync-logs
    *

@@ -139,6 +139,34 @@ export class HubSpotCallSyncClient {
     return this.#ask("POST", "/api/hubspot/test-call", { body: order, signal });
   }
 
+  getCallSources(query = {}, { signal } = {}) {
+    return this.#ask("GET", "/api/call-sources", { query, signal });
+  }
+
+  addCallSource(source, query = {}, { signal } = {}) {
+    return this.#ask("POST", "/api/call-sources", { query, body: source, signal });
+  }
+
+  updateCallSource(id, change, query = {}, { signal } = {}) {
+    const path = `/api/call-sources/${encodeURIComponent(id)}`;
+    return this.#ask("PATCH", path, { query, body: change, signal });
+  }
+
+  removeCallSource(id, query = {}, { signal } = {}) {
+    const path = `/api/call-sources/${encodeURIComponent(id)}`;
+    return this.#ask("DELETE", path, { query, signal });
+  }
+
+  getCallSourceDeliveries(id, query = {}, { signal } = {}) {
+    const path = `/api/call-sources/${encodeURIComponent(id)}/deliveries`;
+    return this.#ask("GET", path, { query, signal });
+  }
+
+  getUnassignedCalls(id, query = {}, { signal } = {}) {
+    const path = `/api/call-sources/${encodeURIComponent(id)}/unassigned`;
+    return this.#ask("GET", path, { query, signal });
+  }
+
   getAuditTrail(query = {}, { signal } = {}) {
     return this.#ask("GET", "/api/hubspot/audit", { query, signal });
   }

@@ -202,10 +202,10 @@ def _declare_method(method: Method) -> str:
 def _declare_arguments(method: Method) -> Iterator[str]:
     if "{" in method.path:
         yield "id: string"
-    if method.query:
-        yield f"query?: {_query_name(method)}"
     if body := method.operation.get("requestBody"):
         yield f"body: {write_type(body['content']['application/json']['schema'])}"
+    if method.query:
+        yield f"query?: {_query_name(method)}"
 
 
 def _query_type(asked: Json) -> str:

@@ -18,6 +18,7 @@ from shared.version import own_version
 TAGS: Final = {
     "webhooks": "Tell the service of finished calls. Signed as Standard Webhooks says.",
     "connection": "Connect a workspace to HubSpot, see how it is, and end it.",
+    "call sources": "Addresses at which voice platforms deliver their calls.",
     "sync log": "What became of each call, and why; try again what failed.",
     "trials": "Try the service out before the first real call.",
     "audit trail": "Who did what to a workspace's connection and calls.",
@@ -28,9 +29,9 @@ Finished phone calls become notes on the caller's HubSpot timeline: once, and if
 reason.
 
 Times in responses are epoch milliseconds or null; in queries RFC 3339 does too. Ids are strings.
-Routes under `/api/hubspot` take `Authorization: Bearer <JWT>` and show what belongs to its user
-and workspace only. Every error has the same envelope (`Failure`) with a stable `code`; beside
-those that are listed, an unknown address gives 404 `not_found`, a wrong method 405
+Routes under `/api/hubspot` and `/api/call-sources` take `Authorization: Bearer <JWT>` and show what
+belongs to its user and workspace only. Every error has the same envelope (`Failure`) with a stable
+`code`; beside those that are listed, an unknown address gives 404 `not_found`, a wrong method 405
 `method_not_allowed`, more than 4 KiB for an operation without a body 413 `payload_too_large`, and a
 fault of the service 500 `internal_error`."""
 SECURITY_SCHEMES: Final[Json] = {
@@ -39,13 +40,15 @@ SECURITY_SCHEMES: Final[Json] = {
         "scheme": "bearer",
         "bearerFormat": "JWT",
         "description": "Claims `sub` (the user), `workspace_id`, `exp` and `iat`; with `role`"
-        " `viewer` the token may only look. One is good for JWT_MAX_AGE after `iat`.",
+        " `viewer` the token may only look, with `platform` it may set up the call sources of every"
+        " tenant. One is good for JWT_MAX_AGE after `iat`.",
     },
     "signature": {
         "type": "apiKey",
         "in": "header",
         "name": "webhook-signature",
-        "description": "Standard Webhooks: over webhook-id, webhook-timestamp and the raw body.",
+        "description": "Standard Webhooks: over webhook-id, webhook-timestamp and the raw body. At"
+        " a call source's address, whatever its vendor signs with.",
     },
 }
 RETRY_AFTER: Final[Json] = {

@@ -12,6 +12,7 @@ ApiError
 ├─ ReadOnlyError            403: the token may only look
 ├─ WrongWorkspaceError      403: the webhook's secret is another workspace's
 ├─ NotFoundError            404
+│  └─ NoSuchSourceError
 ├─ ConflictError            409: the connection is not in a state for this
 ├─ TooLargeError            413
 │  └─ WebhookTooLargeError
@@ -164,6 +165,12 @@ class NotFoundError(ApiError):
     status = HTTPStatus.NOT_FOUND
     code = "not_found"
     usual = "There is nothing at this address."
+
+
+class NoSuchSourceError(NotFoundError):
+    """There is no such call source, or it is not yours, or it is another vendor's."""
+
+    usual = "There is no such call source."
 
 
 class ConflictError(ApiError):

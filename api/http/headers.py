@@ -4,10 +4,10 @@ from flask import Flask, Response, request
 
 from shared.configuration.settings import ApiSettings
 
-PRIVATE_PATHS = "/api/hubspot/"
+PRIVATE_PATHS = ("/api/hubspot/", "/api/call-sources")
 # What a dashboard of another origin loads and asks; a webhook's sender is no browser.
 CORS_PATHS = (
-    *("/api/hubspot/", "/client.js", "/client.d.ts", "/embed/"),
+    *(*PRIVATE_PATHS, "/client.js", "/client.d.ts", "/embed/"),
     *("/healthz", "/readyz", "/metrics", "/openapi.json"),
 )
 EXPOSED_HEADERS = "Content-Disposition, ETag, Retry-After, X-Truncated"

@@ -40,9 +40,13 @@ class Tenant:
 
 
 class Role(StrEnum):
-    """What a token's claim `role` allows, which without it is everything."""
+    """What a token's claim `role` allows, which without it is everything of one's own.
+
+    A viewer may only look; the platform may also set up the call sources of every tenant.
+    """
 
     VIEWER = "viewer"
+    PLATFORM = "platform"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +57,13 @@ class Bearer:
         tenant: Whose connection and calls it is about.
         may_change: Whether it is good for more than looking.
         issued_at: In seconds since 1970.
+        is_platform: Whether it is good for the call sources of every tenant.
     """
 
     tenant: Tenant
     may_change: bool
     issued_at: int | None
+    is_platform: bool = False
 
 
 # PyJWT checks a token's claims only when its signature is right, so who may not sign hears none of
@@ -122,10 +128,12 @@ class Authenticator:
             claims = _Claims.model_validate(payload)
         except ValidationError as error:
             raise UnauthorizedError(_describe_claim(error, payload)) from error
+        role = _read_role(payload)
         return Bearer(
             Tenant(claims.sub, claims.workspace_id),
-            may_change=_may_change(payload),
+            may_change=role is not Role.VIEWER,
             issued_at=self._check_age(payload),
+            is_platform=role is Role.PLATFORM,
         )
 
     def _check_age(self, payload: dict[str, Any]) -> int | None:
@@ -178,16 +186,18 @@ def _explain(error: jwt.PyJWTError | RecursionError) -> str:
     return next(fitting, UnauthorizedError.usual)
 
 
-def _may_change(payload: dict[str, Any]) -> bool:
-    """Whether a token's role allows more than looking; raises UnauthorizedError for other roles."""
+def _read_role(payload: dict[str, Any]) -> Role | None:
+    """A token's role, None for the usual one; raises UnauthorizedError for other words."""
     if "role" not in payload:
-        return True
-    if payload["role"] != Role.VIEWER:
-        raise UnauthorizedError(
-            f'The token\'s claim role must be "{Role.VIEWER}", for a token that may only look, or'
-            " be left out."
-        )
-    return False
+        return None
+    word = payload["role"]
+    if isinstance(word, str) and word in set(Role):
+        return Role(word)
+    raise UnauthorizedError(
+        f'The token\'s claim role must be "{Role.VIEWER}", for a token that may only look,'
+        f' "{Role.PLATFORM}", for one that may set up the call sources of every tenant, or be left'
+        " out."
+    )
 
 
 def _describe_claim(error: ValidationError, payload: dict[str, Any]) -> str:

@@ -205,13 +205,25 @@ def parse_data(
     Raises:
         InvalidRequestError: One of the three ids is missing or wrong.
     """
+    call, warnings = read_call(data, within=within)
+    return call.to_store(event, trace, warnings)
+
+
+def read_call(
+    data: Mapping[str, Any], *, within: str = ""
+) -> tuple[EndedCall, tuple[FieldWarning, ...]]:
+    """The call that data describe, with warnings about what could not be read as it came.
+
+    Raises:
+        InvalidRequestError: One of the three ids is missing or wrong.
+    """
     try:
         # Nearly all are as they should be, and this costs them nothing.
-        return EndedCall.model_validate(data).to_store(event, trace)
+        return EndedCall.model_validate(data), ()
     except ValidationError:
         fields, warnings = _read_fields(data)
     try:
-        call = EndedCall.model_validate(fields)
+        return EndedCall.model_validate(fields), tuple(warnings)
     except ValidationError as error:
         raise InvalidRequestError(
             each._replace(
@@ -220,7 +232,6 @@ def parse_data(
             )
             for each in name_fields(error)
         ) from error
-    return call.to_store(event, trace, tuple(warnings))
 
 
 def _read_fields(data: Mapping[str, Any]) -> tuple[dict[str, Any], list[FieldWarning]]:

@@ -91,10 +91,23 @@ class GroupCommit:
             TryLaterError: Its turn did not come; it is not stored.
             DBAPIError: As from a transaction of its own; whether it is stored may not be known.
         """
+        return self.store_all([call])[0]
+
+    def store_all(self, calls: Sequence[NewCall]) -> list[StoredCall]:
+        """Store what one request brings, in its order; when this returns all of it is committed.
+
+        Raises:
+            TryLaterError: The turn of one did not come; others may be stored.
+            DBAPIError: As from a transaction of its own; whether it is stored may not be known.
+        """
         if not self._has_threads:
             self._start_threads()
-        waiting = _Waiting(call)
-        self._waiting.put(waiting)
+        waiting = [_Waiting(call) for call in calls]
+        for each in waiting:
+            self._waiting.put(each)
+        return [self._await(each) for each in waiting]
+
+    def _await(self, waiting: _Waiting) -> StoredCall:
         if not waiting.is_told_within(PATIENCE_S):
             self._wait_longer(waiting)
         return waiting.result()

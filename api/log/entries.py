@@ -44,13 +44,13 @@ class LogSource(ResponseModel):
     model_config = ConfigDict(from_attributes=True)
 
     vendor: str
-    """Whose phones they are, such as `vapi`."""
+    """Whose phones they are, such as `generic`."""
     name: str
     """What the source is called in the dashboard."""
 
     @classmethod
     def examples(cls) -> dict[str, Self]:
-        return {"vapi": cls(vendor="vapi", name="Reception")}
+        return {"generic": cls(vendor="generic", name="Reception")}
 
 
 class LogEntry(ResponseModel):
@@ -141,7 +141,7 @@ class LogEntry(ResponseModel):
                 "written_revision": 1,
                 "update": "failed",
                 "update_error": "HubSpot refused it: Property hs_region is required",
-                "source": LogSource.examples()["vapi"],
+                "source": LogSource.examples()["generic"],
                 "notices": ["The owner is not active in HubSpot: the note was written without."],
             }
         )

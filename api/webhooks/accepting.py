@@ -21,6 +21,14 @@ def accept_call(call: NewCall) -> StoredCall:
     return stored
 
 
+def accept_together(calls: Sequence[NewCall]) -> list[StoredCall]:
+    """Store live calls that came in one delivery; when this returns they are committed."""
+    stored = services().group_commit.store_all(calls)
+    for connection_id in {each.connection_id for each in stored} - {None}:
+        services().waker.wake(connection_id or "")
+    return stored
+
+
 def accept_calls(calls: Sequence[NewCall]) -> list[StoredCall]:
     """Store calls behind the live ones, in one transaction; returned in order, and committed."""
     with services().database.begin() as session:

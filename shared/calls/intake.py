@@ -20,6 +20,7 @@ from shared.calls.contents import read_stored
 from shared.calls.merging import CLOCK_TOLERANCE, HASH_BYTES, Delivery, fold, make_stamp
 from shared.configuration.settings import Activity
 from shared.ids import new_log_id
+from shared.reasons import HELD_MESSAGE
 
 # Of calls in one statement: each byte is copied several times on its way.
 MAX_STATEMENT_BYTES: Final = 2 * 1024 * 1024
@@ -44,13 +45,16 @@ class NewCall:
             takes ten times its bytes.
         content_hash: Of what is said: equal deliveries are told by it.
         warnings: What could not be taken over from the producer's fields.
+        notices: What could not be taken over otherwise, in sentences.
         event: The producer's word for what happened.
         rank: Of the event among those of the same time.
         occurred_at: When that was, by the producer's account; None if it does not say.
-        withdrawn: Fields that must not be kept; the payload has none of them.
+        withdrawn: Fields that must not be kept; one that the payload has is the redacted version.
         is_end: It shows that the call is over.
         is_running: It says that the call is not over yet.
         is_final: It says that nothing more will come.
+        source_id: The call source that delivered it; None for our own webhook.
+        is_held: A call that this makes waits until a person says whether it is to be written.
     """
 
     user_id: str
@@ -58,6 +62,7 @@ class NewCall:
     call_id: str
     phone_number: str | None
     warnings: tuple[FieldWarning, ...] = ()
+    notices: tuple[str, ...] = ()
     event: str = "call.ended"
     rank: int = 0
     occurred_at: datetime | None = None
@@ -65,6 +70,8 @@ class NewCall:
     is_end: bool = True
     is_running: bool = False
     is_final: bool = False
+    source_id: str | None = None
+    is_held: bool = False
     payload: InitVar[Mapping[str, Any]]
     trace: InitVar[Mapping[str, str] | None] = None
     document: bytes = field(init=False, repr=False)
@@ -104,7 +111,10 @@ class StoredCall:
 
 
 _IDENTITY = ("user_id", "workspace_id", "call_id")
-_FIELDS = (*_IDENTITY, "phone_number", "event", "rank", "is_end", "is_final")
+_FIELDS = (
+    *(*_IDENTITY, "phone_number", "event", "rank", "is_end", "is_final"),
+    *("source_id", "is_held"),
+)
 _DELIVERED = ("user_id", "workspace_id", "event", "rank", "is_end", "is_final")
 
 # What is known of a call whose log row has been pruned; NULL before anything has been. In Postgres,
@@ -144,15 +154,19 @@ _STORE = text(f"""
             place int, id text, user_id text, workspace_id text, call_id text,
             phone_number text, payload jsonb, warnings jsonb, content_hash text, event text,
             rank smallint, occurred_at timestamptz, withdrawn text[], is_end boolean,
-            is_final boolean, due_in float8)
+            is_final boolean, due_in float8, source_id text, is_held boolean, notices jsonb)
         {_OF_TENANT.format("given")}
     ), new_log AS (
         INSERT INTO hubspot_sync_logs
             (id, user_id, workspace_id, call_id, phone_number, lane, warnings, withdrawn,
-             awaits_end, next_attempt_at, activity)
+             awaits_end, next_attempt_at, activity, source_id, notices, status, error_code,
+             error_message)
         SELECT id, user_id, workspace_id, call_id, phone_number, :lane, warnings, withdrawn,
-               NOT is_end, now() + make_interval(secs => due_in),
-               coalesce(choices ->> 'activity', :activity)
+               NOT is_end, CASE WHEN NOT is_held THEN now() + make_interval(secs => due_in) END,
+               coalesce(choices ->> 'activity', :activity),
+               source_id, notices, CASE WHEN is_held THEN 'skipped' ELSE 'pending' END,
+               CASE WHEN is_held THEN 'held' END,
+               CASE WHEN is_held THEN CAST(:held_message AS text) END
         FROM given
         WHERE NOT EXISTS (SELECT FROM hubspot_pruned_calls pruned
                           WHERE pruned.identity_hash = {IDENTITY_HASH.format("given")} OFFSET 0)
@@ -223,7 +237,12 @@ def store_calls(
     ids = [new_log_id() for _ in calls]
     new: dict[str, str | None] = {}
     own_numbers: dict[str, list[str]] = {}
-    stored_with = {"lane": lane, "activity": activity, "tolerance": CLOCK_TOLERANCE}
+    stored_with = {
+        "lane": lane,
+        "activity": activity,
+        "tolerance": CLOCK_TOLERANCE,
+        "held_message": HELD_MESSAGE,
+    }
     for document in _documents(calls, ids):
         for row in session.execute(_STORE, {**stored_with, "calls": document}):
             new[row.id] = row.connection_id
@@ -284,6 +303,7 @@ def _documents(calls: Sequence[NewCall], ids: Sequence[str]) -> Iterator[str]:
     for place, (call, log_id) in enumerate(in_order):
         row = {"place": place, "id": log_id} | {name: getattr(call, name) for name in _FIELDS}
         row["warnings"] = [each._asdict() for each in call.warnings] or None
+        row["notices"] = list(call.notices) or None
         row["content_hash"] = call.content_hash.hex()
         row["occurred_at"] = call.occurred_at.isoformat() if call.occurred_at else None
         row["withdrawn"] = list(call.withdrawn) or None
@@ -430,7 +450,8 @@ def _append_group(
         if log_id not in states or key in rows:
             continue
         received_at = known[log_id].read_at + timedelta(microseconds=number)
-        unwanted = states[log_id].withdrawn | keep[place].dropped
+        # What it withdraws and gives itself is the redacted version.
+        unwanted = states[log_id].withdrawn.difference(call.withdrawn) | keep[place].dropped
         facts = {
             name: value
             for name, value in json.loads(call.document).items()

@@ -2,7 +2,9 @@
 
 A delivery says some *facts*: fields of `CallContent`, as `to_payload` writes them. Each carries the
 *stamp* of its delivery, and of two that say different things the better stamp wins. What says
-nothing (null, blank, empty) never takes anything away; only a withdrawal does, and it is final.
+nothing (null, blank, empty) never takes anything away; only a withdrawal does, and it is final. Who
+withdraws a field and gives it, gives its redacted version: that stays, whatever came or comes of
+those that do not withdraw it.
 
 Pure: nothing here reads a clock, waits, or asks anybody.
 """
@@ -79,7 +81,8 @@ class Delivery:
     Attributes:
         stamp: Of all its facts.
         facts: Fields of `CallContent` as JSON.
-        withdrawn: Fields that must not be kept, whatever any delivery says.
+        withdrawn: Fields that must not be kept, whatever any delivery says that does not withdraw
+            them too.
         is_end: It shows that the call is over.
         is_final: It says that nothing more will come.
     """
@@ -100,7 +103,7 @@ class MergedCall:
             is stored with the call, which is kept as it is.
         base: The stamp of whatever has none of its own: the first delivery's.
         stamps: The others.
-        withdrawn: Fields that are not kept.
+        withdrawn: Fields that are not kept, but for a redacted version.
         is_ended: The call is over.
         is_final: Nothing more will come.
         revision: How many deliveries have changed the call, the first included.
@@ -132,11 +135,7 @@ class Merge(NamedTuple):
 
 def begin(delivery: Delivery) -> MergedCall:
     """The call that a first delivery makes."""
-    content = {
-        name: value
-        for name, value in delivery.facts.items()
-        if name not in delivery.withdrawn and not says_nothing(value)
-    }
+    content = {name: value for name, value in delivery.facts.items() if not says_nothing(value)}
     return MergedCall(
         content=content,
         base=delivery.stamp,
@@ -191,7 +190,7 @@ class _Merging:
             name: value
             for name, value in delivery.facts.items()
             if name in CallContent.model_fields
-            and name not in self._withdrawn
+            and (name in delivery.withdrawn or name not in self._withdrawn)
             and not says_nothing(value)
         }
         self._merge_numbers(
@@ -205,6 +204,11 @@ class _Merging:
             elif self._wins(name, delivery.stamp):
                 self._stamp(name, delivery.stamp)
                 self._set(name, value)
+        # A redacted version may be what was there.
+        before = self._call.content
+        self.changed = [
+            name for name in self.changed if self._content.get(name) != before.get(name)
+        ]
 
     def result(self, delivery: Delivery) -> MergedCall:
         call = self._call
@@ -222,11 +226,23 @@ class _Merging:
         )
 
     def _withdraw(self, names: frozenset[str]) -> None:
-        self.has_gained |= not names <= self._withdrawn
+        new = names - self._withdrawn
+        self.has_gained |= bool(new)
         self._withdrawn |= names
-        for name in names:
+        # What was withdrawn before is the redacted version: it is kept.
+        for name in sorted(new):
+            for key in (name, _GAP.format(name)):
+                self._stamps.pop(key, None)
             if self._content.pop(name, None) is not None:
                 self.changed.append(name)
+        if LINK in new:
+            self._stamps.pop(_LINK_UNTIL, None)
+        if DATA in new:
+            self._stamps = {
+                key: stamp
+                for key, stamp in self._stamps.items()
+                if not key.startswith(_DATUM.format(""))
+            }
 
     def _wins(self, name: str, stamp: Stamp) -> bool:
         """Whether a fact with this stamp takes the place of what is there."""

@@ -385,6 +385,12 @@ class ApiSettings(ServiceSettings):
             default="0",
         ),
     ]
+    self_service_sources: Annotated[
+        bool,
+        Setting(
+            values.switch, "choose off when only the platform sets up call sources", default="on"
+        ),
+    ]
     dashboard_requests_per_minute: Annotated[
         int,
         Setting(

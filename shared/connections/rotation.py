@@ -1,4 +1,4 @@
-"""Key rotation: re-encrypts every stored token with the first key while the service runs."""
+"""Key rotation: re-encrypts every ciphertext with the first key while the service runs."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -20,16 +20,32 @@ PASS_EVERY_S: Final = 1.0
 
 @dataclass(frozen=True, slots=True)
 class TokenTable:
-    """A table with ciphertexts, bound to the row id that its column `bound_to` holds."""
+    """A table with ciphertexts, bound to the row id that its column `bound_to` holds.
+
+    Attributes:
+        name: Of the table.
+        bound_to: The column with the row's id.
+        columns: Those with ciphertexts, by the names under which the rows are read: the same as
+            the field that each is bound to. All are there, or none is.
+        field: Of a table with one column, where the ciphertext is bound to another name.
+    """
 
     name: str
     bound_to: str = "id"
+    columns: tuple[str, ...] = ("access_token", "refresh_token")
+    field: str | None = None
+
+    def bound_field(self, column: str) -> str:
+        """The field that a column's ciphertexts are bound to."""
+        return self.field or column
 
 
 TABLES: Final = (
     TokenTable("hubspot_oauth_tokens"),
     TokenTable("hubspot_pending_grants"),
     TokenTable("hubspot_revocations", bound_to="bound_to"),
+    TokenTable("call_source_secrets", columns=("value",), field="secret"),
+    TokenTable("call_source_unassigned", columns=("value",), field="call"),
 )
 
 
@@ -63,7 +79,7 @@ def rotate_tokens(
     on_rewritten: Callable[[int], None] = lambda _: None,
     pause: Callable[[float], None] = time.sleep,
 ) -> Rotation:
-    """Re-encrypt every token with the first key; the tokens, their age and version stay.
+    """Re-encrypt all tokens, secrets of sources and waiting calls; their age and version stay.
 
     May run beside the service, beside itself, and again. Every process must know the first key
     already, and use it first: one that does not goes on writing with another.
@@ -114,8 +130,8 @@ def _pass_over(
 def _find_stale(database: Database, table: TokenTable, cipher: TokenCipher) -> Iterator[list[str]]:
     """Ids of rows with another key than the first, a page at a time; nothing is locked."""
     query = text(f"""
-        SELECT id, access_token, refresh_token FROM {table.name}
-        WHERE id > :after AND refresh_token IS NOT NULL
+        SELECT id, {", ".join(table.columns)} FROM {table.name}
+        WHERE id > :after AND {table.columns[-1]} IS NOT NULL
         ORDER BY id LIMIT {PAGE}
     """)  # noqa: S608 - the names are ours
     after = ""
@@ -125,7 +141,7 @@ def _find_stale(database: Database, table: TokenTable, cipher: TokenCipher) -> I
         if not page:
             return
         after = page[-1].id
-        if stale := [row.id for row in page if _is_stale(cipher, row)]:
+        if stale := [row.id for row in page if _is_stale(cipher, table, row)]:
             yield stale
 
 
@@ -134,8 +150,8 @@ def _lock(session: Session, table: TokenTable, ids: Sequence[str]) -> Sequence[R
     # a row may wait for HubSpot; the row is met again in the next pass. A row that is gone, or
     # disconnected, needs nothing, but counts as busy until then.
     query = text(f"""
-        SELECT id, {table.bound_to} AS row_id, access_token, refresh_token FROM {table.name}
-        WHERE id = ANY(:ids) AND refresh_token IS NOT NULL
+        SELECT id, {table.bound_to} AS row_id, {", ".join(table.columns)} FROM {table.name}
+        WHERE id = ANY(:ids) AND {table.columns[-1]} IS NOT NULL
         ORDER BY id FOR NO KEY UPDATE SKIP LOCKED
     """)  # noqa: S608 - the names are ours
     return session.execute(query, {"ids": list(ids)}).all()
@@ -143,22 +159,23 @@ def _lock(session: Session, table: TokenTable, ids: Sequence[str]) -> Sequence[R
 
 def _rewrite(session: Session, table: TokenTable, cipher: TokenCipher, row: Row[Any]) -> bool:
     """Re-encrypt a locked row; False if somebody else has meanwhile."""
-    if not _is_stale(cipher, row):
+    if not _is_stale(cipher, table, row):
         return False
     opened = {
-        name: cipher.decrypt(getattr(row, name), row_id=row.row_id, field=name)
-        for name in ("access_token", "refresh_token")
+        name: cipher.decrypt(getattr(row, name), row_id=row.row_id, field=table.bound_field(name))
+        for name in table.columns
     }
     update = text(f"""
-        UPDATE {table.name} SET access_token = :access_token, refresh_token = :refresh_token
+        UPDATE {table.name} SET {", ".join(f"{name} = :{name}" for name in table.columns)}
         WHERE id = :id
     """)  # noqa: S608 - the names are ours
     sealed = {
-        name: cipher.encrypt(value, row_id=row.row_id, field=name) for name, value in opened.items()
+        name: cipher.encrypt(value, row_id=row.row_id, field=table.bound_field(name))
+        for name, value in opened.items()
     }
     session.execute(update, {"id": row.id, **sealed})
     return True
 
 
-def _is_stale(cipher: TokenCipher, row: Row[Any]) -> bool:
-    return cipher.needs_rotation(row.access_token) or cipher.needs_rotation(row.refresh_token)
+def _is_stale(cipher: TokenCipher, table: TokenTable, row: Row[Any]) -> bool:
+    return any(cipher.needs_rotation(getattr(row, name)) for name in table.columns)

@@ -5,6 +5,13 @@ from shared.models.base import Base
 from shared.models.connections import Account, AuditEntry, Connection, Handover, Quota, SessionEnd
 from shared.models.deliveries import CallDelivery
 from shared.models.grants import DecidedGrant, OAuthState, PendingGrant, Revocation
+from shared.models.sources import (
+    CallSource,
+    SourceCount,
+    SourceDelivery,
+    SourceSecret,
+    UnassignedCall,
+)
 from shared.models.strays import PrunedCall, PruningKey, Stray
 from shared.models.sync_logs import Attempt, Call, SyncLog
 from shared.models.tallies import DailyLatency, DailyTally, Latency, Tally
@@ -18,6 +25,7 @@ __all__ = [
     "Base",
     "Call",
     "CallDelivery",
+    "CallSource",
     "Connection",
     "DailyLatency",
     "DailyTally",
@@ -31,7 +39,11 @@ __all__ = [
     "Quota",
     "Revocation",
     "SessionEnd",
+    "SourceCount",
+    "SourceDelivery",
+    "SourceSecret",
     "Stray",
     "SyncLog",
     "Tally",
+    "UnassignedCall",
 ]

@@ -19,9 +19,10 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import Mapped, foreign, mapped_column, relationship
 
 from shared.models.base import Base, Id, Moment
+from shared.models.sources import CallSource
 from shared.reasons import Lane, Status
 
 
@@ -38,6 +39,13 @@ class SyncLog(Base):
     contact_id: Mapped[str | None] = mapped_column(Text)
     # What the call becomes in HubSpot, fixed at intake: `engagement_id` is one of that kind.
     activity: Mapped[str] = mapped_column(Text, server_default="note")
+    # The call source that delivered it, which may be removed since; NULL for our own webhook.
+    source_id: Mapped[str | None] = mapped_column(Id)
+    source: Mapped[CallSource | None] = relationship(
+        primaryjoin=lambda: foreign(SyncLog.source_id) == CallSource.id,
+        viewonly=True,
+        lazy="selectin",
+    )
     engagement_id: Mapped[str | None] = mapped_column(Text)
     status: Mapped[str] = mapped_column(Text, server_default=Status.PENDING)
     error_code: Mapped[str | None] = mapped_column(Text)
@@ -163,6 +171,13 @@ class SyncLog(Base):
             "ix_hubspot_sync_logs_raw_phone",
             "id",
             postgresql_where=text("phone_number NOT LIKE '+%'"),
+        ),
+        # Of sources: whose a call is that one delivered before, and what is held.
+        Index(
+            "ix_hubspot_sync_logs_source",
+            "source_id",
+            "call_id",
+            postgresql_where=text("source_id IS NOT NULL"),
         ),
         # For the retention of numbers; rows leave it when their number is gone.
         Index(

@@ -34,6 +34,9 @@ class Action(StrEnum):
     PERSON_ERASED = "person_erased"
     TENANT_ERASED = "tenant_erased"
     SESSIONS_ENDED = "sessions_ended"
+    SOURCE_ADDED = "source_added"
+    SOURCE_CHANGED = "source_changed"
+    SOURCE_REMOVED = "source_removed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

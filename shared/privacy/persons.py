@@ -10,8 +10,10 @@ import phonenumbers
 from sqlalchemy import Row, TextClause, text
 from sqlalchemy.orm import Session
 
+from shared.crypto import TokenCipher
 from shared.phone import NO_REGION, find_numbers
 from shared.phone.mentions import Mention, Sought
+from shared.sources.unassigned import iterate_unassigned
 
 # Calls are looked through in pages, none of which comes near the statement timeout.
 PAGE: Final = 5_000
@@ -188,6 +190,23 @@ def find_calls(session: Session, person: Person, *, region: str) -> Findings:
         _look_into(found, person, log_id, own_region, document)
     for log_id in found.certain:
         found.near.pop(log_id, None)
+    return found
+
+
+def find_unassigned(
+    session: Session, cipher: TokenCipher, person: Person, *, region: str
+) -> Findings:
+    """The same among deliveries of which nobody knows yet whose they are, by their own ids.
+
+    They are no tenant's: of a person who is sought with one tenant only there are none.
+    """
+    found = Findings()
+    if person.user_id is not None or person.workspace_id is not None:
+        return found
+    for row_id, payload in iterate_unassigned(session, cipher):
+        _look_into(found, person, row_id, region, json.dumps(payload))
+    for row_id in found.certain:
+        found.near.pop(row_id, None)
     return found
 
 

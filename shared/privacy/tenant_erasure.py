@@ -51,7 +51,8 @@ class TenantRows:
 
 _MINE: Final = "user_id = :user_id AND workspace_id = :workspace_id"
 # Beside the sync log, whose rows take their contents, attempts and unanswered writes along, and the
-# connection, whose row takes its handovers along. In the order of the trigger that keeps them.
+# connection, whose row takes its handovers along. In the order of the trigger that keeps them. What
+# waits for an entry of a platform's table is no tenant's yet.
 _COUNTED: Final = {
     "hubspot_sync_tallies": "hour, status",
     "hubspot_sync_latencies": "hour, bin",
@@ -60,6 +61,9 @@ _COUNTED: Final = {
     "hubspot_quotas": "action",
     "hubspot_oauth_states": "state_hash",
     "hubspot_audit": "id",
+    # Their secrets, deliveries and counts go with them; the second are those of platforms' sources.
+    "call_sources": "id",
+    "call_source_deliveries": "id",
 }
 
 _COUNT = text(f"""
@@ -154,15 +158,19 @@ _DELETE_ACCOUNT = text("""
     WHERE a.hub_id = :hub_id
       AND NOT EXISTS (SELECT FROM hubspot_oauth_tokens c WHERE c.hub_id = a.hub_id)
 """)
+_DELETE_SOURCES = text(f"DELETE FROM call_sources WHERE {_MINE}")  # noqa: S608
 _DELETE_CONNECTION = text(f"DELETE FROM hubspot_oauth_tokens WHERE {_MINE}")  # noqa: S608
 
 
 def end_connection(session: Session, *, user_id: str, workspace_id: str) -> bool:
     """Disconnect, and put grants that nobody has confirmed on the revocation list as well.
 
+    Call sources go first: nothing comes in by them any more.
+
     No note is begun any more soon after: see `shared.queue.marks.may_write`.
     """
     tenant = {"user_id": user_id, "workspace_id": workspace_id}
+    session.execute(_DELETE_SOURCES, tenant)
     has_ended = disconnect(session, **tenant)
     give_up_grants_of(session, **tenant)
     return has_ended

@@ -16,19 +16,24 @@ from sandbox.client import SandboxControl
 from shared.connections.session_ends import end_sessions
 from shared.database.engines import Database
 from shared.database.schema import REQUIRED_REVISION
+from shared.sources.options import Owner
+from shared.sources.storing import MOST_SOURCES, add_source
 from tests.api.asking import (
     NO_POSTGRES,
+    PUBLIC_URL,
     WORKSPACE_SECRET,
     Asker,
     call_ended,
     make_token,
     post_webhook,
+    read,
     signed_headers,
 )
 from tests.api.conftest import ClientFactory
 from tests.api.rows import add_connection, pause
 
 NEVER: Final = "hs_" + "0" * 32
+SOURCE_SECRET: Final = "a-secret-of-16-letters"
 CALLER: Final = {"phone_number": "+12025550123"}
 
 
@@ -58,6 +63,28 @@ class World:
                 text("UPDATE hubspot_sync_logs SET attempts = attempts + 1 WHERE id = :id"),
                 {"id": log_id},
             )
+
+    def ask_sources(self, method: str, path: str = "", **request: Any) -> TestResponse:
+        return self.asker.client.open(
+            f"/api/call-sources{path}", method=method, headers=self.asker.headers, **request
+        )
+
+    def add_source(self, **given: Any) -> dict[str, Any]:
+        answer = self.ask_sources("POST", json={"vendor": "generic", **given})
+        assert answer.status_code == 201, answer.text
+        return dict(read(answer)["source"])
+
+    def deliver(self) -> TestResponse:
+        """A call at the address of a source."""
+        options = {"fields": {"call_id": "id", "from_number": "caller"}}
+        source = self.add_source(secret=SOURCE_SECRET, options=options)
+        answer = self.asker.client.post(
+            source["url"].removeprefix(PUBLIC_URL),
+            headers={"X-Webhook-Secret": SOURCE_SECRET},
+            json={"id": "call_xyz", "caller": "+12025550123"},
+        )
+        self.services.journal.close()
+        return answer
 
     def preview(self) -> TestResponse:
         return self.asker.ask("POST", "preview", json=CALLER)
@@ -226,6 +253,28 @@ def _without_limits(world: World) -> TestResponse:
     return asker.ask("POST", "preview", json=CALLER)
 
 
+def _delivered_without_secret(world: World) -> TestResponse:
+    return world.asker.client.post(world.add_source()["url"].removeprefix(PUBLIC_URL))
+
+
+def _changed_by_viewer(world: World) -> TestResponse:
+    headers = {"Authorization": f"Bearer {make_token(role='viewer')}"}
+    return world.asker.client.post("/api/call-sources", headers=headers, json={})
+
+
+def _without_self_service(world: World) -> TestResponse:
+    asker = Asker(world.make_client(SELF_SERVICE_SOURCES="off"))
+    return asker.client.post("/api/call-sources", headers=asker.headers, json={})
+
+
+def _with_too_many_sources(world: World) -> TestResponse:
+    owner = Owner(world.asker.user_id, world.asker.workspace_id)
+    with world.database.begin() as session:
+        for _ in range(MOST_SOURCES):
+            add_source(session, owner=owner, vendor="generic", name="One", options={})
+    return world.ask_sources("POST", json={"vendor": "generic"})
+
+
 Provocation = Callable[[World], TestResponse]
 
 PROVOCATIONS: Final[dict[tuple[str, str], Provocation]] = {
@@ -239,6 +288,11 @@ PROVOCATIONS: Final[dict[tuple[str, str], Provocation]] = {
     ("ReadOnly", "read_only"): _only_looking,
     ("InvalidSignature", "invalid_signature"): _unsigned,
     ("WrongWorkspace", "wrong_workspace"): _sent_by_another,
+    ("RefusedDelivery", "invalid_signature"): _delivered_without_secret,
+    ("MayNotChangeSources", "read_only"): _changed_by_viewer,
+    ("MayNotChangeSources", "self_service_off"): _without_self_service,
+    ("TooManySources", "too_many_sources"): _with_too_many_sources,
+    ("NoSuchSource", "not_found"): lambda w: w.ask_sources("DELETE", "/src_none"),
     ("NoSuchEntry", "not_found"): lambda w: w.asker.ask("GET", f"sync-logs/{NEVER}"),
     ("SwitchedOff", "not_found"): _without_pages,
     ("NoConnection", "not_connected"): _never_connected,

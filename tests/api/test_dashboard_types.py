@@ -29,6 +29,7 @@ def test_only_pages_redirects_and_the_signed_webhook_have_no_method() -> None:
         "/api/hubspot/oauth/callback",
         "/api/hubspot/oauth/confirm",
         "/api/webhooks/call-ended",
+        "/api/webhooks/{vendor}/{source_id}",
     }
 
 

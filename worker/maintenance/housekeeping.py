@@ -13,6 +13,8 @@ from shared.database.engines import allow_idling
 from shared.log.tallies import roll_up_tallies
 from shared.privacy import retention
 from shared.privacy.audit import delete_old_deeds
+from shared.sources.deliveries import forget_counts
+from shared.sources.unassigned import forget_unassigned
 from shared.telemetry.metrics import HOUSEKEEPING_SECONDS, LAST_HOUSEKEEPING
 from worker.maintenance.recurring import Recurring, lock_duty
 from worker.maintenance.revoking import LONGEST_S, revoke_due_grants
@@ -122,6 +124,12 @@ CHORES: Final[Mapping[str, Chore]] = {
         lambda session, settings: delete_old_deeds(session, days=settings.audit_retention_days)
     ),
     "pruned_calls_forgotten": in_batches(lambda session, _: retention.forget_pruned_calls(session)),
+    "source_counts_forgotten": in_batches(
+        lambda session, _: forget_counts(session, most=retention.MOST_AT_ONCE)
+    ),
+    "unassigned_forgotten": in_batches(
+        lambda session, _: forget_unassigned(session, most=retention.MOST_AT_ONCE)
+    ),
     "states_expired": in_batches(lambda session, _: retention.delete_expired_states(session)),
     "grants_given_up": in_batches(lambda session, _: retention.give_up_pending_grants(session)),
     "revoked": revoke_due_grants,

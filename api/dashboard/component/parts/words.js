@@ -25,6 +25,7 @@ export const REASONS = {
   no_phone_number: "Number withheld",
   invalid_phone_number: "Not a phone number",
   unknown_direction: "Direction not known",
+  held: "Held back",
   filtered: "Left out by your rules",
   not_connected: "HubSpot not connected",
   reconnect_required: "Permission withdrawn",
@@ -95,6 +96,8 @@ const SENTENCES = {
     (log.error_message ?? "It is not a phone number that a contact could have."),
   unknown_direction: (log) =>
     log.error_message ?? "The call does not say which of its numbers is the customer's.",
+  held: (log) =>
+    log.error_message ?? "Its call source was paused when this call came: retry it to write it.",
   filtered: (log) =>
     (log.error_message ?? "One of your rules leaves this call out.") +
     " Rules are in the settings; a changed rule can be applied to calls that were left out.",

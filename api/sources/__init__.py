@@ -1,0 +1,1 @@
+"""Call sources as the dashboard sees and changes them."""

@@ -1,0 +1,1 @@
+"""Call sources as they are stored: options, secrets, deliveries, and calls that nobody owns yet."""
