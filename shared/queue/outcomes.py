@@ -25,6 +25,7 @@ class Outcome:
         keeps_mark: A write is still in doubt; a write of this claim, if `hub_id` and `contact_id`
             say where.
         is_attempt: This is shown as an attempt; a mere wait is not.
+        notices: What of the call is not in HubSpot, and why, in sentences.
         hub_id: Overwrites the row's only when given, as do `phone_number` and `contact_id`. A
             contact that was matched earlier is cleared when the reason says that there is none.
     """
@@ -49,6 +50,7 @@ class Outcome:
     is_attempt: bool = True
     http_status: int | None = None
     correlation_id: str | None = None
+    notices: tuple[str, ...] = ()
 
 
 # Rows are locked in the order of their ids, those that will be left alone too: whoever else locks

@@ -78,7 +78,7 @@ def test_note_belongs_to_one_call_of_an_account(tenant: Tenant) -> None:
     tenant.store(3)
     first, second, third = tenant.claim()
     tenant.record(written(first, "9"))
-    with pytest.raises(IntegrityError, match="uq_hubspot_sync_logs_hub_id_engagement_id"):
+    with pytest.raises(IntegrityError, match="uq_hubspot_sync_logs_hub_id_activity_engagement_id"):
         tenant.record(written(second, "9"))
     assert tenant.record(written(third, "9", hub_id=HUB + 1)) == {third.id}
 
