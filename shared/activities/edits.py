@@ -9,7 +9,7 @@ person removed comes back.
 import hashlib
 import re
 import unicodedata
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from html.parser import HTMLParser
 from typing import Any, Final, Self
@@ -48,11 +48,13 @@ class Footprint:
             Empty once a person's text is among ours: such a body is never replaced as a whole.
         blocks: The hash of each block as it was last written, by name.
         additions: How often a block was added to an edited body, by name.
+        properties: What of a Call's properties, by name: see `planning.Hashes`.
     """
 
     bodies: frozenset[str] = frozenset()
     blocks: Mapping[str, str] = field(default_factory=dict)
     additions: Mapping[str, int] = field(default_factory=dict)
+    properties: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     @classmethod
     def of_whole(cls, blocks: Mapping[str, str], sent: str, echoed: str | None) -> Self:
@@ -67,6 +69,7 @@ class Footprint:
             bodies=frozenset(stored.get("bodies", ())),
             blocks=stored.get("blocks", {}),
             additions=stored.get("additions", {}),
+            properties=stored.get("properties", {}),
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -75,6 +78,7 @@ class Footprint:
             "bodies": sorted(self.bodies),
             "blocks": dict(self.blocks),
             "additions": dict(self.additions),
+            "properties": {name: list(each) for name, each in self.properties.items()},
         }
 
 
