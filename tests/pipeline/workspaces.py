@@ -4,6 +4,7 @@ import base64
 import hashlib
 import html
 import math
+import re
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
@@ -22,7 +23,7 @@ from shared.connections import lifecycle as connections
 from shared.connections.accounts import AccountState, load_account
 from shared.connections.lifecycle import Grant
 from shared.hubspot.client import HubSpotClient
-from shared.hubspot.models import NOTES, NewEngagement
+from shared.hubspot.models import NewEngagement
 from shared.log.replays import requeue_calls
 from shared.models import Attempt, Call, Connection, Revocation, SyncLog
 from shared.reasons import Lane
@@ -38,6 +39,24 @@ CHALLENGE: Final = (
     base64.urlsafe_b64encode(hashlib.sha256(VERIFIER.encode()).digest()).rstrip(b"=").decode()
 )
 MOST_TURNS: Final = 25
+# Requests before an activity is given up that HubSpot refuses without a word why: a Call is sent
+# once more without what it can do without.
+TRIES_ALONE: Final = {ActivityKind.NOTE: 1, ActivityKind.CALL: 2}
+
+
+class ActivitySandbox(SandboxControl):
+    """A sandbox whose faults in writing notes strike what calls become, if these are no notes."""
+
+    def __init__(self, base_url: str, activity: ActivityKind) -> None:
+        super().__init__(base_url)
+        self._activity = activity
+
+    def add_fault(self, endpoint: str, kind: str, **how: Any) -> int:
+        return super().add_fault(_endpoint_of(self._activity, endpoint), kind, **how)
+
+
+def _endpoint_of(activity: ActivityKind, endpoint: str) -> str:
+    return re.sub(r"^notes\.", f"{TYPES[activity].name}.", endpoint)
 
 
 class Workspace:
@@ -51,7 +70,11 @@ class Workspace:
     """
 
     def __init__(
-        self, worker: Resources, sandbox: SandboxControl, advance: Callable[[float], None]
+        self,
+        worker: Resources,
+        sandbox: SandboxControl,
+        advance: Callable[[float], None],
+        activity: ActivityKind = ActivityKind.NOTE,
     ) -> None:
         self.worker = worker
         self.sandbox = sandbox
@@ -61,7 +84,7 @@ class Workspace:
         self.hub_id = sandbox.add_account()
         self.connection_id = ""
         self.said: dict[str, dict[str, Any]] = {}
-        self.activity = ActivityKind.NOTE
+        self.activity = activity
 
     def connect(self, hub_id: int | None = None) -> None:
         """Connect the same account again or another, and let workers hand over what waited."""
@@ -169,9 +192,10 @@ class Workspace:
         return self._hubspot().create_engagements(TYPES[kind], [note]).created[log_id]
 
     def write_text(self, contact_id: str, body: str) -> None:
-        """Write a note as people do, in their own words."""
-        note = NewEngagement("a-person", contact_id, 1_790_000_000_000, {NOTES.body: body})
-        self._hubspot().create_engagements(NOTES, [note])
+        """Write a note, or log a call, as people do, in their own words."""
+        kind = TYPES[self.activity]
+        note = NewEngagement("a-person", contact_id, 1_790_000_000_000, {kind.body: body})
+        self._hubspot().create_engagements(kind, [note])
 
     def _hubspot(self) -> HubSpotClient:
         return HubSpotClient(
@@ -257,7 +281,8 @@ class Workspace:
     def requests(self, *endpoints: str) -> list[LoggedRequest]:
         """What the account was asked at these endpoints."""
         logged = self.sandbox.requests(hub_id=self.hub_id)
-        return [each for each in logged if each.endpoint in endpoints]
+        wanted = {_endpoint_of(self.activity, each) for each in endpoints}
+        return [each for each in logged if each.endpoint in wanted]
 
     def inputs(self, endpoint: str) -> list[int | None]:
         """How many inputs each batch had that an endpoint got."""
