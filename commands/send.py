@@ -69,7 +69,9 @@ def send(
         raise click.ClickException(f"Nothing answers at {api_url}. Is the service up?") from error
     except requests.RequestException as error:
         raise click.ClickException(f"{api_url} could not be asked: {error}") from error
-    known = "known already" if accepted.is_duplicate else "accepted"
+    known = "accepted"
+    if accepted.is_duplicate or accepted.is_updated:
+        known = "known already" + ", and completed" * accepted.is_updated
     click.echo(f"Call {call['call_id']} {known}: its sync log is {accepted.log_id}.")
 
 

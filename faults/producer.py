@@ -53,6 +53,7 @@ class RecordingProducer:
                 accepted.get("id"),
                 accepted.get("duplicate"),
                 time.monotonic() - started,
+                is_updated=accepted.get("updated", False),
             )
         except requests.RequestException:
             pass  # no answer is an entry too
@@ -69,7 +70,14 @@ class RecordingProducer:
             seconds = time.monotonic() - started
             for call, each in zip(part, answer.json()["results"], strict=True):
                 self._history.add(
-                    Delivery(call, answer.status_code, each["id"], each["duplicate"], seconds)
+                    Delivery(
+                        call,
+                        answer.status_code,
+                        each["id"],
+                        each["duplicate"],
+                        seconds,
+                        is_updated=each["updated"],
+                    )
                 )
 
     def _send(self, content: object, delivery_id: str | None, sent_at: datetime) -> Response:

@@ -25,6 +25,7 @@ class Acceptance:
 
     log_id: str
     is_duplicate: bool
+    is_updated: bool
 
 
 class Producer:
@@ -57,7 +58,7 @@ class Producer:
         if answer.status_code != requests.codes.accepted:
             raise WebhookRefusedError(describe_refusal(answer))
         accepted = answer.json()
-        return Acceptance(accepted["id"], accepted["duplicate"])
+        return Acceptance(accepted["id"], accepted["duplicate"], accepted["updated"])
 
 
 def describe_refusal(answer: requests.Response) -> str:

@@ -11,8 +11,11 @@ from redis import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
 from shared.database.engines import Database
+from shared.pacing.client import OutOfBudgetError
 from shared.pacing.limits import Limits
 from shared.queue.claims import renew_claims
+from shared.queue.marks import WRITE_WITHIN_S
+from shared.queue.updates import renew_updates
 
 log = structlog.get_logger(__name__)
 
@@ -67,8 +70,20 @@ class Leases:
         try:
             with self._database.begin() as session:
                 renew_claims(session, held)
+                renew_updates(session, held)
             for round_id, hub_id in held.items():
                 self._limits.keep_round(hub_id, round_id)
         except (SQLAlchemyError, RedisError) as error:
             # The marks check the lease; a claim that ran out is somebody else's.
             log.warning("leases_not_renewed", error=type(error).__name__)
+
+
+def require_lease(marked_at: float) -> None:
+    """Call right before sending what was marked then (`time.monotonic`).
+
+    Raises:
+        OutOfBudgetError: The commit was slow, or this worker was frozen: too little of the lease
+            is left.
+    """
+    if time.monotonic() - marked_at > WRITE_WITHIN_S:
+        raise OutOfBudgetError

@@ -21,6 +21,7 @@ from shared.hubspot.transport import build_session
 from shared.pacing.client import HubSpotAccess, PacedHubSpot, Patience
 from shared.pacing.limits import Limits
 from worker.leases import Leases
+from worker.shares import UpdateShare
 
 # Above any sensible Celery concurrency of one process.
 HTTP_POOL_SIZE = 64
@@ -48,6 +49,7 @@ class Resources:
     leases: Leases
     # Held by the one round that has large contents in memory.
     loading: threading.Lock
+    update_share: UpdateShare
     stopping: threading.Event
 
     def open_destination(self, connection_id: str, hub_id: int, *, deadline: float) -> Destination:
@@ -98,6 +100,7 @@ def open_resources(settings: WorkerSettings) -> Resources:
         ),
         leases=leases,
         loading=threading.Lock(),
+        update_share=UpdateShare(),
         stopping=threading.Event(),
     )
 

@@ -199,9 +199,7 @@ def _wrong_with_attempts(row: Row, outcomes: Collection[str]) -> Iterator[str]:
 
 def _wrong_with_answers(history: History) -> Iterator[str]:
     """Say what the producer should not have been answered."""
-    taken_for_new = Counter(
-        each.call.identity for each in history.deliveries if each.is_duplicate is False
-    )
+    taken_for_new = Counter(each.call.identity for each in history.deliveries if each.is_new)
     for identity, times in taken_for_new.items():
         if times > 1:
             yield f"{identity[2]}: was taken for a new call {times} times"

@@ -47,6 +47,12 @@ class Delivery:
     log_id: str | None
     is_duplicate: bool | None
     seconds: float
+    is_updated: bool = False
+
+    @property
+    def is_new(self) -> bool:
+        """Whether the call was answered to be a new one."""
+        return self.is_duplicate is False and not self.is_updated
 
     @property
     def is_acknowledged(self) -> bool:

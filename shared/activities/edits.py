@@ -7,11 +7,11 @@ person removed comes back.
 """
 
 import hashlib
+import html
 import re
 import unicodedata
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from html.parser import HTMLParser
 from typing import Any, Final, Self
 
 from shared.activities.text import utf16_units
@@ -21,8 +21,15 @@ MAX_BODY_UNITS: Final = 64_000
 MAX_ADDITIONS: Final = 3
 HASH_BYTES: Final = 12
 
-_BLANK: Final = re.compile(r"[\s\u200b\u200c\u200d\u2060\ufeff]+")
-_LINKS: Final = {"a": "href", "img": "src"}
+# Blanks that are none to `str.split`.
+_ZERO_WIDTH: Final = "\u200b\u200c\u200d\u2060\ufeff"
+# Attributes may hold `>` in quotes. Possessive, so that no text takes long.
+_ATTRIBUTES: Final = r"""(?:[^<>"']++|"[^"]*+"|'[^']*+')*+"""
+_TAG: Final = re.compile(rf"<[/!]?[a-z]{_ATTRIBUTES}>", re.IGNORECASE)
+_LINK_TAG: Final = re.compile(rf"<(?:a|img)\b{_ATTRIBUTES}>", re.IGNORECASE)
+_TARGET: Final = re.compile(
+    r"""\s(?:href|src)\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'>]+))""", re.IGNORECASE
+)
 # The words that our last line begins with, and what stands between them and the tag of that line.
 _MARKER: Final = re.compile(r"Call(?:&nbsp;|[\s\u200b\ufeff])+ID:")
 _LINE_TAG: Final = re.compile(r"<(?:p|div|h[1-6]|li|br)\b[^<>]*>", re.IGNORECASE)
@@ -57,10 +64,20 @@ class Footprint:
     properties: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     @classmethod
-    def of_whole(cls, blocks: Mapping[str, str], sent: str, echoed: str | None) -> Self:
+    def of_whole(cls, blocks: Mapping[str, str], last_line: str, echoed: str | None = None) -> Self:
         """What to remember of a body that is ours from the first to the last character."""
-        bodies = {each for body in (sent, echoed or sent) for each in _hashes(body)}
-        return cls(bodies=frozenset(bodies), blocks=_hash_blocks(blocks))
+        seen = {name: canonical(block) for name, block in blocks.items()}
+        parts = [*seen.values(), canonical(last_line)]
+        text = unicodedata.normalize("NFC", "".join(part for part, _ in parts))
+        targets = frozenset().union(*(each for _, each in parts))
+        sent = "".join(blocks.values()) + last_line
+        bodies = {_hash_raw(sent), _hash_seen(text, targets)}
+        if echoed is not None and echoed != sent:
+            bodies.update(_hashes(echoed))
+        return cls(
+            bodies=frozenset(bodies),
+            blocks={name: _hash_seen(*each) for name, each in seen.items()},
+        )
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> Self:
@@ -129,12 +146,10 @@ def plan_edit(
     """
     whole = "".join(blocks.values()) + last_line
     if canonical(current) == canonical(whole):
-        remembered = Footprint.of_whole(blocks, whole, current)
+        remembered = Footprint.of_whole(blocks, last_line, current)
         return Edit(body=None, is_whole=True, footprint=remembered)
     if footprint is not None and not footprint.bodies.isdisjoint(_hashes(current)):
-        return Edit(
-            body=whole, is_whole=True, footprint=Footprint.of_whole(blocks, whole, echoed=None)
-        )
+        return Edit(body=whole, is_whole=True, footprint=Footprint.of_whole(blocks, last_line))
     remaining = current
     for name in withdrawn:
         remaining = _remove(remaining, name, footprint)
@@ -201,7 +216,7 @@ def _remove(body: str, name: str, footprint: Footprint | None) -> str:
         return body  # it was never written
     for found in _BLOCK.finditer(body):
         for block in (found[0], found[1]):
-            if _hash_seen(block) == wanted:
+            if _hash_seen(*canonical(block)) == wanted:
                 return body[: found.start()] + body[found.start() + len(block) :]
     raise CannotUpdateError(
         f"The {name} was withdrawn, but somebody has edited this entry and it is not found in it"
@@ -214,40 +229,31 @@ def canonical(body: str) -> tuple[str, frozenset[str]]:
 
     HubSpot may change tags, attributes, entities and white space; it changes none of this.
     """
-    reader = _Reader()
-    reader.feed(body)
-    reader.close()
-    text = unicodedata.normalize("NFC", _BLANK.sub("", "".join(reader.texts)))
-    return text, frozenset(reader.targets)
-
-
-class _Reader(HTMLParser):
-    """Collects texts and the targets of links."""
-
-    def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
-        self.texts: list[str] = []
-        self.targets: set[str] = set()
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        wanted = _LINKS.get(tag)
-        self.targets.update(value.strip() for name, value in attrs if name == wanted and value)
-
-    def handle_data(self, data: str) -> None:
-        self.texts.append(data)
+    targets = {
+        html.unescape(value[1] or value[2] or value[3] or "").strip()
+        for tag in _LINK_TAG.findall(body)
+        for value in _TARGET.finditer(tag)
+    }
+    text = "".join(html.unescape(_TAG.sub("", body)).split())
+    for character in _ZERO_WIDTH:
+        text = text.replace(character, "")
+    return unicodedata.normalize("NFC", text), frozenset(targets)
 
 
 def _hashes(body: str) -> tuple[str, str]:
     """The hash of a body as it is, and of what people see of it."""
-    return _hash(f"raw\0{body}"), _hash_seen(body)
+    return _hash_raw(body), _hash_seen(*canonical(body))
 
 
 def _hash_blocks(blocks: Mapping[str, str]) -> dict[str, str]:
-    return {name: _hash_seen(block) for name, block in blocks.items()}
+    return {name: _hash_seen(*canonical(block)) for name, block in blocks.items()}
 
 
-def _hash_seen(body: str) -> str:
-    text, targets = canonical(body)
+def _hash_raw(body: str) -> str:
+    return _hash(f"raw\0{body}")
+
+
+def _hash_seen(text: str, targets: frozenset[str]) -> str:
     return _hash("\0".join(("seen", text, *sorted(targets))))
 
 

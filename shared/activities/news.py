@@ -6,11 +6,12 @@ written and what has come since.
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+import structlog
 from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
@@ -19,18 +20,14 @@ from shared.calls.content import RUNNING_OUTCOMES, CallContent, is_outcome_of
 from shared.calls.contents import StoredCall, read_stored
 from shared.calls.directions import find_customers_number, read_direction
 from shared.calls.intake import MAX_STATEMENT_BYTES, WITHOUT_END_S, WITHOUT_NEWS_S
-from shared.calls.merging import Merge, fingerprint, fold
+from shared.calls.merging import Merge, fingerprint, fold, from_microseconds
+from shared.queue.updates import MOST_UPDATES, TOO_OFTEN_ERROR, UPDATE_SETTLE_S, UPDATES_SPACED_S
 from shared.reasons import Reason, Status
 
-# From the first news that is not written yet to its writing: what comes meanwhile goes with it.
-UPDATE_SETTLE_S: Final = 5.0
-# At least so long after the one before; the last for all that follow.
-UPDATES_SPACED_S: Final = (5.0, 30.0, 120.0, 600.0)
-MOST_UPDATES: Final = 20
-TOO_MANY_MESSAGE: Final = (
-    f"It was written {MOST_UPDATES} times. What came after that is stored here; a retry by hand"
-    " writes it."
-)
+log = structlog.get_logger(__name__)
+
+# Calls of one tenant in the hands of workers, or locked for a moment.
+MOST_CLAIMED: Final = 1_000
 
 # Whom no number was found for, or nothing that may be looked up: another number is another call.
 _UNUSABLE: Final = (
@@ -65,14 +62,16 @@ def has_news(session: Session, *, user_id: str, workspace_id: str) -> bool:
 
 
 # In the order of the ids, as everywhere. Whoever holds a row is not waited for: its news stays.
-# Once a call was looked up its end is awaited no more.
+# Once a call was looked up its end is awaited no more. Few enough are looked at to be read in the
+# index's order, however many wait, and more than workers ever hold of one tenant.
 _LOCK = text("""
     SELECT l.id, l.status, l.error_code, l.created_at, l.last_write_at IS NOT NULL AS is_marked,
            l.awaits_end AND l.attempts = 0 AND l.looks = 0 AND NOT l.raw_lookup
                AND l.failing_since IS NULL AS awaits_end,
            coalesce(c.payload_bytes, 0) AS payload_bytes
     FROM (SELECT DISTINCT log_id FROM call_deliveries
-          WHERE user_id = :user_id AND workspace_id = :workspace_id AND facts IS NOT NULL) AS news
+          WHERE user_id = :user_id AND workspace_id = :workspace_id AND facts IS NOT NULL
+          ORDER BY log_id LIMIT :looked_at) AS news
     JOIN hubspot_sync_logs l ON l.id = news.log_id
     JOIN calls c ON c.log_id = l.id
     WHERE l.claimed_by IS NULL
@@ -113,7 +112,7 @@ _RENEW = text("""
         failures = 0, failing_since = NULL, looks = 0, raw_lookup = false, fence = l.fence + 1,
         hub_id = CASE WHEN l.last_write_at IS NOT NULL THEN l.hub_id END,
         contact_id = CASE WHEN l.last_write_at IS NOT NULL THEN l.contact_id END,
-        suspect_size = NULL, solo_crashes = 0, updated_at = now()
+        updated_at = now()
     FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS r (
         log_id text, phone_number text, awaits_end boolean, due_at timestamptz)
     WHERE l.id = r.log_id
@@ -131,19 +130,20 @@ _RENUMBER = text("""
     WHERE l.id = r.log_id
 """)
 
-# A note that a person deleted is asked for again, since it may be restored. A withdrawal is written
-# however often the activity was.
+# What waits or is being written goes on, and knows that more has come. A note that a person deleted
+# is asked for again, since it may be restored. A withdrawal is written however often the activity
+# was.
 _WANT_UPDATES = text("""
     INSERT INTO activity_updates AS u
-        (log_id, user_id, workspace_id, hub_id, updates, first_news_at, due_at, state, error)
-    SELECT l.id, l.user_id, l.workspace_id, l.hub_id, coalesce(a.updates, 0), now(),
+        (log_id, user_id, workspace_id, hub_id, first_news_at, due_at, state, error)
+    SELECT l.id, l.user_id, l.workspace_id, l.hub_id, w.news_at,
            CASE WHEN w.is_urgent OR coalesce(a.updates, 0) < :most
-                THEN greatest(now() + make_interval(secs => :settle),
+                THEN greatest(w.news_at + make_interval(secs => :settle),
                               a.updated_at + make_interval(secs => spaced.seconds)) END,
            CASE WHEN w.is_urgent OR coalesce(a.updates, 0) < :most THEN 'waiting' ELSE 'held' END,
            CASE WHEN w.is_urgent OR coalesce(a.updates, 0) < :most THEN NULL ELSE :too_many END
     FROM jsonb_to_recordset(CAST(:wanted AS jsonb)) AS w (
-        log_id text, content_hash text, is_urgent boolean)
+        log_id text, content_hash text, is_urgent boolean, news_at timestamptz)
     JOIN hubspot_sync_logs l ON l.id = w.log_id
     LEFT JOIN activities a ON a.log_id = l.id
     CROSS JOIN LATERAL (
@@ -153,10 +153,32 @@ _WANT_UPDATES = text("""
       AND a.content_hash IS DISTINCT FROM decode(w.content_hash, 'hex')
     ORDER BY l.id
     ON CONFLICT (log_id) DO UPDATE
-    SET state = excluded.state, error = excluded.error, failures = 0, failing_since = NULL,
-        due_at = excluded.due_at, first_news_at = excluded.first_news_at
-    WHERE u.state IN ('failed', 'deleted') AND u.claimed_by IS NULL
+    SET news = u.news + 1,
+        state = CASE WHEN u.state IN ('waiting', 'held') THEN u.state ELSE excluded.state END,
+        error = CASE WHEN u.state IN ('waiting', 'held') THEN u.error ELSE excluded.error END,
+        due_at = CASE WHEN u.state IN ('waiting', 'held') THEN u.due_at ELSE excluded.due_at END,
+        first_news_at = CASE WHEN u.state = 'waiting' THEN u.first_news_at
+                             ELSE excluded.first_news_at END,
+        failures = CASE WHEN u.state = 'waiting' THEN u.failures ELSE 0 END,
+        failing_since = CASE WHEN u.state = 'waiting' THEN u.failing_since END
     RETURNING u.log_id
+""")
+
+
+# What was kept back is kept back for good, but for a withdrawal.
+_RELEASE_WITHDRAWALS = text("""
+    UPDATE activity_updates u
+    SET state = 'waiting', error = NULL, due_at = now() + make_interval(secs => :settle)
+    WHERE u.log_id = ANY(:ids) AND u.state = 'held'
+""")
+
+# The activity shows it already: it was folded in when that was written.
+_IS_WRITTEN = text("""
+    UPDATE activities a SET written_revision = w.revision
+    FROM jsonb_to_recordset(CAST(:wanted AS jsonb)) AS w (
+        log_id text, content_hash text, revision int)
+    WHERE a.log_id = w.log_id AND a.content_hash = decode(w.content_hash, 'hex')
+      AND a.written_revision < w.revision
 """)
 
 
@@ -175,7 +197,8 @@ def apply_news(session: Session, *, user_id: str, workspace_id: str, most: int) 
     What is committed then: the content with its stamps, and what follows from it for the call.
     """
     tenant = {"user_id": user_id, "workspace_id": workspace_id}
-    locked = session.execute(_LOCK, {**tenant, "most": most}).all()
+    bounds = {"most": most, "looked_at": most + MOST_CLAIMED}
+    locked = session.execute(_LOCK, tenant | bounds).all()
     rows = {row.id: row for row in _cut(locked)}
     if not rows:
         return AppliedNews()
@@ -183,13 +206,22 @@ def apply_news(session: Session, *, user_id: str, workspace_id: str, most: int) 
     session.execute(_LOCK_CALLS, ids)
     # A statement of its own: the first one saw what was committed before its locks.
     stored = read_stored(session, rows)
-    changes = [_Change(rows[log_id], call) for log_id, call in sorted(stored.items())]
+    changes = list(_merge(rows, stored))
     _store(session, changes)
     return AppliedNews(
         calls=len(changes),
         requeued=_requeue(session, changes),
         updates=_want_updates(session, changes),
     )
+
+
+def _merge(rows: Mapping[str, Row[Any]], stored: Mapping[str, StoredCall]) -> Iterator["_Change"]:
+    """Each call that can be merged: a defect that one brings out holds up no other."""
+    for log_id, call in sorted(stored.items()):
+        try:
+            yield _Change(rows[log_id], call)
+        except Exception:
+            log.exception("news_not_merged", log_id=log_id)
 
 
 def want_updates(session: Session, log_ids: Iterable[str]) -> int:
@@ -203,7 +235,9 @@ def want_updates(session: Session, log_ids: Iterable[str]) -> int:
         {
             "log_id": log_id,
             "content_hash": fingerprint(call.fold().content).hex(),
+            "revision": call.fold().revision,
             "is_urgent": False,
+            "news_at": call.read_at.isoformat(),
         }
         for log_id, call in sorted(stored.items())
     ]
@@ -238,7 +272,9 @@ class _Change:
             read_direction(before.get("direction")),
         )
         self.is_withdrawn = self.call.withdrawn != stored.merged.withdrawn
-        self._last_news_at = stored.read_at
+        received = [each.stamp.received_at for each in stored.news]
+        self.first_news_at = from_microseconds(min(received))
+        self._last_news_at = from_microseconds(max(received))
 
     @property
     def is_news(self) -> bool:
@@ -315,7 +351,7 @@ def _requeue(session: Session, changes: Sequence[_Change]) -> int:
         for each in changes
         if not each.is_renewed
         and each.is_rematched
-        and each.row.status != Status.SUCCESS
+        and (each.row.status != Status.SUCCESS or each.is_withdrawn)
         and not each.row.is_marked
     ]
     for query, calls in ((_RENEW, renewed), (_AWAIT, awaited), (_RENUMBER, renumbered)):
@@ -338,7 +374,9 @@ def _want_updates(session: Session, changes: Sequence[_Change]) -> int:
         {
             "log_id": each.row.id,
             "content_hash": fingerprint(each.content).hex(),
+            "revision": each.call.revision,
             "is_urgent": each.is_withdrawn,
+            "news_at": each.first_news_at.isoformat(),
         }
         for each in changes
         if each.row.status == Status.SUCCESS and each.is_news
@@ -349,6 +387,7 @@ def _want_updates(session: Session, changes: Sequence[_Change]) -> int:
 def _insert_updates(session: Session, wanted: Sequence[dict[str, Any]]) -> int:
     if not wanted:
         return 0
+    session.execute(_IS_WRITTEN, {"wanted": _to_json(wanted)})
     inserted = session.execute(
         _WANT_UPDATES,
         {
@@ -357,9 +396,11 @@ def _insert_updates(session: Session, wanted: Sequence[dict[str, Any]]) -> int:
             "spaced": list(UPDATES_SPACED_S),
             "steps": len(UPDATES_SPACED_S),
             "most": MOST_UPDATES,
-            "too_many": TOO_MANY_MESSAGE,
+            "too_many": TOO_OFTEN_ERROR,
         },
     )
+    if urgent := [each["log_id"] for each in wanted if each["is_urgent"]]:
+        session.execute(_RELEASE_WITHDRAWALS, {"ids": urgent, "settle": UPDATE_SETTLE_S})
     return len(inserted.all())
 
 

@@ -96,6 +96,14 @@ def plan_update(
     )
 
 
+def leave_footprint(written: Composed) -> Footprint:
+    """What to remember of an activity that was created like this."""
+    return replace(
+        Footprint.of_whole(written.blocks, written.last_line),
+        properties=remember_properties(written.properties),
+    )
+
+
 def remember_properties(sent: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
     """What to remember of properties that were written with a new activity."""
     return {name: (_hash_value(name, value),) for name, value in sent.items()}

@@ -2,13 +2,15 @@
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import Connection, Row, text
 from sqlalchemy.orm import Session
 
-from shared.calls.merging import Delivery, MergedCall, Stamp, fold, make_stamp
+from shared.calls.content import CallContent
+from shared.calls.merging import Delivery, MergedCall, Stamp, fingerprint, fold, make_stamp
 
 # As text. No webhook is as large: only numbers like 1e308 grow, to 309 digits each, when Postgres
 # writes them.
@@ -78,6 +80,28 @@ def read_contents(session: Session, log_ids: Sequence[str]) -> dict[str, Mapping
         row.log_id: row.payload if row.news is None else StoredCall(row).fold().content
         for row in _read(session, log_ids)
     }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GrownContent:
+    """All that is known of a call by now; `hash` as `fingerprint`, in hex."""
+
+    call: CallContent
+    revision: int
+    hash: str
+
+
+def read_grown_contents(session: Session, log_ids: Sequence[str]) -> dict[str, GrownContent]:
+    """Calls with all that is known of them, by log id; without those that are deleted."""
+    grown = {}
+    for log_id, stored in read_stored(session, log_ids).items():
+        merged = stored.fold()
+        grown[log_id] = GrownContent(
+            call=CallContent.from_payload(merged.content),
+            revision=merged.revision,
+            hash=fingerprint(merged.content).hex(),
+        )
+    return grown
 
 
 def _read(session: Session | Connection, log_ids: Sequence[str]) -> Iterable[Row[Any]]:

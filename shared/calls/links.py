@@ -39,7 +39,7 @@ def find_expiry(url: str) -> datetime | None:
     except ValueError:
         return None
     said = {name.lower(): value for name, value in pairs}
-    with suppress(ValueError, OverflowError):
+    with suppress(ValueError, OverflowError, OSError):
         return _read_expiry(said)
     return None
 

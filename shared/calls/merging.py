@@ -67,6 +67,11 @@ def to_microseconds(time: datetime) -> int:
     return (time - _EPOCH) // _MICROSECOND
 
 
+def from_microseconds(microseconds: int) -> datetime:
+    """The time in UTC that `to_microseconds` gave."""
+    return _EPOCH + microseconds * _MICROSECOND
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
     """What one delivery says of a call.

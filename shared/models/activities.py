@@ -36,13 +36,8 @@ class Activity(Base):
     written_revision: Mapped[int | None] = mapped_column(Integer)
     # Of the content that it was written from: `shared.calls.merging.fingerprint`.
     content_hash: Mapped[bytes | None] = mapped_column(LargeBinary)
-    body_sent: Mapped[bytes | None] = mapped_column(LargeBinary)
-    body_echoed: Mapped[bytes | None] = mapped_column(LargeBinary)
-    body_echoed_canonical: Mapped[bytes | None] = mapped_column(LargeBinary)
-    # Hashes of blocks and of properties as last written, and how often a block was added.
-    blocks: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
-    properties: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
-    additions: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    # Hashes of what HubSpot had then: `shared.activities.edits.Footprint`.
+    footprint: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     # How often it was written again.
     updates: Mapped[int] = mapped_column(Integer, server_default="0")
     updated_at: Mapped[datetime] = mapped_column(Moment, server_default=func.now())
@@ -66,8 +61,8 @@ class ActivityUpdate(Base):
     hub_id: Mapped[int] = mapped_column(BigInteger)
     due_at: Mapped[datetime | None] = mapped_column(Moment)
     first_news_at: Mapped[datetime] = mapped_column(Moment, server_default=func.now())
-    # How many have been written before this one.
-    updates: Mapped[int] = mapped_column(Integer, server_default="0")
+    # How often it was said that the activity lags behind: tells what came while it was written.
+    news: Mapped[int] = mapped_column(Integer, server_default="0")
     failures: Mapped[int] = mapped_column(SmallInteger, server_default="0")
     failing_since: Mapped[datetime | None] = mapped_column(Moment)
     claimed_by: Mapped[str | None] = mapped_column(Id)

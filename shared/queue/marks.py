@@ -90,11 +90,14 @@ _MAY_WRITE = text("""
                    WHERE user_id = :user_id AND workspace_id = :workspace_id
                      AND error_code IN ('payload_expired', 'unconfirmed')
                      AND last_write_at > clock_timestamp() - make_interval(secs => :seconds))
+        OR EXISTS (SELECT FROM activity_updates
+                   WHERE user_id = :user_id AND workspace_id = :workspace_id
+                     AND last_write_at > clock_timestamp() - make_interval(secs => :seconds))
 """)
 
 
 def may_write(session: Session, *, user_id: str, workspace_id: str) -> bool:
-    """Whether a POST may still start under a mark of the tenant; false `WRITE_WITHIN_S` after."""
+    """Whether a create or an update may still start under a mark; false `WRITE_WITHIN_S` after."""
     tenant = {"user_id": user_id, "workspace_id": workspace_id}
     found = session.execute(_MAY_WRITE, {**tenant, "seconds": WRITE_WITHIN_S})
     return bool(found.scalar_one())

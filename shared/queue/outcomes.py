@@ -4,6 +4,7 @@ import json
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
@@ -53,11 +54,24 @@ class Outcome:
     notices: tuple[str, ...] = ()
 
 
+class Recorded(NamedTuple):
+    """An outcome that was stored.
+
+    Attributes:
+        age: Seconds since the call came in.
+        was_held: Whether its claim still held; without it only an activity counts.
+    """
+
+    age: float
+    was_held: bool
+
+
 # Rows are locked in the order of their ids, those that will be left alone too: whoever else locks
 # several waits in the same order, and never in a circle.
 _RECORD = text("""
     WITH o AS MATERIALIZED (
-        SELECT o.* FROM jsonb_to_recordset(CAST(:outcomes AS jsonb)) AS o (
+        SELECT o.*, l.fence = o.fence AND l.claimed_by IS NOT NULL AS is_held
+        FROM jsonb_to_recordset(CAST(:outcomes AS jsonb)) AS o (
             id text, fence int, status text, error_code text, error_message text,
             next_in float8, lane smallint, searches_done smallint, calculated_searched boolean,
             failures smallint, is_failing boolean, keeps_mark boolean,
@@ -86,9 +100,9 @@ _RECORD = text("""
             suspect_size = NULL, solo_crashes = 0, updated_at = now()
         FROM o
         WHERE l.id = o.id AND l.engagement_id IS NULL
-          AND (o.engagement_id IS NOT NULL
-               OR (l.fence = o.fence AND l.claimed_by IS NOT NULL))
-        RETURNING l.id, extract(epoch FROM clock_timestamp() - l.created_at)::float8 AS age
+          AND (o.engagement_id IS NOT NULL OR o.is_held)
+        RETURNING l.id, o.is_held,
+                  extract(epoch FROM clock_timestamp() - l.created_at)::float8 AS age
     ), attempted AS (
         INSERT INTO hubspot_sync_attempts (log_id, started_at, duration_ms, outcome, error_code,
                                            message, http_status, correlation_id)
@@ -97,14 +111,14 @@ _RECORD = text("""
                o.status, o.error_code, o.error_message, o.http_status, o.correlation_id
         FROM o JOIN recorded USING (id) WHERE o.is_attempt
     )
-    SELECT id, age FROM recorded
+    SELECT id, age, is_held FROM recorded
 """)
 
 
 def record_outcomes(
     session: Session, outcomes: Sequence[Outcome], *, started_at: datetime
-) -> dict[str, float]:
-    """Store outcomes and their attempts; returns the seconds since intake by log id of those taken.
+) -> dict[str, Recorded]:
+    """Store outcomes and their attempts; returns those that were taken, by log id.
 
     An outcome without a note is dropped when its claim is lost: whoever holds the call now
     decides. A note is proof and always counts; if the row has another one, this one is a stray, as
@@ -120,7 +134,7 @@ def record_outcomes(
             "contactless": list(CONTACTLESS),
         },
     )
-    recorded = {row.id: row.age for row in rows}
+    recorded = {row.id: Recorded(row.age, row.is_held) for row in rows}
     dropped = [each for each in outcomes if each.id not in recorded]
     add_surplus(
         session,

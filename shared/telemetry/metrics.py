@@ -81,6 +81,12 @@ NOTES: Final = _counter(
     "action",
     ("created", "adopted", "archived"),
 )
+UPDATES: Final = _counter(
+    "callsync_updates",
+    "Tries to bring an activity up to date, by what the activity is then.",
+    "state",
+    ("done", "waiting", "failed", "deleted"),
+)
 
 # HubSpot
 HUBSPOT_REQUESTS: Final = Counter(

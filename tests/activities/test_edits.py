@@ -33,7 +33,7 @@ def whole(blocks: Mapping[str, str]) -> str:
 
 
 def written(blocks: Mapping[str, str], echoed: str | None = None) -> Footprint:
-    return Footprint.of_whole(blocks, whole(blocks), echoed)
+    return Footprint.of_whole(blocks, LAST_LINE, echoed)
 
 
 def plan(current: str, blocks: Mapping[str, str], footprint: Footprint | None) -> Edit:

@@ -9,7 +9,12 @@ from hypothesis import strategies as st
 from shared.activities.composing import Composed, compose
 from shared.activities.destination import Activity, ActivityKind
 from shared.activities.edits import CannotUpdateError, Footprint
-from shared.activities.planning import plan_properties, plan_update, remember_properties
+from shared.activities.planning import (
+    leave_footprint,
+    plan_properties,
+    plan_update,
+    remember_properties,
+)
 from shared.calls.content import CallContent
 
 TITLE, STATUS, RECORDING = "hs_call_title", "hs_call_status", "hs_call_recording_url"
@@ -30,10 +35,7 @@ def composed(content: CallContent, *refused: str) -> Composed:
 
 def written(was: Composed) -> tuple[Activity, Footprint]:
     """An activity as it was created, and what is remembered of it."""
-    footprint = Footprint.from_json(
-        Footprint.of_whole(was.blocks, was.body, None).to_json()
-        | {"properties": remember_properties(was.properties)}
-    )
+    footprint = Footprint.from_json(leave_footprint(was).to_json())
     return Activity("7", was.body, was.kind, was.properties), footprint
 
 

@@ -59,9 +59,15 @@ def test_calls_are_stored_behind_the_live_ones_and_told_in_order(
     ids = [result.pop("id") for result in told["results"]]
     assert told == {
         "success": True,
-        "results": [{"call_id": "b", "duplicate": False}, {"call_id": "a", "duplicate": False}],
+        "results": [
+            {"call_id": "b", "duplicate": False, "updated": False},
+            {"call_id": "a", "duplicate": False, "updated": False},
+        ],
         "accepted": 2,
         "refused": 0,
+        "new": 2,
+        "updated": 0,
+        "duplicates": 0,
     }
     with database.begin() as session:
         logs = [session.get_one(SyncLog, log_id) for log_id in ids]

@@ -38,6 +38,7 @@ def test_entry_has_the_documented_shape(database: Database, asker: Asker) -> Non
     assert entry.pop("updated_at") == pytest.approx(now, abs=60_000)
     assert entry == {
         "id": log_id,
+        "revision": 1,
         "call_id": "call_9",
         "contact_id": None,
         "engagement_id": None,

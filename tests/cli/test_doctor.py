@@ -210,7 +210,10 @@ def test_role_that_lacks_a_right_is_a_fault_with_the_cure(
     told = {url: invoke("doctor", DATABASE_URL=url).stdout for url in (nothing, little)}
 
     role = urlsplit(nothing).username
-    assert f"✗ The role {role} lacks rights: SELECT on calls, INSERT on calls" in told[nothing]
+    assert (
+        f"✗ The role {role} lacks rights: SELECT on activities, INSERT on activities"
+        in told[nothing]
+    )
     assert "lacks rights: DELETE on calls.\n" in told[little]
     for each in told.values():
         assert "  → run deploy/postgres/roles.sql" in each

@@ -4,9 +4,12 @@ from typing import Any, Final
 
 import pytest
 
+from sandbox.client import SandboxRecord
 from shared.activities.destination import ActivityKind
 from shared.activities.properties import DISPOSITIONS
+from shared.queue.updates import UPDATE_SETTLE_S
 from tests.pipeline.workspaces import PHONE, Workspace
+from worker.maintenance.sweep import sweep
 
 RECORDING: Final = "https://cdn.example.com/rec.mp3"
 DETAILS: Final = {
@@ -198,3 +201,57 @@ def test_notes_and_calls_of_one_round_go_in_a_request_each(workspace: Workspace)
     assert workspace.inputs("notes.batch_create") == [3]
     assert len(workspace.sandbox.calls(workspace.hub_id)) == 3
     assert {status for status, _ in workspace.outcomes()} == {"success"}
+
+
+def update(workspace: Workspace, log_id: str, **facts: Any) -> SandboxRecord:
+    """More of a call is told; returns its Call object once it has followed."""
+    said = workspace.said[log_id]
+    workspace.accept(call_id=said["call_id"], **{**DETAILS, "from_number": PHONE, **facts})
+    workspace.work()
+    workspace.advance(UPDATE_SETTLE_S + 1)
+    sweep(workspace.worker)
+    workspace.work()
+    (call,) = workspace.notes()
+    return call
+
+
+def test_late_recording_and_outcome_reach_the_properties(workspace: Workspace) -> None:
+    workspace.add_contact()
+    log_id = accept(workspace, recording_url=None, outcome=None)
+    workspace.work()
+
+    call = update(workspace, log_id, outcome="voicemail", summary="Later.")
+
+    assert len(workspace.requests("calls.batch_update")) == 1
+    assert "Later." in call.body
+    assert call.properties["hs_call_recording_url"] == RECORDING
+    assert call.properties["hs_call_disposition"] == DISPOSITIONS["Left voicemail"]
+
+
+def test_property_that_a_person_changed_stays(workspace: Workspace) -> None:
+    workspace.add_contact()
+    log_id = accept(workspace)
+    workspace.work()
+    (call,) = workspace.notes()
+    workspace.sandbox.edit("calls", workspace.hub_id, call.id, hs_call_status="CANCELED")
+
+    call = update(workspace, log_id, outcome="completed", duration_seconds=90)
+
+    assert call.properties["hs_call_status"] == "CANCELED"
+    assert call.properties["hs_call_duration"] == "90000"
+    assert call.properties["hs_call_disposition"] == DISPOSITIONS["Connected"]
+    assert workspace.sandbox.lost_edits(workspace.hub_id) == []
+
+
+def test_update_goes_on_without_what_hubspot_refuses(workspace: Workspace) -> None:
+    workspace.add_contact()
+    log_id = accept(workspace, outcome=None)
+    workspace.work()
+    workspace.sandbox.set_dispositions(workspace.hub_id, [])
+
+    call = update(workspace, log_id, outcome="completed", summary="Later.")
+
+    assert "hs_call_disposition" not in call.properties
+    assert "Later." in call.body
+    assert "Outcome: completed" in call.body
+    assert len(workspace.requests("calls.batch_update")) == 2

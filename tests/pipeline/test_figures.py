@@ -118,7 +118,7 @@ def test_calls_that_a_turn_lets_go_are_counted(workspace: Workspace, growth: Gro
     log_id = workspace.accept()
     with workspace.worker.database.begin() as session:
         # Content that cannot be rendered: to the queue, a worker that died.
-        session.execute(update(Call).values(payload={"call_id": 7}).filter_by(log_id=log_id))
+        session.execute(update(Call).values(payload={"summary": 7}).filter_by(log_id=log_id))
     with pytest.raises((TypeError, AttributeError)):
         workspace.turn()
     sweep(workspace.worker)

@@ -1,5 +1,6 @@
 """A call that is told in pieces becomes one note, written from everything that is known of it."""
 
+from collections.abc import Collection
 from typing import Any
 
 import pytest
@@ -17,16 +18,23 @@ from worker.maintenance.sweep import sweep
 
 
 def tell(
-    workspace: Workspace, phone: str | None = None, *, is_end: bool = False, **facts: Any
+    workspace: Workspace,
+    phone: str | None = None,
+    *,
+    call_id: str = "c",
+    is_end: bool = False,
+    withdrawn: Collection[str] = (),
+    **facts: Any,
 ) -> str:
-    """An event of the call `c`; returns its log id."""
+    """An event of a call; returns its log id."""
     payload = facts | ({"phone_number": phone} if phone else {})
     call = NewCall(
         user_id=workspace.user_id,
         workspace_id=workspace.workspace_id,
-        call_id="c",
+        call_id=call_id,
         phone_number=phone,
         payload=payload,
+        withdrawn=tuple(withdrawn),
         event="call.updated",
         rank=2,
         is_end=is_end,

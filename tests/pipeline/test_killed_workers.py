@@ -170,7 +170,7 @@ def test_call_that_cannot_be_rendered_ends_as_poison_and_its_neighbours_succeed(
     bad_id = workspace.accept()
     with workspace.worker.database.begin() as session:
         session.execute(
-            text("UPDATE calls SET payload = '{\"call_id\": 7}' WHERE log_id = :id"), {"id": bad_id}
+            text("UPDATE calls SET payload = '{\"summary\": 7}' WHERE log_id = :id"), {"id": bad_id}
         )
 
     rounds = 0

@@ -374,6 +374,16 @@ def test_call_that_only_mentions_the_number_is_listed_and_erased_when_asked_to(
     assert tenant.log(log_id).phone_number is None
 
 
+def test_person_is_found_in_what_came_later_and_nobody_has_merged(
+    tenant: Tenant, erase: Erase
+) -> None:
+    log_id = store(tenant, "call_1", OTHER, summary="Nothing")
+    assert store(tenant, "call_1", OTHER, from_number=NUMBER) == log_id
+    erase("--phone", NUMBER, "--yes")
+    assert tenant.log(log_id).phone_number is None
+    assert "2025550123" not in dump(tenant)
+
+
 def test_number_of_the_persons_own_country_is_seen_in_a_text_of_another(
     tenant: Tenant, erase: Erase
 ) -> None:

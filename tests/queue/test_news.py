@@ -11,15 +11,8 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import func, insert, select, text, update
 
-from shared.activities.news import (
-    MOST_UPDATES,
-    TOO_MANY_MESSAGE,
-    UPDATE_SETTLE_S,
-    AppliedNews,
-    apply_news,
-    has_news,
-    want_updates,
-)
+from shared.activities.news import AppliedNews, apply_news, has_news, want_updates
+from shared.calls import directions
 from shared.calls.contents import read_contents, read_stored
 from shared.calls.intake import (
     WITHOUT_END_S,
@@ -33,6 +26,7 @@ from shared.models import Activity, ActivityUpdate, Call, CallDelivery, SyncLog
 from shared.privacy.erasure import erase_calls
 from shared.privacy.retention import delete_old_payloads
 from shared.queue.claims import load_contents
+from shared.queue.updates import MOST_UPDATES, TOO_OFTEN_ERROR, UPDATE_SETTLE_S
 from shared.queue.waiting import find_waiting_tenants
 from shared.reasons import Lane, Reason
 from tests.local.waiting import GUARD_SECONDS
@@ -190,7 +184,7 @@ def test_news_of_a_claimed_call_waits_until_that_is_recorded(tenant: Tenant) -> 
     assert apply(tenant) == AppliedNews(calls=1, updates=1)
     wanted = update_of(tenant, log_id)
     assert wanted is not None
-    assert (wanted.state, wanted.hub_id, wanted.updates, wanted.fence) == ("waiting", HUB, 0, 0)
+    assert (wanted.state, wanted.hub_id, wanted.news, wanted.fence) == ("waiting", HUB, 0, 0)
 
 
 def test_news_that_a_note_was_written_from_wants_no_update(tenant: Tenant) -> None:
@@ -217,7 +211,6 @@ def test_what_was_merged_under_another_claim_is_found_when_a_late_note_is_record
     with tenant.database.begin() as session:
         session.execute(insert(Activity).values(log_id=log_id, content_hash=hash_written))
         assert want_updates(session, [log_id]) == 1
-        assert want_updates(session, [log_id]) == 0
 
 
 def test_updates_settle_and_are_spaced(tenant: Tenant) -> None:
@@ -253,7 +246,7 @@ def test_an_activity_written_often_enough_keeps_its_news_back_but_for_a_withdraw
     apply(tenant)
     wanted = update_of(tenant, log_id)
     assert wanted is not None
-    assert (wanted.state, wanted.due_at, wanted.error) == ("held", None, TOO_MANY_MESSAGE)
+    assert (wanted.state, wanted.due_at, wanted.error) == ("held", None, TOO_OFTEN_ERROR)
     with tenant.database.begin() as session:
         session.execute(text("DELETE FROM activity_updates"))
     more(tenant, withdrawn=("summary",))
@@ -407,6 +400,15 @@ def test_a_withdrawal_outlives_order_and_the_content(tenant: Tenant) -> None:
     assert tenant.log(log_id).withdrawn == ["recording_url", "transcript"]
 
 
+def test_number_that_is_withdrawn_stands_in_the_log_no_more(tenant: Tenant) -> None:
+    log_id = first(tenant)
+    write(tenant, log_id)
+    more(tenant, withdrawn=("phone_number",))
+    assert apply(tenant).updates == 1
+    assert tenant.log(log_id).phone_number is None
+    assert tenant.log(log_id).status == "success"
+
+
 def test_news_of_content_that_is_gone_is_a_duplicate(tenant: Tenant) -> None:
     log_id = first(tenant)
     more(tenant, outcome="won")
@@ -461,6 +463,26 @@ def test_what_many_deliveries_add_up_to_stays_as_large_as_one(tenant: Tenant) ->
         more(tenant, structured_data={f"{number}_{each}": "x" * 1_900 for each in range(10)})
         apply(tenant)
     assert (call_of(tenant, log_id).payload_bytes or 0) < 40_000
+
+
+def test_call_that_brings_out_a_defect_holds_up_no_other(
+    tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bad, good = first(tenant, call_id="bad"), first(tenant, call_id="good")
+    for call_id in ("bad", "good"):
+        more(tenant, call_id=call_id, outcome=call_id)
+    find = directions.find_customers_number
+
+    def fail(content: dict[str, Any]) -> str | None:
+        assert content.get("outcome") != "bad"
+        return find(content)
+
+    monkeypatch.setattr("shared.activities.news.find_customers_number", fail)
+    assert apply(tenant).calls == 1
+    assert call_of(tenant, good).payload["outcome"] == "good"
+    monkeypatch.undo()
+    assert apply(tenant).calls == 1
+    assert call_of(tenant, bad).payload["outcome"] == "bad"
 
 
 def test_intake_waits_for_nobody_who_works_on_the_call(tenant: Tenant) -> None:

@@ -32,6 +32,7 @@ from shared.phone import PhoneNumber
 from shared.queue.claims import LEASE_S, ClaimedCall
 from shared.queue.marks import LEASE_LEFT_TO_WRITE_S, Mark
 from shared.queue.outcomes import Outcome
+from shared.queue.updates import WrittenActivity
 from tests.pipeline.interruptions import WorkerKilledError
 from tests.state_machine.accounts import Account, Create
 from tests.state_machine.behaviour import (
@@ -158,12 +159,12 @@ class SteppedRound(Round):
         self._marked |= dict.fromkeys(marked, self.now())
         return marked
 
-    def record(self, outcomes: Sequence[Outcome]) -> None:
+    def record(self, outcomes: Sequence[Outcome], written: Sequence[WrittenActivity] = ()) -> None:
         """As a worker does."""
         if not outcomes:
             return
         self.stop_at(RECORD)
-        super().record(outcomes)
+        super().record(outcomes, written)
         for outcome in outcomes:
             if outcome.engagement_id is not None:
                 self.account.recorded.add(outcome.engagement_id)

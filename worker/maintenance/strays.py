@@ -17,6 +17,7 @@ from shared.activities.destination import (
     OutOfBudgetError,
     Unknown,
 )
+from shared.activities.news import want_updates
 from shared.queue.outcomes import Outcome, record_outcomes
 from shared.queue.strays import (
     StrayToArchive,
@@ -87,7 +88,8 @@ def _record_note(session: Session, stray: StrayToFind, note_id: str) -> None:
         contact_id=stray.contact_id,
         engagement_id=note_id,
     )
-    record_outcomes(session, [note], started_at=datetime.now(UTC))
+    if record_outcomes(session, [note], started_at=datetime.now(UTC)):
+        want_updates(session, [stray.id])  # what it says is not known
 
 
 def archive_strays(resources: Resources, deadline: float) -> int:

@@ -4,6 +4,7 @@ About once a second, in one of the worker processes.
 """
 
 import time
+from collections.abc import Iterable
 from typing import Final
 
 import structlog
@@ -12,6 +13,11 @@ from shared.activities.news import apply_news
 from shared.connections.lifecycle import CONNECTED
 from shared.queue.claims import return_expired_claims
 from shared.queue.handovers import move_page
+from shared.queue.updates import (
+    end_hopeless_updates,
+    find_connections_with_updates,
+    return_expired_updates,
+)
 from shared.queue.waiting import WaitingTenant, find_waiting_tenants, settle_without_connection
 from shared.reasons import Reason, Status
 from shared.telemetry.metrics import CLAIMS_EXPIRED, LAST_SWEEP, OUTCOMES, SWEEP_SECONDS
@@ -54,17 +60,12 @@ def sweep(resources: Resources, *, is_troubled: bool = False) -> None:
         if not lock_duty(session, NAME):
             return
         returned, poisonous = return_expired_claims(session)
+        returned_updates = return_expired_updates(session)
+        ended_updates = end_hopeless_updates(session)
         waiting = find_waiting_tenants(session)
+        lagging = find_connections_with_updates(session)
         unconnected = [tenant for tenant in waiting if tenant.state != CONNECTED]
         settled = settle_without_connection(session, unconnected) if unconnected else 0
-        # No round does it for them, and what nobody merges adds up.
-        for tenant in [each for each in unconnected if each.has_news][:TENANTS_MERGED]:
-            apply_news(
-                session,
-                user_id=tenant.user_id,
-                workspace_id=tenant.workspace_id,
-                most=CALLS_MERGED,
-            )
     if returned:
         CLAIMS_EXPIRED.inc(returned)
         log.warning("claims_expired", calls=returned)
@@ -73,22 +74,40 @@ def sweep(resources: Resources, *, is_troubled: bool = False) -> None:
         log.error("call_poisonous", log_id=log_id)
     if settled:
         log.info("calls_settled_without_connection", calls=settled)
-    _wake(resources, waiting, is_troubled=is_troubled)
+    if returned_updates or ended_updates:
+        log.warning("updates_returned", expired=returned_updates, ended=ended_updates)
+    connected = [
+        tenant.connection_id
+        for tenant in waiting
+        if tenant.connection_id and tenant.state == CONNECTED and not tenant.is_paused
+    ]
+    _wake(resources, [*connected, *lagging], is_troubled=is_troubled)
     hand_over_calls(resources, deadline=time.monotonic() + HANDING_OVER_S)
+    _merge_news(resources, unconnected)
 
 
-def _wake(resources: Resources, waiting: list[WaitingTenant], *, is_troubled: bool) -> None:
-    for tenant in waiting:
-        if tenant.connection_id is None or tenant.state != CONNECTED or tenant.is_paused:
-            continue
-        key = resources.redis.key("swept", tenant.connection_id)
+def _merge_news(resources: Resources, unconnected: list[WaitingTenant]) -> None:
+    """For tenants without a connection: no round does it, and what nobody merges adds up."""
+    for tenant in [each for each in unconnected if each.has_news][:TENANTS_MERGED]:
+        with resources.database.begin() as session:
+            apply_news(
+                session,
+                user_id=tenant.user_id,
+                workspace_id=tenant.workspace_id,
+                most=CALLS_MERGED,
+            )
+
+
+def _wake(resources: Resources, connection_ids: Iterable[str], *, is_troubled: bool) -> None:
+    for connection_id in dict.fromkeys(connection_ids):
+        key = resources.redis.key("swept", connection_id)
         if is_troubled:
             # What a frozen Redis was asked and did not answer, it does when it thaws: then it looks
             # as if those wake-ups had been sent.
             resources.redis.delete(key)
-            resources.wake_ups.heard(tenant.connection_id)
+            resources.wake_ups.heard(connection_id)
         if resources.redis.once(key, within_s=WAKE_AGAIN_S):
-            resources.wake_ups.wake(tenant.connection_id)
+            resources.wake_ups.wake(connection_id)
 
 
 def hand_over_calls(resources: Resources, *, deadline: float) -> int:

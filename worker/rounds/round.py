@@ -11,19 +11,21 @@ import structlog
 from shared.activities.destination import (
     Destination,
     DestinationError,
-    OutOfBudgetError,
     RetryLaterError,
 )
+from shared.activities.news import want_updates
 from shared.connections.accounts import remember_refused_properties
 from shared.database.engines import patiently
 from shared.matching.contact_cache import ContactCache
 from shared.matching.preferences import phone_properties_of, policy_of, region_of
 from shared.models import Connection
 from shared.queue.claims import ClaimedCall, abandon_calls, release_calls
-from shared.queue.marks import WRITE_WITHIN_S, Mark, mark_calls
-from shared.queue.outcomes import Outcome, record_outcomes
+from shared.queue.marks import Mark, mark_calls
+from shared.queue.outcomes import Outcome, Recorded, record_outcomes
+from shared.queue.updates import WrittenActivity, remember_written
 from shared.reasons import Lane
 from shared.telemetry.metrics import OUTCOMES, WEBHOOK_TO_NOTE_SECONDS
+from worker.leases import require_lease
 from worker.resources import Resources
 from worker.rounds import doubts, transitions
 from worker.rounds.health import AccountHealth, retry_jitter
@@ -94,14 +96,8 @@ class Round:
         return marked
 
     def require_lease(self) -> None:
-        """Call right before writing what was marked last.
-
-        Raises:
-            OutOfBudgetError: The commit was slow, or this worker was frozen: too little of the
-                lease is left.
-        """
-        if time.monotonic() - self._marked_at > WRITE_WITHIN_S:
-            raise OutOfBudgetError
+        """Call right before writing what was marked last; raises OutOfBudgetError."""
+        require_lease(self._marked_at)
 
     def withdraw(self, calls: Iterable[ClaimedCall]) -> None:
         """Say that HubSpot has certainly not written the notes of these marks."""
@@ -123,11 +119,11 @@ class Round:
             call, activity_id, contact_id=contact_id, hub_id=self.hub_id
         )
 
-    def record(self, outcomes: Sequence[Outcome]) -> None:
-        """Store outcomes; these calls are no longer the round's."""
+    def record(self, outcomes: Sequence[Outcome], written: Sequence[WrittenActivity] = ()) -> None:
+        """Store outcomes and what was `written`; these calls are no longer the round's."""
         if not outcomes:
             return
-        recorded = patiently(self._record_once, outcomes)
+        recorded = patiently(self._record_once, outcomes, written)
         for outcome in outcomes:
             call = self.open.pop(outcome.id, None)
             if outcome.id not in recorded:
@@ -139,7 +135,7 @@ class Round:
             self.outcomes[outcome.error_code or outcome.status] += 1
             if outcome.engagement_id is not None and call is not None:
                 WEBHOOK_TO_NOTE_SECONDS.labels(Lane(call.lane).name.lower()).observe(
-                    recorded[outcome.id]
+                    recorded[outcome.id].age
                 )
             log.info(
                 "call_recorded",
@@ -152,9 +148,24 @@ class Round:
                 correlation_id=outcome.correlation_id,
             )
 
-    def _record_once(self, outcomes: Sequence[Outcome]) -> dict[str, float]:
+    def _record_once(
+        self, outcomes: Sequence[Outcome], written: Sequence[WrittenActivity]
+    ) -> dict[str, Recorded]:
         with self.resources.database.begin() as session:
-            return record_outcomes(session, outcomes, started_at=self.started_at)
+            recorded = record_outcomes(session, outcomes, started_at=self.started_at)
+            remember_written(session, written)
+            known = {each.log_id for each in written}
+            # Found, not written; or written while others may have merged news of the call.
+            uncertain = [
+                each.id
+                for each in outcomes
+                if each.engagement_id is not None
+                and each.id in recorded
+                and (each.id not in known or not recorded[each.id].was_held)
+            ]
+            if uncertain:
+                want_updates(session, uncertain)
+            return recorded
 
     def give_back(self, calls: Collection[ClaimedCall] | None = None, *, delay: float = 0) -> None:
         """Return calls without an outcome, by default all that are left, due in `delay` seconds."""

@@ -16,7 +16,7 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import InternalError as ServerStateError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from shared.activities.destination import DestinationError, OutOfBudgetError
+from shared.activities.destination import Destination, DestinationError, OutOfBudgetError
 from shared.activities.news import apply_news, has_news
 from shared.broker.waking import WakeUpError
 from shared.connections import accounts
@@ -27,19 +27,24 @@ from shared.models import Connection
 from shared.queue.claims import ClaimedCall, claim_due_calls, count_due_calls, take_back_claim
 from shared.queue.handovers import is_parting
 from shared.queue.suspects import find_connections_with_suspects
+from shared.queue.updates import count_due_updates
 from shared.telemetry.tracing import links_to, span
 from worker.leases import ROUND_S
 from worker.resources import Resources
 from worker.rounds import transitions
+from worker.rounds.health import AccountHealth
 from worker.rounds.lookups import match_calls
 from worker.rounds.reading_back import settle_doubts
 from worker.rounds.reports import RoundEnd, RoundReport, reported
 from worker.rounds.round import Round
+from worker.rounds.updating import MOST_UPDATES_CLAIMED, update_activities
 from worker.rounds.writing import write_notes
 
 log = structlog.get_logger(__name__)
 
 MOST_CALLS: Final = 100
+# The rest is left to the next round.
+MOST_BATCHES_OF_NEWS: Final = 10
 # A batch of at least so many says that calls come faster than rounds: gathering then pays.
 BUSY_CALLS: Final = 8
 PUT_OFF_S: Final = 1.0
@@ -84,6 +89,7 @@ class _Due(NamedTuple):
     connection: Connection
     account: accounts.AccountState
     calls: int  # or more
+    has_updates: bool
 
 
 def _look_for_calls(resources: Resources, connection_id: str) -> _Due | RoundEnd:
@@ -99,21 +105,53 @@ def _look_for_calls(resources: Resources, connection_id: str) -> _Due | RoundEnd
         calls = count_due_calls(session, **_tenant(connection), most=2 * MOST_CALLS)
         if calls and is_parting(session, connection_id):
             return RoundEnd.PUT_OFF
-    return _Due(connection, account, calls) if calls else RoundEnd.NOTHING_DUE
+        updates = count_due_updates(
+            session, **_tenant(connection), hub_id=connection.hub_id, most=1
+        )
+    if not calls and not updates:
+        return RoundEnd.NOTHING_DUE
+    return _Due(connection, account, calls, has_updates=updates > 0)
 
 
 def _apply_news(resources: Resources, connection: Connection) -> None:
-    with resources.database.begin() as session:
-        applied = apply_news(session, **_tenant(connection), most=MOST_CALLS)
-    if applied.calls:
+    for _ in range(MOST_BATCHES_OF_NEWS):
+        with resources.database.begin() as session:
+            applied = apply_news(session, **_tenant(connection), most=MOST_CALLS)
+        if not applied.calls:
+            return
         log.info("news_applied", connection_id=connection.id, **asdict(applied))
 
 
 def _run(resources: Resources, due: _Due, round_id: str, report: RoundReport) -> RoundEnd:
-    connection, account, waiting = due
     destination = resources.open_destination(
-        connection.id, account.hub_id, deadline=time.monotonic() + ROUND_S
+        due.connection.id, due.account.hub_id, deadline=time.monotonic() + ROUND_S
     )
+    end = RoundEnd.WORKED
+    if due.calls:
+        end = _write_calls(resources, due, destination, round_id, report)
+    if due.has_updates and resources.update_share.allows(
+        due.account.hub_id, creates_wait=due.calls > MOST_CALLS
+    ):
+        _update(resources, due, destination, round_id)
+    return end
+
+
+def _update(resources: Resources, due: _Due, destination: Destination, round_id: str) -> None:
+    health = AccountHealth(resources.database.begin, due.account.hub_id)
+    claimed = update_activities(resources, due.connection, destination, health, claim_id=round_id)
+    health.record(due.account, has_answered=destination.has_answered)
+    if claimed == MOST_UPDATES_CLAIMED:
+        _wake(resources, due.connection.id)
+
+
+def _write_calls(
+    resources: Resources,
+    due: _Due,
+    destination: Destination,
+    round_id: str,
+    report: RoundReport,
+) -> RoundEnd:
+    connection, account, waiting, _ = due
     with resources.limits.gathering(connection.id) as seconds:
         # Whoever is gathering takes a batch; what is beyond it is worth a round beside that.
         if seconds is None and waiting < 2 * MOST_CALLS:

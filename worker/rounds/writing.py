@@ -19,6 +19,8 @@ from shared.activities.destination import (
     TokenRenewedError,
     UnavailableError,
 )
+from shared.activities.edits import Footprint
+from shared.activities.planning import leave_footprint
 from shared.activities.properties import (
     is_of_any_value,
     refused_of,
@@ -27,8 +29,10 @@ from shared.activities.properties import (
 )
 from shared.activities.rendering import note_timestamp_ms
 from shared.calls.content import CallContent
+from shared.calls.merging import fingerprint
 from shared.queue.claims import ClaimedCall, load_contents
 from shared.queue.marks import Mark
+from shared.queue.updates import WrittenActivity
 from shared.telemetry.metrics import NOTES
 from shared.telemetry.tracing import link_to
 from worker.rounds import transitions
@@ -71,7 +75,8 @@ class MatchedCall:
 
     def render(self, *, region: str, refused: Collection[str]) -> "_Rendered":
         """The activity as it is sent; the call's content has been loaded."""
-        content = CallContent.from_payload(self.call.payload or {})
+        payload = self.call.payload or {}
+        content = CallContent.from_payload(payload)
         composed = compose(
             ActivityKind(self.call.activity),
             content,
@@ -90,17 +95,33 @@ class MatchedCall:
                 kind=composed.kind,
                 properties=composed.properties,
             ),
+            footprint=leave_footprint(composed),
+            content_hash=fingerprint(payload).hex(),
             notices=composed.notices,
         )
 
 
 @dataclass(frozen=True, slots=True)
 class _Rendered:
-    """An activity to be sent; `notices` say what is left out of it."""
+    """An activity to be sent, and what is to be remembered of it.
+
+    `notices` say what is left out of it.
+    """
 
     matched: MatchedCall
     activity: NewActivity
+    footprint: Footprint
+    content_hash: str
     notices: tuple[str, ...]
+
+    def written_as(self, activity_id: str) -> WrittenActivity:
+        return WrittenActivity(
+            log_id=self.activity.log_id,
+            activity_id=activity_id,
+            footprint=self.footprint.to_json(),
+            content_hash=self.content_hash,
+            revision=self.matched.call.revision,
+        )
 
     def without(self, names: Collection[str]) -> MatchedCall:
         """The call, to be rendered without these properties."""
@@ -277,6 +298,7 @@ def _write_batch(round_: Round, batch: _Batch) -> list[MatchedCall]:
 def _record(round_: Round, batch: _Batch, responses: Mapping[str, Creation]) -> list[MatchedCall]:
     """Record what became of a batch; returns the calls to be rendered and written once more."""
     outcomes = []
+    written = []
     refused = []
     for each in batch:
         matched = each.matched
@@ -285,6 +307,7 @@ def _record(round_: Round, batch: _Batch, responses: Mapping[str, Creation]) -> 
                 NOTES.labels("created").inc()
                 outcome = round_.written(matched.call, activity_id, matched.contact_id)
                 outcomes.append(replace(outcome, notices=each.notices))
+                written.append(each.written_as(activity_id))
             case Rejected(error):
                 refused.append((each, error))
             case _:
@@ -292,7 +315,7 @@ def _record(round_: Round, batch: _Batch, responses: Mapping[str, Creation]) -> 
                     "HubSpot's answer does not say whether it wrote the note"
                 )
                 outcomes += round_.doubted([matched.mark()], unclear)
-    round_.record(outcomes)
+    round_.record(outcomes, written)
     # Not before what is written is recorded: a refusal may cost a request.
     round_.withdraw(each.matched.call for each, _ in refused)
     return _settle_refusals(round_, refused)
