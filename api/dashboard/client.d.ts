@@ -353,6 +353,8 @@ export interface Preview {
   message: string | null;
   /** The note. */
   note_html: string;
+  /** The same as a Call object. */
+  call_object: PreviewedCall;
   /** What of the settings could not be used; absent where all was. */
   warnings?: Array<SettingWarning>;
 }
@@ -363,6 +365,31 @@ export interface PreviewOrder {
   phone_number: string;
   /** What the note would be written from. */
   call?: CallContent;
+}
+
+/** The call as a Call object of HubSpot, which is what it becomes where that is set. */
+export interface PreviewedCall {
+  /** What stands above it. */
+  title: string;
+  /** As HubSpot says it; null when unknown. */
+  direction: "INBOUND" | "OUTBOUND" | null;
+  /** As HubSpot says it: `COMPLETED`, `NO_ANSWER`, `BUSY`, … */
+  status: string;
+  /**
+   * The outcome that HubSpot shows, in its default words; null when there is none for the
+   * call's.
+   */
+  outcome: string | null;
+  /** In milliseconds; null when unknown. */
+  duration_ms: number | null;
+  /** Who called. */
+  from_number: string | null;
+  /** Who was called. */
+  to_number: string | null;
+  /** The recording, if HubSpot plays it in place; otherwise `body_html` has a link to it. */
+  recording_url: string | null;
+  /** Its text. */
+  body_html: string;
 }
 
 /** A contact that has the number. */
@@ -647,7 +674,7 @@ export declare class HubSpotCallSyncClient {
   /**
    * POST /api/hubspot/preview
    *
-   * Which contact a number would match, and how the note would look.
+   * Which contact a number would match, and how the note or Call object would look.
    */
   preview(body: PreviewOrder, request?: RequestOptions): Promise<Preview>;
   /**
