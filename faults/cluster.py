@@ -11,6 +11,9 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final, Self
 
+import psycopg
+from psycopg import sql
+
 from faults.crew import Crew
 from faults.proxies.doors import Doors, open_doors
 from faults.proxies.proxy import Proxy
@@ -20,6 +23,7 @@ from local.engines import Engine, start_postgres, start_valkey
 from local.environment import make_environment
 from local.processes import Command, Process, free_port
 from local.services import Service
+from shared.activities.destination import ActivityKind
 from shared.configuration.environment import list_settings
 from shared.configuration.setting_values import DEFAULT_PREFIX
 from shared.configuration.settings import GROUPS
@@ -44,11 +48,19 @@ class Cluster:
         crew: the workers.
         hub_ids: numbers for HubSpot accounts, none of them twice.
         prefix: under what it keeps everything in Redis.
+        activity: what calls become.
     """
 
-    def __init__(self, *, workers: int, beside: Self | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        workers: int,
+        beside: Self | None = None,
+        activity: ActivityKind = ActivityKind.NOTE,
+    ) -> None:
         """Describe a cluster: with a Valkey of its own, or `beside` another one on that one's."""
         self._workers_wanted = workers
+        self.activity = activity
         self._neighbour = beside
         self.prefix = f"{DEFAULT_PREFIX}-2" if beside else DEFAULT_PREFIX
         self._cleanup = ExitStack()
@@ -94,10 +106,13 @@ class Cluster:
             sandbox_url=self.sandbox_url,
         )
         self._base["LOG_RETENTION_DAYS"] = str(LOG_RETENTION_DAYS)
+        self._base["ACTIVITY"] = self.activity
         if self._neighbour:
             self._base["REDIS_PREFIX"] = self.prefix
         self.env = self._base | self._addresses(self.worker_doors)
         migrate(self._base)
+        with psycopg.connect(self.postgres.url.replace("+psycopg", ""), autocommit=True) as session:
+            session.execute(_DEFAULT_ACTIVITY.format(literal=sql.Literal(self.activity)))
         sandbox = self._run(services.sandbox(self.sandbox_url, self._base, latency_ms=0))
         self._cleanup.callback(sandbox.kill)
         self.api = self._start_api()
@@ -191,6 +206,12 @@ class Cluster:
             remove_when_orphaned=self.state,
         )
         return Process(command, answers or service.answers)
+
+
+# What a row is whose intake names no kind.
+_DEFAULT_ACTIVITY: Final = sql.SQL(
+    "ALTER TABLE hubspot_sync_logs ALTER COLUMN activity SET DEFAULT {literal}"
+)
 
 
 def _neutral_environment() -> dict[str, str]:

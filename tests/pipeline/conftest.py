@@ -12,7 +12,7 @@ from local.databases import PROJECT
 from local.engines import Engine, start_valkey
 from local.processes import Command, Process
 from sandbox.app import create_app
-from sandbox.client import SandboxControl
+from sandbox.client import ActivityControl, SandboxControl
 from sandbox.config import OAuthApp, SandboxConfig
 from sandbox.server import run_in_thread
 from shared.activities.destination import ActivityKind
@@ -21,7 +21,7 @@ from shared.configuration.settings import WorkerSettings
 from tests.emptying import empty
 from tests.pipeline.clock import Clock
 from tests.pipeline.interruptions import Interruption, with_adapter
-from tests.pipeline.workspaces import ActivitySandbox, Workspace
+from tests.pipeline.workspaces import Workspace
 from worker.resources import Resources, open_resources
 
 APP = OAuthApp()
@@ -99,7 +99,7 @@ def activity() -> ActivityKind:
 
 @pytest.fixture
 def sandbox(sandbox_url: str, activity: ActivityKind) -> Iterator[SandboxControl]:
-    with ActivitySandbox(sandbox_url, activity) as control:
+    with ActivityControl(sandbox_url, TYPES[activity].name) as control:
         control.reset()
         yield control
         control.reset()

@@ -44,17 +44,6 @@ MOST_TURNS: Final = 25
 TRIES_ALONE: Final = {ActivityKind.NOTE: 1, ActivityKind.CALL: 2}
 
 
-class ActivitySandbox(SandboxControl):
-    """A sandbox whose faults in writing notes strike what calls become, if these are no notes."""
-
-    def __init__(self, base_url: str, activity: ActivityKind) -> None:
-        super().__init__(base_url)
-        self._activity = activity
-
-    def add_fault(self, endpoint: str, kind: str, **how: Any) -> int:
-        return super().add_fault(_endpoint_of(self._activity, endpoint), kind, **how)
-
-
 def _endpoint_of(activity: ActivityKind, endpoint: str) -> str:
     return re.sub(r"^notes\.", f"{TYPES[activity].name}.", endpoint)
 
