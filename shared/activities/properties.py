@@ -1,6 +1,7 @@
 """What a Call object of HubSpot says beside its body, under HubSpot's names."""
 
 from collections.abc import Collection, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
@@ -194,11 +195,11 @@ def _ends(
 
 def _spell(number: str | None, region: str) -> str | None:
     """A number in E.164 if it is one, else as it was written."""
-    try:
+    with suppress(PhoneError):
         parsed = parse_phone(number, region)
-    except PhoneError:
-        return clean_line(number or "", MAX_FACT_CHARACTERS) or None
-    return parsed.e164 if region != NO_REGION or parsed.names_country else number
+        if region != NO_REGION or parsed.names_country:
+            return parsed.e164
+    return clean_line(number or "", MAX_FACT_CHARACTERS) or None
 
 
 def _title(
