@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sandbox.hubs import DEFAULT_DISPOSITIONS
@@ -199,6 +199,7 @@ def test_only_what_other_calls_may_share_is_remembered() -> None:
     assert to_remember(sent, sent, 'Property "x" does not exist') == sent.keys()
 
 
+@settings(deadline=None)
 @given(content=CONTENTS)
 def test_any_call_becomes_one_that_hubspot_takes(content: CallContent) -> None:
     found = compose(ActivityKind.CALL, content, call_id="c1", log_id=LOG_ID, region="US")
@@ -209,6 +210,7 @@ def test_any_call_becomes_one_that_hubspot_takes(content: CallContent) -> None:
     assert marker_ref(found.body) == LOG_ID
 
 
+@settings(deadline=None)
 @given(text=st.text(max_size=40))
 def test_any_direction_and_outcome_have_a_status(text: str) -> None:
     found = properties(direction=text, outcome=text, from_number=text, to_number=text)

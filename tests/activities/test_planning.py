@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.activities.composing import Composed, compose
@@ -147,6 +147,7 @@ VALUES = st.dictionaries(
 )
 
 
+@settings(deadline=None)
 @given(
     first=VALUES,
     later=VALUES,
@@ -162,6 +163,7 @@ def test_no_value_of_a_person_is_overwritten(
     assert after == {**later, **people}
 
 
+@settings(deadline=None)
 @given(values=st.lists(VALUES, min_size=1, max_size=5), is_seen=st.booleans())
 def test_untouched_properties_always_show_the_newest_values(
     values: list[Mapping[str, str]], *, is_seen: bool
