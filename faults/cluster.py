@@ -11,9 +11,6 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final, Self
 
-import psycopg
-from psycopg import sql
-
 from faults.crew import Crew
 from faults.proxies.doors import Doors, open_doors
 from faults.proxies.proxy import Proxy
@@ -111,8 +108,6 @@ class Cluster:
             self._base["REDIS_PREFIX"] = self.prefix
         self.env = self._base | self._addresses(self.worker_doors)
         migrate(self._base)
-        with psycopg.connect(self.postgres.url.replace("+psycopg", ""), autocommit=True) as session:
-            session.execute(_DEFAULT_ACTIVITY.format(literal=sql.Literal(self.activity)))
         sandbox = self._run(services.sandbox(self.sandbox_url, self._base, latency_ms=0))
         self._cleanup.callback(sandbox.kill)
         self.api = self._start_api()
@@ -206,12 +201,6 @@ class Cluster:
             remove_when_orphaned=self.state,
         )
         return Process(command, answers or service.answers)
-
-
-# What a row is whose intake names no kind.
-_DEFAULT_ACTIVITY: Final = sql.SQL(
-    "ALTER TABLE hubspot_sync_logs ALTER COLUMN activity SET DEFAULT {literal}"
-)
 
 
 def _neutral_environment() -> dict[str, str]:

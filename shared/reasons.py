@@ -31,6 +31,7 @@ class Reason(StrEnum):
     NO_PHONE_NUMBER = "no_phone_number"
     INVALID_PHONE_NUMBER = "invalid_phone_number"
     UNKNOWN_DIRECTION = "unknown_direction"
+    FILTERED = "filtered"
     NOT_CONNECTED = "not_connected"
     RECONNECT_REQUIRED = "reconnect_required"
     MISSING_SCOPES = "missing_scopes"
@@ -51,6 +52,7 @@ CONTACTLESS: Final = (
     Reason.NO_PHONE_NUMBER,
     Reason.INVALID_PHONE_NUMBER,
     Reason.UNKNOWN_DIRECTION,
+    Reason.FILTERED,
 )
 
 

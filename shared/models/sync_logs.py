@@ -45,6 +45,8 @@ class SyncLog(Base):
     phone_number: Mapped[str | None] = mapped_column(Text)
     # What could not be taken over from the first delivery, as [{"field", "message"}]; no contents.
     warnings: Mapped[list[dict[str, str]] | None] = mapped_column(JSONB(none_as_null=True))
+    # What was left out of the activity, or is not written to it, and why: plain sentences.
+    notices: Mapped[list[str] | None] = mapped_column(JSONB(none_as_null=True))
     # Fields that a delivery withdrew: they are kept of none, also after the content's time.
     withdrawn: Mapped[list[str] | None] = mapped_column(ARRAY(Text))
     # The call is not known to be over: it is due when it is reported, or has been waited for.
@@ -227,6 +229,8 @@ class Call(Base):
     first_event: Mapped[str | None] = mapped_column(Text)
     first_occurred_at: Mapped[datetime | None] = mapped_column(Moment)
     first_rank: Mapped[int | None] = mapped_column(SmallInteger)
+    # Whether it showed that the call is over.
+    first_is_end: Mapped[bool] = mapped_column(server_default="true")
     # Of facts that later deliveries brought; what has none here is of the first.
     stamps: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     # How many deliveries have changed the call, the first included.
@@ -236,7 +240,11 @@ class Call(Base):
 
 
 class Attempt(Base):
-    """One try of one call, as the dashboard shows it."""
+    """One try of one call, as the dashboard shows it.
+
+    Of an update `outcome` is `success`, `pending` if it is tried again, or `error`, and `message`
+    says what people should know of it although it succeeded.
+    """
 
     __tablename__ = "hubspot_sync_attempts"
 
@@ -244,6 +252,8 @@ class Attempt(Base):
     log_id: Mapped[str] = mapped_column(
         Id, ForeignKey("hubspot_sync_logs.id", ondelete="CASCADE"), index=True
     )
+    # Of the activity: whether it was to be made, or to follow its call.
+    kind: Mapped[str] = mapped_column(Text, server_default="create")
     started_at: Mapped[datetime] = mapped_column(Moment)
     duration_ms: Mapped[int] = mapped_column(Integer)
     outcome: Mapped[str] = mapped_column(Text)
@@ -251,3 +261,5 @@ class Attempt(Base):
     message: Mapped[str | None] = mapped_column(Text)
     http_status: Mapped[int | None] = mapped_column(SmallInteger)
     correlation_id: Mapped[str | None] = mapped_column(Text)
+
+    __table_args__ = (CheckConstraint("kind IN ('create', 'update')", "kind"),)

@@ -76,7 +76,8 @@ _RECORD = text("""
             next_in float8, lane smallint, searches_done smallint, calculated_searched boolean,
             failures smallint, is_failing boolean, keeps_mark boolean,
             read_back_misses smallint, hub_id bigint, phone_number text, contact_id text,
-            engagement_id text, is_attempt boolean, http_status smallint, correlation_id text)
+            engagement_id text, is_attempt boolean, http_status smallint, correlation_id text,
+            notices jsonb)
         JOIN hubspot_sync_logs l ON l.id = o.id
         ORDER BY l.id
         FOR NO KEY UPDATE OF l
@@ -95,6 +96,7 @@ _RECORD = text("""
                                    OR o.error_code <> ALL(:contactless)
                               THEN coalesce(o.contact_id, l.contact_id) END,
             engagement_id = o.engagement_id,
+            notices = CASE WHEN o.notices <> '[]' THEN o.notices END,
             attempts = l.attempts + o.is_attempt::int,
             claimed_by = NULL, claimed_until = NULL, claim_size = NULL,
             suspect_size = NULL, solo_crashes = 0, updated_at = now()

@@ -75,6 +75,9 @@ def test_disposition_that_the_account_has_deleted_costs_one_request_an_hour(
         call = calls[workspace.log(log_id).engagement_id or ""]
         assert "hs_call_disposition" not in call.properties
         assert "Outcome: busy" in call.body
+        (notice,) = workspace.log(log_id).notices or []
+        assert notice.startswith("HubSpot does not accept this call's outcome:")
+    assert workspace.log(connected).notices is None
     with_outcome = calls[workspace.log(connected).engagement_id or ""]
     assert with_outcome.properties["hs_call_disposition"] == DISPOSITIONS["Connected"]
 

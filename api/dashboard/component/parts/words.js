@@ -25,6 +25,7 @@ export const REASONS = {
   no_phone_number: "Number withheld",
   invalid_phone_number: "Not a phone number",
   unknown_direction: "Direction not known",
+  filtered: "Left out by your rules",
   not_connected: "HubSpot not connected",
   reconnect_required: "Permission withdrawn",
   missing_scopes: "Permission missing",
@@ -37,6 +38,24 @@ export const REASONS = {
   poison: "Set aside",
   payload_expired: "Contents deleted",
 };
+
+/** Labels of what becomes of a note once its call has grown (`update`), for filters. */
+export const UPDATES = {
+  failed: "Could not be completed",
+  waiting: "To be completed",
+  deleted: "Deleted in HubSpot",
+};
+
+/** What a try of completing a note came to, by the attempt's outcome. */
+export const COMPLETIONS = {
+  success: "Completed",
+  pending: "To be completed later",
+  error: "Could not be completed",
+  skipped: "Not completed",
+};
+
+// What voice platforms say has happened, in our own webhook's words.
+const EVENTS = { "call.ended": "The call ended", "call.updated": "More about the call" };
 
 // What people call the fields of a call.
 const FIELDS = {
@@ -57,7 +76,13 @@ const FIELDS = {
   structured_data: "The details",
 };
 
-export const RETRYABLE = ["error", "skipped"];
+const RETRYABLE = ["error", "skipped"];
+
+/** Whether a retry would do something: an update that waits for a person says why. */
+export const canRetry = (log) =>
+  RETRYABLE.includes(log.status) ||
+  log.update === "failed" ||
+  (log.update === "waiting" && Boolean(log.update_error));
 
 const SENTENCES = {
   contact_not_found: (log) => `No HubSpot contact has ${caller(log)}.`,
@@ -70,6 +95,9 @@ const SENTENCES = {
     (log.error_message ?? "It is not a phone number that a contact could have."),
   unknown_direction: (log) =>
     log.error_message ?? "The call does not say which of its numbers is the customer's.",
+  filtered: (log) =>
+    (log.error_message ?? "One of your rules leaves this call out.") +
+    " Rules are in the settings; a changed rule can be applied to calls that were left out.",
   not_connected: (log) =>
     log.error_message ??
     "HubSpot was not connected. Calls of the last 7 days are synced once it is.",
@@ -106,8 +134,10 @@ const HAD_NUMBER = new Set([
 
 /** Why a call is where it is, as texts and times for an element; `now` in epoch milliseconds. */
 export function tellOutcome(log, now = Date.now()) {
-  if (log.status === "success")
-    return ["Written to the contact's timeline at ", at(log.updated_at), "."];
+  if (log.status === "success") {
+    const more = tellUpdate(log).map((sentence) => ` ${sentence}`);
+    return ["Written to the contact's timeline at ", at(log.updated_at), ".", ...more];
+  }
   const why = SENTENCES[log.error_code]?.(log) ?? log.error_message;
   return [...(why ? [endSentence(why)] : []), ...tellNext(log, now)];
 }
@@ -117,6 +147,36 @@ export function tellOutcomeText(log, now = Date.now()) {
   return tellOutcome(log, now)
     .map((part) => (typeof part === "string" ? part : part.textContent))
     .join("");
+}
+
+/** What becomes of what has come in since, as sentences; `brought` are names of its fields. */
+export function tellUpdate(log, brought = []) {
+  const what = brought.length ? `: ${nameFields(brought)}` : "";
+  switch (log.update) {
+    case "waiting":
+      if (log.update_error) return [endSentence(log.update_error)];
+      return [`More has come in since and is being added${what}.`];
+    case "failed":
+      return [
+        `What came in later could not be added${what}.`,
+        ...(log.update_error ? [endSentence(log.update_error)] : []),
+      ];
+    case "deleted":
+      return ["The note was deleted in HubSpot, so nothing that came in later was added."];
+    default:
+      return [];
+  }
+}
+
+/** What a voice platform said had happened. */
+export const nameEvent = (event) => EVENTS[event] ?? event;
+
+/** Fields of a call within a sentence: "summary, recording and transcript". */
+export function nameFields(names) {
+  const words = names.map((name) =>
+    name === "recording_url" ? "recording" : (FIELDS[name] ?? name).replace(/^The /, ""),
+  );
+  return [words.slice(0, -1).join(", "), words.at(-1)].filter(Boolean).join(" and ");
 }
 
 /** What was left out of a call, cut or guessed when it came in, as a sentence. */
@@ -148,4 +208,4 @@ const caller = (log) => (log.phone_number ? formatPhone(log.phone_number) : "thi
 
 const howMany = (log) => /^\d+/.exec(log.error_message ?? "")?.[0] ?? "Several";
 
-const endSentence = (text) => (/[.!?…]$/.test(text) ? text : `${text}.`);
+export const endSentence = (text) => (/[.!?…]$/.test(text) ? text : `${text}.`);
