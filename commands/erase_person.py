@@ -112,7 +112,9 @@ def _report(erasure: Erasure, settings: WorkerSettings, *, would: bool) -> None:
 
 def _describe_notes(notes: Sequence[NoteLeft], app_url: str) -> Iterator[str]:
     for note in notes:
-        what = f"note {note.note_id}" if note.note_id else f"perhaps a note with Ref {note.log_id}"
+        what = f"{note.activity} {note.note_id}"
+        if not note.note_id:
+            what = f"perhaps a {note.activity} with Ref {note.log_id}"
         base = f"https://{note.ui_domain}" if note.ui_domain else app_url
         link = f"{base}/contacts/{note.hub_id}/record/0-1/{note.contact_id}"
         yield f"  account {note.hub_id}, contact {note.contact_id}, {what}: {link}"

@@ -1,4 +1,4 @@
-"""Runs the fault suite: `python -m faults [--seeds N] [--scenario NAME] [--list]`."""
+"""Runs the fault suite: `python -m faults [--seeds N] [--scenario NAME] [--activity KIND]`."""
 
 import sys
 from collections.abc import Sequence
@@ -14,6 +14,7 @@ from faults.results import Result
 from faults.scenarios import ALL
 from local.consoles import open_console
 from local.interrupts import heed_interrupts, uninterrupted
+from shared.activities.destination import ActivityKind
 
 WORKERS = 3
 
@@ -24,6 +25,13 @@ WORKERS = 3
 @click.option("--scenario", "wanted", multiple=True, help="Its name, or the beginning of it.")
 @click.option("--clusters", default=5, show_default=True, help="Runs side by side.")
 @click.option("--calm", default=3, show_default=True, help="The same where seconds count.")
+@click.option(
+    "--activity",
+    type=click.Choice([str(each) for each in ActivityKind]),
+    default=str(ActivityKind.NOTE),
+    show_default=True,
+    help="What calls become.",
+)
 @click.option("--list", "lists", is_flag=True, help="Name the scenarios and stop.")
 @click.option("--write", is_flag=True, help="Write the results into docs/faults.md.")
 @click.option("--add", "adds", is_flag=True, help="Add them to what is written there.")
@@ -34,6 +42,7 @@ def main(
     wanted: tuple[str, ...],
     clusters: int,
     calm: int,
+    activity: str,
     lists: bool,
     write: bool,
     adds: bool,
@@ -47,7 +56,7 @@ def main(
         sys.exit(0 if chosen else 2)
     heed_interrupts()
     results = [Result(each) for each in chosen]
-    with Fleet(clusters, calm=calm, workers=WORKERS) as fleet:
+    with Fleet(clusters, calm=calm, workers=WORKERS, activity=ActivityKind(activity)) as fleet:
         try:
             _play(console, fleet, results, range(first_seed, first_seed + seeds))
         finally:

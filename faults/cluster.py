@@ -20,6 +20,7 @@ from local.engines import Engine, start_postgres, start_valkey
 from local.environment import make_environment
 from local.processes import Command, Process, free_port
 from local.services import Service
+from shared.activities.destination import ActivityKind
 from shared.configuration.environment import list_settings
 from shared.configuration.setting_values import DEFAULT_PREFIX
 from shared.configuration.settings import GROUPS
@@ -44,11 +45,19 @@ class Cluster:
         crew: the workers.
         hub_ids: numbers for HubSpot accounts, none of them twice.
         prefix: under what it keeps everything in Redis.
+        activity: what calls become.
     """
 
-    def __init__(self, *, workers: int, beside: Self | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        workers: int,
+        beside: Self | None = None,
+        activity: ActivityKind = ActivityKind.NOTE,
+    ) -> None:
         """Describe a cluster: with a Valkey of its own, or `beside` another one on that one's."""
         self._workers_wanted = workers
+        self.activity = activity
         self._neighbour = beside
         self.prefix = f"{DEFAULT_PREFIX}-2" if beside else DEFAULT_PREFIX
         self._cleanup = ExitStack()
@@ -94,6 +103,7 @@ class Cluster:
             sandbox_url=self.sandbox_url,
         )
         self._base["LOG_RETENTION_DAYS"] = str(LOG_RETENTION_DAYS)
+        self._base["ACTIVITY"] = self.activity
         if self._neighbour:
             self._base["REDIS_PREFIX"] = self.prefix
         self.env = self._base | self._addresses(self.worker_doors)

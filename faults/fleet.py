@@ -8,6 +8,7 @@ from typing import Final, Self
 from faults.cluster import Cluster
 from faults.results import Run, play
 from faults.scenario import Scenario
+from shared.activities.destination import ActivityKind
 
 # A dozen Pythons that start at once are slower than one after the other.
 STARTED_AT_ONCE: Final = 2
@@ -16,10 +17,11 @@ STARTED_AT_ONCE: Final = 2
 class Fleet:
     """Clusters, each played on by one run at a time; `calm` of them where seconds are measured."""
 
-    def __init__(self, size: int, *, calm: int, workers: int) -> None:
+    def __init__(self, size: int, *, calm: int, workers: int, activity: ActivityKind) -> None:
         self._size = size
         self._calm = calm
         self._workers = workers
+        self._activity = activity
         self._clusters: list[Cluster] = []
 
     def __enter__(self) -> Self:
@@ -42,7 +44,7 @@ class Fleet:
             self._clusters.pop().close()
 
     def _start(self) -> Cluster:
-        cluster = Cluster(workers=self._workers).__enter__()
+        cluster = Cluster(workers=self._workers, activity=self._activity).__enter__()
         self._clusters.append(cluster)
         return cluster
 

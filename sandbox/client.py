@@ -1,6 +1,7 @@
 """A typed client of the sandbox's control plane and of its consent page."""
 
 import dataclasses
+import re
 import urllib.parse
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Self
@@ -258,6 +259,22 @@ class SandboxControl:
         )
         answer.raise_for_status()
         return answer.json()
+
+
+class ActivityControl(SandboxControl):
+    """A control whose faults of notes strike `kind` (`notes` or `calls`) instead."""
+
+    def __init__(self, base_url: str, kind: str) -> None:
+        super().__init__(base_url)
+        self.kind = kind
+
+    def endpoint(self, name: str) -> str:
+        """The endpoint of the kind for that of notes; any other as it is."""
+        return re.sub(r"^notes\.", f"{self.kind}.", name)
+
+    def add_fault(self, endpoint: str, kind: str, **how: Any) -> int:
+        """As any control's."""
+        return super().add_fault(self.endpoint(endpoint), kind, **how)
 
 
 def _records(described: Iterable[Mapping[str, Any]]) -> list[SandboxRecord]:

@@ -32,21 +32,13 @@ CHOSEN: Final = tuple(Choices.model_fields)
 CHANGE = ConfigDict(strict=True, extra="forbid", use_attribute_docstrings=True)
 
 
-def _check_activity(activity: configuration.Activity) -> configuration.Activity:
-    if activity not in configuration.WRITABLE_ACTIVITIES:
-        possible = " or ".join(configuration.WRITABLE_ACTIVITIES)
-        raise ValueError(f"cannot be written by this version yet; give {possible}, or leave it out")
-    return activity
-
-
 Activity = TypeAliasType(
     "Activity",
     Annotated[
         configuration.Activity,
-        AfterValidator(_check_activity),
         Field(
-            description="What a call becomes in HubSpot: a note, or a Call object, which this"
-            " version does not write yet. Holds for calls that come from now on."
+            description="What a call becomes in HubSpot: a note, or a Call object. Holds for calls"
+            " that come from now on."
         ),
     ],
 )

@@ -75,7 +75,7 @@ export declare class NetworkError extends Error {}
 /** What was done. */
 export type Action = "connected" | "disconnected" | "settings_changed" | "exported" | "retried" | "test_call_sent" | "person_erased" | "tenant_erased" | "sessions_ended" | "source_added" | "source_changed" | "source_removed";
 
-/** What a call becomes in HubSpot: a note, or a Call object, which this version does not write yet. Holds for calls that come from now on. */
+/** What a call becomes in HubSpot: a note, or a Call object. Holds for calls that come from now on. */
 export type Activity = "note" | "call";
 
 /** Who did it. */
@@ -505,6 +505,8 @@ export interface Preview {
   waits: string | null;
   /** The note. */
   note_html: string;
+  /** The same as a Call object. */
+  call_object: PreviewedCall;
   /** What of the settings could not be used; absent where all was. */
   warnings?: Array<SettingWarning>;
 }
@@ -517,6 +519,31 @@ export interface PreviewOrder {
   call?: CallContent;
   /** Settings to be tried out, as if they had been saved; nothing is stored. */
   settings?: SettingsChange | null;
+}
+
+/** The call as a Call object of HubSpot, which is what it becomes where that is set. */
+export interface PreviewedCall {
+  /** What stands above it. */
+  title: string;
+  /** As HubSpot says it; null when unknown. */
+  direction: "INBOUND" | "OUTBOUND" | null;
+  /** As HubSpot says it: `COMPLETED`, `NO_ANSWER`, `BUSY`, … */
+  status: string;
+  /**
+   * The outcome that HubSpot shows, in its default words; null when there is none for the
+   * call's.
+   */
+  outcome: string | null;
+  /** In milliseconds; null when unknown. */
+  duration_ms: number | null;
+  /** Who called. */
+  from_number: string | null;
+  /** Who was called. */
+  to_number: string | null;
+  /** The recording, if HubSpot plays it in place; otherwise `body_html` has a link to it. */
+  recording_url: string | null;
+  /** Its text. */
+  body_html: string;
 }
 
 /** A contact that has the number. */
@@ -1077,7 +1104,7 @@ export declare class HubSpotCallSyncClient {
   /**
    * POST /api/hubspot/preview
    *
-   * Which contact a number would match, and how the note would look.
+   * Which contact a number would match, and how the note or Call object would look.
    */
   preview(body: PreviewOrder, request?: RequestOptions): Promise<Preview>;
   /**

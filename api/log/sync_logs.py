@@ -32,7 +32,8 @@ from api.log.entries import (
     Requeued,
 )
 from api.log.filters import LogQuery, LogSelection, RetryOrder, write_cursor
-from shared.activities.rendering import render_note
+from shared.activities.composing import compose
+from shared.activities.destination import ActivityKind
 from shared.calls.content import CallContent
 from shared.connections.lifecycle import CONNECTED
 from shared.log.growth import find_deliveries, find_growth
@@ -271,6 +272,8 @@ def _describe_note(entry: SyncLog, contents: CallContent | None) -> LogNote | No
     if contents is None:
         return None
     return LogNote(
-        html=render_note(contents, call_id=entry.call_id, log_id=entry.id),
+        html=compose(
+            ActivityKind(entry.activity), contents, call_id=entry.call_id, log_id=entry.id
+        ).body,
         written=entry.status == Status.SUCCESS,
     )

@@ -1,7 +1,7 @@
-"""A preview: which contact a number would match, and how the note would look. Writes nothing."""
+"""A preview: which contact a number would match, and what the call would become there."""
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Final, Self
+from typing import Annotated, Any, Final, Literal, Self
 
 from flask import Blueprint, Response
 from pydantic import BaseModel, Field
@@ -25,8 +25,10 @@ from api.http.bodies import read_model, takes_body
 from api.http.errors import KIB
 from api.http.responses import ErrorCode, ResponseModel, Success, respond
 from api.log.entries import CONTACT_URL
+from shared.activities import properties
 from shared.activities.bounds import fit_to_note
-from shared.activities.rendering import render_note
+from shared.activities.composing import Composed, compose
+from shared.activities.destination import ActivityKind
 from shared.calls.choices import Choices
 from shared.calls.content import STRICT, CallContent, StorableText
 from shared.calls.customers import OwnNumbersError, find_parties
@@ -83,6 +85,30 @@ class PreviewedContact(ResponseModel):
     """The contact's page in HubSpot."""
 
 
+class PreviewedCall(ResponseModel):
+    """The call as a Call object of HubSpot, which is what it becomes where that is set."""
+
+    title: str
+    """What stands above it."""
+    direction: Literal["INBOUND", "OUTBOUND"] | None
+    """As HubSpot says it; null when unknown."""
+    status: str
+    """As HubSpot says it: `COMPLETED`, `NO_ANSWER`, `BUSY`, …"""
+    outcome: str | None
+    """The outcome that HubSpot shows, in its default words; null when there is none for the
+    call's."""
+    duration_ms: int | None
+    """In milliseconds; null when unknown."""
+    from_number: str | None
+    """Who called."""
+    to_number: str | None
+    """Who was called."""
+    recording_url: str | None
+    """The recording, if HubSpot plays it in place; otherwise `body_html` has a link to it."""
+    body_html: str
+    """Its text."""
+
+
 class Preview(Success):
     """What would become of a call with this number."""
 
@@ -102,6 +128,8 @@ class Preview(Success):
     """What the call would wait for before it is looked up, in words; null when it would not."""
     note_html: str
     """The note."""
+    call_object: PreviewedCall
+    """The same as a Call object."""
     warnings: list[SettingWarning] = Field(default=[], exclude_if=lambda warnings: not warnings)
     """What of the settings could not be used; absent where all was."""
 
@@ -119,6 +147,17 @@ class Preview(Success):
             "<p><strong>Summary</strong><br>Wants a demo.</p>"
             "<p>Call ID: preview · Ref: hs_preview</p>"
         )
+        call_object = PreviewedCall(
+            title="Inbound call from +12025550123",
+            direction="INBOUND",
+            status="COMPLETED",
+            outcome=None,
+            duration_ms=None,
+            from_number="+12025550123",
+            to_number=None,
+            recording_url=None,
+            body_html=note_html,
+        )
         match = cls(
             phone_number="+12025550123",
             region="US",
@@ -126,6 +165,7 @@ class Preview(Success):
             contact_id="701",
             status=Status.SUCCESS,
             note_html=note_html,
+            call_object=call_object,
         )
         nobody = cls(
             phone_number="+12025550123",
@@ -133,6 +173,7 @@ class Preview(Success):
             error_code=Reason.CONTACT_NOT_FOUND,
             message=NOT_FOUND_MESSAGE,
             note_html=note_html,
+            call_object=call_object,
         )
         left_out = cls(
             phone_number="+12025550123",
@@ -140,6 +181,7 @@ class Preview(Success):
             error_code=Reason.FILTERED,
             message=LEFT_OUT.message,
             note_html=note_html,
+            call_object=call_object,
         )
         return {"match": match, "nobody": nobody, "left out by a rule": left_out}
 
@@ -166,7 +208,7 @@ class Preview(Success):
     failures=(NO_CONNECTION, NOT_ASKED),
 )
 def preview_call() -> Response:
-    """Which contact a number would match, and how the note would look.
+    """Which contact a number would match, and how the note or Call object would look.
 
     Asks HubSpot within the account's limits, and writes nothing. `status` and `error_code` are what
     the sync log would say, by the workspace's settings or by those that are tried out. The call is
@@ -182,7 +224,10 @@ def preview_call() -> Response:
     region = region_of(connection, services().settings)
     choices = Choices.of(connection.choices)
     content = {**order.call.to_payload(), "phone_number": order.phone_number}
-    preview = Preview(region=region, note_html=_render_note(order, choices))
+    note, call_object = (_compose(kind, order, choices, region) for kind in ActivityKind)
+    preview = Preview(
+        region=region, note_html=note.body, call_object=_describe_call_object(call_object)
+    )
     try:
         parties = find_parties(content, own_numbers=choices.own_numbers, region=region)
         number = parse_phone(parties.customer, region)
@@ -282,10 +327,34 @@ def _describe_contact(
     )
 
 
-def _render_note(order: PreviewOrder, choices: Choices) -> str:
+def _compose(kind: ActivityKind, order: PreviewOrder, choices: Choices, region: str) -> Composed:
     call = order.call
     if not (call.phone_number or call.from_number or call.to_number):
         call = call.model_copy(update={"phone_number": order.phone_number})
-    kept = CallContent.from_payload(choices.drop(call.to_payload()))
-    content, _ = fit_to_note(kept)
-    return render_note(content, call_id=CALL_ID, log_id=LOG_ID)
+    content, _ = fit_to_note(CallContent.from_payload(choices.drop(call.to_payload())))
+    return compose(kind, content, call_id=CALL_ID, log_id=LOG_ID, region=region)
+
+
+def _describe_call_object(composed: Composed) -> PreviewedCall:
+    shown = composed.properties
+    disposition = shown.get(properties.DISPOSITION)
+    duration = shown.get(properties.DURATION)
+    return PreviewedCall(
+        title=shown[properties.TITLE],
+        direction=_DIRECTIONS.get(shown.get(properties.DIRECTION, "")),
+        status=shown[properties.STATUS],
+        outcome=next(
+            (label for label, guid in properties.DISPOSITIONS.items() if guid == disposition), None
+        ),
+        duration_ms=int(duration) if duration else None,
+        from_number=shown.get(properties.FROM),
+        to_number=shown.get(properties.TO),
+        recording_url=shown.get(properties.RECORDING),
+        body_html=composed.body,
+    )
+
+
+_DIRECTIONS: Final[Mapping[str, Literal["INBOUND", "OUTBOUND"]]] = {
+    "INBOUND": "INBOUND",
+    "OUTBOUND": "OUTBOUND",
+}

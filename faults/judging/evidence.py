@@ -99,12 +99,12 @@ def by_identity(rows: Iterable[Row]) -> dict[Identity, Row]:
 
 def _notes(world: "World", hub_id: int) -> list[SandboxRecord]:
     # The sandbox's client leaves out archived notes, which tell of duplicates that were seen.
-    url = f"{world.cluster.sandbox_url}/sandbox/accounts/{hub_id}/notes"
+    url = f"{world.cluster.sandbox_url}/sandbox/accounts/{hub_id}/{world.kind}"
     answer = requests.get(url, timeout=TIMEOUT_S)
     answer.raise_for_status()
     return [
         SandboxRecord(**{**note, "contact_ids": tuple(note["contact_ids"])})
-        for note in answer.json()["notes"]
+        for note in answer.json()[world.kind]
     ]
 
 

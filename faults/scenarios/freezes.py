@@ -148,7 +148,7 @@ def wait_until_archived(world: World) -> None:
 def notes_of(world: World) -> list[SandboxRecord]:
     """The live notes of all accounts of the run."""
     hub_ids = {call.hub_id for call in world.history.sent.values()}
-    return [note for hub_id in hub_ids for note in world.sandbox.notes(hub_id)]
+    return [note for hub_id in hub_ids for note in world.sandbox.activities(world.kind, hub_id)]
 
 
 SCENARIOS: Final[tuple[Scenario, ...]] = (

@@ -214,7 +214,10 @@ def another_deployment_on_the_same_redis(world: World) -> None:
     until their own workers are back.
     """
     ours = world.cluster
-    with Cluster(workers=1, beside=ours) as theirs, World(theirs, world.draws) as other:
+    with (
+        Cluster(workers=1, beside=ours, activity=ours.activity) as theirs,
+        World(theirs, world.draws) as other,
+    ):
         tenant, stranger = world.tenant(), other.tenant()
         for name in ours.crew.names:
             ours.crew.stop(name)

@@ -4,7 +4,7 @@
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Final, Protocol
@@ -22,7 +22,7 @@ from shared.hubspot.errors import (  # noqa: F401 - for those who know no HubSpo
     TokenRejectedError,
     UnavailableError,
 )
-from shared.hubspot.models import MAX_NOTES
+from shared.hubspot.models import MAX_ENGAGEMENTS
 from shared.matching.finding import Findings
 from shared.matching.scope import SearchScope, Stage
 from shared.pacing.client import (  # noqa: F401 - likewise
@@ -35,14 +35,15 @@ from shared.phone import PhoneNumber
 DestinationError = HubSpotError
 """What every error of a destination is."""
 
-MOST_AT_ONCE: Final = MAX_NOTES
-"""Activities in one create, update or read."""
+MOST_AT_ONCE: Final = MAX_ENGAGEMENTS
+"""Activities in one create, update or read; they are of one kind."""
 
 
 class ActivityKind(StrEnum):
     """What a call becomes on its contact's timeline."""
 
     NOTE = "note"
+    CALL = "call"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,7 @@ class NewActivity:
         contact_id: The contact.
         timestamp_ms: Where on the timeline, in epoch milliseconds.
         body: HTML, at most 65,536 characters.
+        properties: What its kind has beside a body, by the destination's names.
     """
 
     log_id: str
@@ -61,15 +63,36 @@ class NewActivity:
     timestamp_ms: int
     body: str
     kind: ActivityKind = ActivityKind.NOTE
+    properties: Mapping[str, str] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Activity:
-    """An activity as the destination has it, or is to have it; HTML is not kept as it is sent."""
+    """An activity as the destination has it; HTML is not kept as it is sent.
+
+    `properties` are those of its kind that are not empty.
+    """
 
     id: str
     body: str
     kind: ActivityKind = ActivityKind.NOTE
+    properties: Mapping[str, str] = field(default_factory=dict, hash=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What an activity is to become.
+
+    Attributes:
+        id: The activity's.
+        body: HTML in place of the one there; None to leave that alone.
+        properties: Those that change; an empty text clears one.
+    """
+
+    id: str
+    body: str | None
+    kind: ActivityKind = ActivityKind.NOTE
+    properties: Mapping[str, str] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +116,7 @@ class Ambiguous:
 
 @dataclass(frozen=True, slots=True)
 class Updated:
-    """It was changed; `activity` is what the destination has now."""
+    """It was changed; `activity` is what the destination has now, as far as it said so."""
 
     activity: Activity
 
@@ -185,7 +208,9 @@ class Destination(Protocol):
         """Wait once more if marking took so long that the place has gone by."""
 
     def create(self, activities: Sequence[NewActivity]) -> Mapping[str, Creation]:
-        """Create up to `MOST_AT_ONCE`, by log id. The caller has waited, and marked them.
+        """Create up to `MOST_AT_ONCE` of one kind, by log id.
+
+        The caller has waited, and marked them.
 
         Raises:
             RejectedError: None of them was written.
@@ -193,8 +218,8 @@ class Destination(Protocol):
             DestinationError: Unless it is `definite`, any of them may exist.
         """
 
-    def update(self, activities: Sequence[Activity]) -> Mapping[str, Update]:
-        """Change the bodies of up to `MOST_AT_ONCE`, by activity id; as `create`.
+    def update(self, changes: Sequence[Change]) -> Mapping[str, Update]:
+        """Change up to `MOST_AT_ONCE` of one kind, by activity id; as `create`.
 
         One that is Unknown may have been changed or not: read it. One that is Gone is read once
         before that is believed.

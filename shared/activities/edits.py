@@ -10,7 +10,7 @@ import hashlib
 import html
 import re
 import unicodedata
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Self
 
@@ -58,6 +58,7 @@ class Footprint:
         additions: How often a block was added to an edited body, by name.
         older: Hashes of what a block was before, by name, where that may still stand in the body.
         doubted: Hashes of what was sent as a block, by name, while no answer says that it arrived.
+        properties: What of a Call's properties, by name: see `planning.Hashes`.
     """
 
     bodies: frozenset[str] = frozenset()
@@ -65,6 +66,7 @@ class Footprint:
     additions: Mapping[str, int] = field(default_factory=dict)
     older: Mapping[str, frozenset[str]] = field(default_factory=dict)
     doubted: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    properties: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     @classmethod
     def of_whole(cls, blocks: Mapping[str, str], last_line: str, echoed: str | None = None) -> Self:
@@ -91,6 +93,7 @@ class Footprint:
             additions=stored.get("additions", {}),
             older=_to_sets(stored.get("older", {})),
             doubted=_to_sets(stored.get("doubted", {})),
+            properties=stored.get("properties", {}),
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -101,6 +104,7 @@ class Footprint:
             "additions": dict(self.additions),
             "older": {name: sorted(each) for name, each in self.older.items()},
             "doubted": {name: sorted(each) for name, each in self.doubted.items()},
+            "properties": {name: list(each) for name, each in self.properties.items()},
         }
 
     def without_older(self, name: str, *, now: str | None) -> Self:

@@ -1,4 +1,4 @@
-"""The note on a contact's timeline: its HTML, its time, and the last line it is known by.
+"""The body of a note or Call object: its HTML, its time, and the last line it is known by.
 
 The last line is `Call ID: <call id> · Ref: <log id>`, written after everything a caller, an
 agent or a producer had a say in, and the Ref is the last word of it. Only the last line counts
@@ -96,13 +96,13 @@ def _last_line(body: str) -> str:
 def _render_facts(call: CallContent) -> str:
     direction = read_direction(call.direction)
     title = f"{direction.title()} call" if direction else "Call"
-    duration = _describe_duration(call)
+    duration = _describe_duration(find_duration(call))
     facts = {
         "From": call.from_number,
         "To": call.to_number,
         "Phone": None if call.from_number or call.to_number else call.phone_number,
         "Agent": call.agent_name,
-        "Outcome": _find_outcome(call),
+        "Outcome": find_outcome(call),
     }
     lines = [f"<strong>{title}</strong>" + (f" · {duration}" if duration else "")]
     for label, value in facts.items():
@@ -112,18 +112,26 @@ def _render_facts(call: CallContent) -> str:
     return f"<p>{'<br>'.join(lines)}</p>"
 
 
-def _find_outcome(call: CallContent) -> str | None:
+def find_outcome(call: CallContent) -> str | None:
+    """How the call ended, in its producer's words."""
     outcome = call.outcome or (call.structured_data or {}).get("outcome")
     return outcome if isinstance(outcome, str) else None
 
 
-def _describe_duration(call: CallContent) -> str:
+def find_duration(call: CallContent) -> timedelta | None:
+    """How long the call lasted, None if that is unknown or cannot be true."""
     seconds = call.duration_seconds
     if seconds is None and call.started_at and call.ended_at:
         seconds = (call.ended_at - call.started_at).total_seconds()
-    if seconds is None or not 0 <= seconds <= timedelta.max.total_seconds():
+    if seconds is None or not 0 <= seconds < timedelta.max.total_seconds():
+        return None
+    return timedelta(seconds=seconds)
+
+
+def _describe_duration(duration: timedelta | None) -> str:
+    if duration is None:
         return ""
-    minutes, rest = divmod(round(seconds), 60)
+    minutes, rest = divmod(round(duration.total_seconds()), 60)
     hours, minutes = divmod(minutes, 60)
     parts = ((hours, "h"), (minutes, "min"), (rest, "s"))
     return " ".join(f"{count} {unit}" for count, unit in parts if count) or "0 s"
@@ -153,7 +161,7 @@ def _render_recording(url: str | None) -> str:
 def _render_details(call: CallContent) -> str:
     items: list[str] = []
     room = MAX_DETAILS_UNITS
-    outcome = _find_outcome(call)
+    outcome = find_outcome(call)
     for name, value in list_details(call.structured_data or {}):
         if (name, value) == ("outcome", outcome):
             continue  # said above

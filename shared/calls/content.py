@@ -40,9 +40,14 @@ FINAL_OUTCOMES: Final = frozenset(
 RUNNING_OUTCOMES: Final = frozenset({"queued", "initiated", "ringing", "in_progress", "ongoing"})
 
 
+def normalise_outcome(outcome: str) -> str:
+    """A producer's word as ours are written: `No answer` is `no_answer`."""
+    return _BETWEEN.sub("_", outcome.strip().lower())
+
+
 def is_outcome_of(outcome: object, words: Collection[str]) -> bool:
-    """Whether a producer's word is one of these: `No answer` is `no_answer`."""
-    return isinstance(outcome, str) and _BETWEEN.sub("_", outcome.strip().lower()) in words
+    """Whether a producer's word is one of these, in any spelling."""
+    return isinstance(outcome, str) and normalise_outcome(outcome) in words
 
 
 def make_storable(text: str) -> str:

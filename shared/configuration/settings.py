@@ -10,7 +10,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self, get_args
 from urllib.parse import urlsplit
 
 from pydantic import SecretStr
@@ -30,7 +30,6 @@ from shared.configuration.setting_values import WebhookSecret
 __all__ = [
     "CALLBACK_PATH",
     "GROUPS",
-    "WRITABLE_ACTIVITIES",
     "Activity",
     "ApiSettings",
     "BrokerSettings",
@@ -54,8 +53,6 @@ __all__ = [
 OAuthBinding = Literal["auto", "cookie", "confirm"]
 MatchPolicy = Literal["most_recent", "oldest", "skip"]
 Activity = Literal["note", "call"]
-# What this build can write. With "call" in it, settings and ACTIVITY accept HubSpot's Call objects.
-WRITABLE_ACTIVITIES: Final[tuple[Activity, ...]] = ("note",)
 LogLevel = Literal["debug", "info", "warning", "error"]
 LogFormat = Literal["json", "console"]
 
@@ -113,7 +110,7 @@ class IntakeSettings(DatabaseSettings):
     activity: Annotated[
         Activity,
         Setting(
-            values.one_of(*WRITABLE_ACTIVITIES),
+            values.one_of(*get_args(Activity)),
             "choose what a call becomes in HubSpot",
             default="note",
         ),

@@ -23,7 +23,8 @@ class AccountState:
         turn_width: Rounds that may run side by side.
         failing_turns: Rounds in a row that failed for reasons of the account's.
         is_raw_search: Calculated phone properties are not to be used in searches.
-        refused_properties: Phone properties of connections that HubSpot refuses to search.
+        refused_properties: Phone properties of connections that HubSpot refuses to search, and
+            properties of activities, or values of these, that it refuses to write.
         was_paused: There is a pause on record, over or not.
     """
 
@@ -134,7 +135,7 @@ _REFUSED_PROPERTIES = text("""
 
 
 def remember_refused_properties(session: Session, hub_id: int, names: Collection[str]) -> None:
-    """Leave these phone properties out of this account's searches for a while."""
+    """Leave these out of this account's searches and activities for a while."""
     session.execute(
         _REFUSED_PROPERTIES,
         {"hub_id": hub_id, "names": list(names), "hours": REFUSED_PROPERTIES_HOURS},

@@ -10,20 +10,21 @@ from urllib.parse import quote
 
 import requests
 
-from shared.hubspot import notes as note_batches
+from shared.hubspot import engagements
 from shared.hubspot.errors import NotFoundError, TokenRejectedError
 from shared.hubspot.models import (
-    MAX_NOTES,
+    MAX_ENGAGEMENTS,
     AccountDetails,
     Contact,
-    ContactNotes,
+    ContactEngagements,
     ContactPage,
     ContactSearch,
-    CreateNotesAnswer,
-    NewNote,
-    Note,
+    CreateAnswer,
+    Engagement,
+    EngagementType,
+    NewEngagement,
     RateLimit,
-    UpdateNotesAnswer,
+    UpdateAnswer,
 )
 from shared.hubspot.payload import (
     JsonObject,
@@ -41,7 +42,7 @@ from shared.hubspot.version import API_VERSION
 MAX_CONTACTS = 1000
 """Contacts in one associations batch read (Associations guide)."""
 MAX_PAGES = 10
-"""Pages that are followed for one contact's notes."""
+"""Pages that are followed for one contact's notes or calls."""
 
 OnResponse = Callable[[str, int, float, RateLimit], None]
 """Told of each answer: the method's name, HTTP status, seconds, rate-limit headers."""
@@ -89,47 +90,60 @@ class HubSpotClient:
             next_after=identifier(member(payload, "paging", "next", "after")),
         )
 
-    def create_notes(self, notes: Sequence[NewNote]) -> CreateNotesAnswer:
-        """Write up to 100 notes: `POST /crm/objects/{version}/notes/batch/create` (Notes guide).
+    def create_engagements(
+        self, kind: EngagementType, new: Sequence[NewEngagement]
+    ) -> CreateAnswer:
+        """Write up to 100 notes or calls (Notes guide, Calls guide).
 
+        `POST /crm/objects/{version}/{notes|calls}/batch/create`.
         Verified: with a unique `objectWriteTraceId` on every input one bad input does not fail
         the others (207, Error handling page), and there is no idempotency key. Assumed: results
         carry the trace id; one that does not is in `unmatched`.
 
         Raises:
-            HubSpotError: unless it is `definite`, any of the notes may exist.
+            HubSpotError: unless it is `definite`, any of them may exist.
         """
-        path = f"/crm/objects/{API_VERSION}/notes/batch/create"
-        answer = self._request("create_notes", "POST", path, note_batches.create_body(notes))
-        return note_batches.created_notes(answer, notes, self._access_token)
+        path = f"/crm/objects/{API_VERSION}/{kind.name}/batch/create"
+        body = engagements.create_body(kind, new)
+        answer = self._request(f"create_{kind.name}", "POST", path, body)
+        return engagements.read_created(answer, new, self._access_token)
 
-    def update_notes(self, notes: Sequence[Note]) -> UpdateNotesAnswer:
-        """Replace the bodies of up to 100 notes, each named once (Notes guide).
+    def update_engagements(
+        self, kind: EngagementType, changes: Sequence[Engagement]
+    ) -> UpdateAnswer:
+        """Change the properties that are given of up to 100 notes or calls, each named once.
 
-        `POST /crm/objects/{version}/notes/batch/update`. Verified: associations stay as they are.
-        Assumed: as with a batch create, one bad input does not fail the others (207), and results
-        carry the body as HubSpot keeps it.
+        `POST /crm/objects/{version}/{notes|calls}/batch/update` (Notes guide, Calls guide).
+        Verified: associations and other properties stay as they are, and an empty string clears a
+        property. Assumed: as with a batch create, one bad input does not fail the others (207), and
+        results carry what was changed as HubSpot keeps it.
 
         Raises:
-            HubSpotError: unless it is `definite`, any of the notes may have been changed.
+            HubSpotError: unless it is `definite`, any of them may have been changed.
         """
-        path = f"/crm/objects/{API_VERSION}/notes/batch/update"
-        answer = self._request("update_notes", "POST", path, note_batches.update_body(notes))
-        return note_batches.updated_notes(answer, notes, self._access_token)
+        path = f"/crm/objects/{API_VERSION}/{kind.name}/batch/update"
+        body = engagements.update_body(changes)
+        answer = self._request(f"update_{kind.name}", "POST", path, body)
+        return engagements.read_updated(answer, changes, self._access_token)
 
-    def notes_of_contacts(
-        self, contact_ids: Collection[str], *, before_page: Callable[[], object] = _at_once
-    ) -> ContactNotes:
-        """List the notes on contacts, without the search index's lag.
+    def engagements_of_contacts(
+        self,
+        kind: EngagementType,
+        contact_ids: Collection[str],
+        *,
+        before_page: Callable[[], object] = _at_once,
+    ) -> ContactEngagements:
+        """List the notes or calls on contacts, without the search index's lag.
 
-        `POST /crm/associations/{version}/contacts/notes/batch/read` (Associations guide), one
-        request for up to 1,000 contacts and for each further page, of which there are at most 10;
-        `before_page` is called before each of these.
-        Assumed: a merged or deleted contact may be answered like one without notes, so read the
+        `POST /crm/associations/{version}/contacts/{notes|calls}/batch/read` (Associations guide),
+        one request for up to 1,000 contacts and for each further page, of which there are at most
+        10; `before_page` is called before each of these.
+        Assumed: a merged or deleted contact may be answered like one without any, so read the
         contact before an empty answer is taken for a miss.
         """
-        path = f"/crm/associations/{API_VERSION}/contacts/notes/batch/read"
-        note_ids: dict[str, tuple[str, ...]] = {}
+        path = f"/crm/associations/{API_VERSION}/contacts/{kind.name}/batch/read"
+        name = f"{kind.name}_of_contacts"
+        found_ids: dict[str, tuple[str, ...]] = {}
         unknown: set[str] = set()
         pending: dict[str, JsonObject] = {each: {"id": each} for each in contact_ids}
         for page in range(MAX_PAGES):
@@ -139,59 +153,61 @@ class HubSpotClient:
             for chunk in _chunks(list(pending), MAX_CONTACTS):
                 body = encode({"inputs": [pending[each] for each in chunk]})
                 try:
-                    answer = self._request("notes_of_contacts", "POST", path, body)
+                    answer = self._request(name, "POST", path, body)
                 except NotFoundError:
                     unknown.update(chunk)
                     continue
-                answered = note_batches.associations_page(answer)
+                answered = engagements.associations_page(answer)
                 for each in chunk:
-                    if each not in answered.note_ids:
+                    if each not in answered.ids:
                         unknown.add(each)
                         continue
-                    note_ids[each] = note_ids.get(each, ()) + answered.note_ids[each]
+                    found_ids[each] = found_ids.get(each, ()) + answered.ids[each]
                     if each in answered.next_after:
                         following[each] = {"id": each, "after": answered.next_after[each]}
             pending = following
-        return ContactNotes(
-            note_ids={key: value for key, value in note_ids.items() if key not in unknown},
+        return ContactEngagements(
+            ids={key: value for key, value in found_ids.items() if key not in unknown},
             unknown=frozenset(unknown),
             truncated=frozenset(pending),
         )
 
-    def read_notes(self, note_ids: Sequence[str]) -> dict[str, Note]:
-        """Read notes by id: `POST /crm/objects/{version}/notes/batch/read` (Notes guide).
+    def read_engagements(self, kind: EngagementType, ids: Sequence[str]) -> dict[str, Engagement]:
+        """Read notes or calls by id: `POST …/{notes|calls}/batch/read` (Notes guide, Calls guide).
 
-        One request per 100. A note that is absent is archived, or was never in this account.
+        One request per 100. What is absent is archived, or was never in this account.
         """
-        path = f"/crm/objects/{API_VERSION}/notes/batch/read"
-        found: dict[str, Note] = {}
-        for chunk in _chunks(note_ids, MAX_NOTES):
-            answer = self._request("read_notes", "POST", path, note_batches.read_body(chunk))
-            found |= note_batches.read_notes(answer)
+        path = f"/crm/objects/{API_VERSION}/{kind.name}/batch/read"
+        found: dict[str, Engagement] = {}
+        for chunk in _chunks(ids, MAX_ENGAGEMENTS):
+            body = engagements.read_body(kind, chunk)
+            answer = self._request(f"read_{kind.name}", "POST", path, body)
+            found |= engagements.read_found(answer)
         return found
 
-    def search_notes(
+    def search_engagements(
         self,
+        kind: EngagementType,
         contact_id: str,
         *,
         created_from_ms: int,
         before_page: Callable[[], object] = _at_once,
-    ) -> tuple[Note, ...]:
-        """Find a contact's notes created since a time: `POST …/notes/search` (CRM search guide).
+    ) -> tuple[Engagement, ...]:
+        """Find a contact's notes or calls created since a time (CRM search guide).
 
-        For timelines too long to list, and only when the index has caught up. Oldest first, at
-        most 2,000: a note that was written at that time is among the first. `before_page` is
-        called before each further request.
+        `POST /crm/objects/{version}/{notes|calls}/search`. For timelines too long to list, and only
+        when the index has caught up. Oldest first, at most 2,000: what was written at that time is
+        among the first. `before_page` is called before each further request.
         """
-        path = f"/crm/objects/{API_VERSION}/notes/search"
-        body = note_batches.search_body(contact_id, created_from_ms)
-        found: list[Note] = []
+        path = f"/crm/objects/{API_VERSION}/{kind.name}/search"
+        body = engagements.search_body(kind, contact_id, created_from_ms)
+        found: list[Engagement] = []
         for page in range(MAX_PAGES):
             if page:
                 before_page()
-            answer = self._request("search_notes", "POST", path, encode(body))
+            answer = self._request(f"search_{kind.name}", "POST", path, encode(body))
             payload, results = results_of(answer)
-            found += filter(None, map(note_batches.note_of, results))
+            found += filter(None, map(engagements.engagement_of, results))
             after = identifier(member(payload, "paging", "next", "after"))
             if after is None:
                 break
@@ -211,14 +227,15 @@ class HubSpotClient:
             return None
         return _contact(object_of(answer), answer)
 
-    def archive_note(self, note_id: str) -> None:
-        """Move a note to the recycle bin; one that is gone already counts as archived.
+    def archive_engagement(self, kind: EngagementType, engagement_id: str) -> None:
+        """Move a note or call to the recycle bin; one that is gone already counts as archived.
 
-        `DELETE /crm/objects/{version}/notes/{id}` (Notes guide). Assumed: 204 when repeated.
+        `DELETE /crm/objects/{version}/{notes|calls}/{id}` (Notes guide, Calls guide). Assumed: 204
+        when repeated.
         """
-        path = f"/crm/objects/{API_VERSION}/notes/{quote(note_id, safe='')}"
+        path = f"/crm/objects/{API_VERSION}/{kind.name}/{quote(engagement_id, safe='')}"
         try:
-            self._request("archive_note", "DELETE", path)
+            self._request(f"archive_{kind.name}", "DELETE", path)
         except NotFoundError:
             return
 

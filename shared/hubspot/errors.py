@@ -28,6 +28,7 @@ class ErrorFacts(TypedDict, total=False):
     correlation_id: str | None
     sent: bool
     definite: bool
+    properties: frozenset[str]
 
 
 class HubSpotError(Exception):
@@ -42,6 +43,7 @@ class HubSpotError(Exception):
         sent: False if the request failed before any byte of it was sent.
         definite: True if HubSpot certainly did not do what was asked. Everything else is
             ambiguous: a create may have happened, or may still happen.
+        properties: names that the refusal is about, as far as its text tells names apart.
     """
 
     def __init__(self, message: str, **facts: Unpack[ErrorFacts]) -> None:
@@ -52,6 +54,7 @@ class HubSpotError(Exception):
         self.correlation_id = facts.get("correlation_id")
         self.sent = facts.get("sent", True)
         self.definite = facts.get("definite", False)
+        self.properties = facts.get("properties", frozenset[str]())
 
 
 class RetryLaterError(HubSpotError):

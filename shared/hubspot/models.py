@@ -11,8 +11,49 @@ from shared.hubspot.payload import JsonObject, encode
 
 MAX_SEARCH_BODY = 3000
 """Characters in a search body; one more and HubSpot answers 400 (CRM search guide)."""
-MAX_NOTES = 100
-"""Notes in one batch create, update or read (Notes guide)."""
+MAX_ENGAGEMENTS = 100
+"""Notes or calls in one batch create, update or read (Notes guide, Calls guide)."""
+
+
+@dataclass(frozen=True, slots=True)
+class EngagementType:
+    """A type of what stands on timelines, and all in which the types differ.
+
+    Attributes:
+        name: what paths and methods call it, in the plural.
+        body: the property that holds its HTML.
+        to_contact: association type id, from it to a contact (Associate records guide).
+        further: properties that are read beside the body.
+    """
+
+    name: str
+    body: str
+    to_contact: int
+    further: tuple[str, ...] = ()
+
+    @property
+    def properties(self) -> tuple[str, ...]:
+        """What is read of it."""
+        return (self.body, *self.further)
+
+
+NOTES = EngagementType("notes", "hs_note_body", 202)
+CALLS = EngagementType(
+    "calls",
+    "hs_call_body",
+    194,
+    (
+        "hs_call_title",
+        "hs_call_direction",
+        "hs_call_status",
+        "hs_call_disposition",
+        "hs_call_duration",
+        "hs_call_from_number",
+        "hs_call_to_number",
+        "hs_call_recording_url",
+        "hs_call_external_id",
+    ),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,76 +137,75 @@ class ContactPage:
 
 
 @dataclass(frozen=True, slots=True)
-class NewNote:
-    """A note to write on one contact.
+class NewEngagement:
+    """A note or call to write on one contact.
 
     Attributes:
         trace_id: unique within a batch; HubSpot names it in results and errors. It is a
             correlation id, not an idempotency key.
-        contact_id: the contact on whose timeline the note appears.
+        contact_id: the contact on whose timeline it appears.
         timestamp_ms: where on the timeline, in epoch milliseconds.
-        body: HTML, at most 65,536 characters.
+        properties: all others; texts of at most 65,536 characters.
     """
 
     trace_id: str
     contact_id: str
     timestamp_ms: int
-    body: str
+    properties: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Note:
-    """A note as HubSpot has it; `body` is HTML, and empty if HubSpot left it out."""
+class Engagement:
+    """A note or call as HubSpot has it, without what is empty; or what is to change of it."""
 
     id: str
-    body: str
+    properties: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
-class CreateNotesAnswer:
+class CreateAnswer:
     """What became of each input of a batch create.
 
     Attributes:
-        created: note id by trace id.
+        created: id by trace id.
         rejected: by trace id, inputs that HubSpot certainly refused.
-        missing: trace ids of which the answer says nothing certain: their notes may exist.
-        unmatched: notes that were created but carry none of our trace ids; each belongs to
-            one of `missing`.
+        missing: trace ids of which the answer says nothing certain: what they ask for may exist.
+        unmatched: what was created but carries none of our trace ids; each belongs to one of
+            `missing`.
     """
 
     created: dict[str, str]
     rejected: dict[str, RejectedError]
     missing: frozenset[str]
-    unmatched: tuple[Note, ...] = ()
+    unmatched: tuple[Engagement, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class UpdateNotesAnswer:
+class UpdateAnswer:
     """What became of each input of a batch update.
 
     Attributes:
-        updated: by note id, the notes as HubSpot has them now.
-        refused: by note id, why HubSpot certainly did not change it; a NotFoundError if there is
-            no such note.
-        missing: note ids of which the answer says nothing certain: read them.
+        updated: by id, what HubSpot has now, as far as it said so.
+        refused: by id, why HubSpot certainly did not change it; a NotFoundError if there is none.
+        missing: ids of which the answer says nothing certain: read them.
     """
 
-    updated: dict[str, Note]
+    updated: dict[str, Engagement]
     refused: dict[str, RejectedError]
     missing: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
-class ContactNotes:
-    """Which notes are on which contacts.
+class ContactEngagements:
+    """Which notes, or calls, are on which contacts.
 
     Attributes:
-        note_ids: by contact id; empty only if HubSpot says that there are none.
+        ids: by contact id; empty only if HubSpot says that there are none.
         unknown: contacts that HubSpot did not answer for: gone, merged or failed. Not a miss.
-        truncated: contacts with more notes than were read; `note_ids` has the first of them.
+        truncated: contacts with more than were read; `ids` has the first of them.
     """
 
-    note_ids: dict[str, tuple[str, ...]]
+    ids: dict[str, tuple[str, ...]]
     unknown: frozenset[str]
     truncated: frozenset[str]
 

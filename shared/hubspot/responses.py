@@ -4,7 +4,8 @@ Nothing in an answer is trusted to be there or to have its documented type: HubS
 field of an error optional (Error handling page), and gateways in front of it answer in HTML.
 """
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -41,6 +42,11 @@ MAX_RETRY_AFTER = 24 * 3600
 LOCK_SECONDS = 2.0
 ACCOUNT_MIGRATING = 477
 
+PROBLEMS = "Property values were not valid:"
+"""What HubSpot's list of wrong properties follows in a message (Error handling page)."""
+PROPERTY_KEYS = ("propertyName", "property", "properties")
+PROPERTY_NAME = re.compile(r"\b[a-z][a-z0-9]*(?:_[a-z0-9]+)+\b", re.ASCII)
+
 REFUSALS: Mapping[int, type[RejectedError | TokenRejectedError]] = {
     HTTPStatus.UNAUTHORIZED: TokenRejectedError,
     HTTPStatus.NOT_FOUND: NotFoundError,
@@ -57,6 +63,7 @@ class Envelope:
     correlation_id: str | None = None
     policy: str | None = None
     context: JsonObject = field(default_factory=dict)
+    properties: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, payload: object, secrets: Iterable[str] = ()) -> Self | None:
@@ -73,6 +80,7 @@ class Envelope:
             correlation_id=text(member(payload, "correlationId")),
             policy=text(member(payload, "policyName")),
             context=as_object(member(payload, "context")),
+            properties=frozenset(_named_properties(payload, message or "")),
         )
         marks = (envelope.message, envelope.category, envelope.correlation_id, envelope.policy)
         return envelope if any(marks) or member(payload, "status") == "error" else None
@@ -82,6 +90,24 @@ class Envelope:
         value = self.context.get(key)
         ids = map(identifier, value if isinstance(value, list) else [value])
         return tuple(each for each in ids if each is not None)
+
+
+def _named_properties(payload: object, message: str) -> Iterator[str]:
+    """What a refusal names: HubSpot lists properties as JSON within its message, and in contexts.
+
+    Where no list is found, every word that looks like a property's name counts, so ask only
+    whether one that was sent is among them.
+    """
+    problems = parse(message.partition(PROBLEMS)[2].strip().encode("utf-8", "surrogatepass"))
+    named = [identifier(member(each, "name")) for each in objects(problems)]
+    for each in (payload, *objects(member(payload, "errors"))):
+        context = as_object(member(each, "context"))
+        for key in PROPERTY_KEYS:
+            value = context.get(key)
+            named += map(identifier, value if isinstance(value, list) else [value])
+        named.append(identifier(member(each, "in")))
+    found = [name for name in named if name is not None]
+    yield from found or PROPERTY_NAME.findall(message)
 
 
 def error_of(answer: Answer, secrets: Iterable[str] = ()) -> HubSpotError | None:
@@ -100,6 +126,7 @@ def error_of(answer: Answer, secrets: Iterable[str] = ()) -> HubSpotError | None
         category=envelope.category,
         correlation_id=envelope.correlation_id,
         definite=found is not None and is_refusal(status),
+        properties=envelope.properties,
     )
     wait = retry_after(answer.headers.get("Retry-After"), now=datetime.now(UTC))
     if status == HTTPStatus.LOCKED:

@@ -15,14 +15,15 @@ from shared.hubspot.client import HubSpotClient
 from shared.hubspot.errors import RateLimitedError, TokenRejectedError
 from shared.hubspot.models import (
     Contact,
-    ContactNotes,
+    ContactEngagements,
     ContactPage,
     ContactSearch,
-    CreateNotesAnswer,
-    NewNote,
-    Note,
+    CreateAnswer,
+    Engagement,
+    EngagementType,
+    NewEngagement,
     RateLimit,
-    UpdateNotesAnswer,
+    UpdateAnswer,
 )
 from shared.hubspot.transport import DEFAULT_TIMEOUT
 from shared.pacing.limits import SEARCH_PER_S, Limits
@@ -173,44 +174,57 @@ class PacedHubSpot:
         """As the client's, at the pace of searches."""
         return self._search(lambda client: client.search_contacts(search))
 
-    def search_notes(self, contact_id: str, *, created_from_ms: int) -> tuple[Note, ...]:
+    def search_engagements(
+        self, kind: EngagementType, contact_id: str, *, created_from_ms: int
+    ) -> tuple[Engagement, ...]:
         """As the client's, at the pace of searches."""
         return self._search(
-            lambda client: client.search_notes(
-                contact_id, created_from_ms=created_from_ms, before_page=self._use_search_slot
+            lambda client: client.search_engagements(
+                kind,
+                contact_id,
+                created_from_ms=created_from_ms,
+                before_page=self._use_search_slot,
             )
         )
 
-    def notes_of_contacts(self, contact_ids: Collection[str]) -> ContactNotes:
+    def engagements_of_contacts(
+        self, kind: EngagementType, contact_ids: Collection[str]
+    ) -> ContactEngagements:
         """As the client's, at the pace of requests."""
         return self._read(
-            lambda client: client.notes_of_contacts(contact_ids, before_page=self._use_request_slot)
+            lambda client: client.engagements_of_contacts(
+                kind, contact_ids, before_page=self._use_request_slot
+            )
         )
 
-    def read_notes(self, note_ids: Sequence[str]) -> dict[str, Note]:
+    def read_engagements(self, kind: EngagementType, ids: Sequence[str]) -> dict[str, Engagement]:
         """As the client's, at the pace of requests; at most 100 ids."""
-        return self._read(lambda client: client.read_notes(note_ids))
+        return self._read(lambda client: client.read_engagements(kind, ids))
 
     def read_contact(self, contact_id: str) -> Contact | None:
         """As the client's, at the pace of requests."""
         return self._read(lambda client: client.read_contact(contact_id))
 
-    def archive_note(self, note_id: str) -> None:
+    def archive_engagement(self, kind: EngagementType, engagement_id: str) -> None:
         """As the client's, at the pace of requests."""
-        self._read(lambda client: client.archive_note(note_id))
+        self._read(lambda client: client.archive_engagement(kind, engagement_id))
 
-    def create_notes(self, notes: Sequence[NewNote]) -> CreateNotesAnswer:
+    def create_engagements(
+        self, kind: EngagementType, new: Sequence[NewEngagement]
+    ) -> CreateAnswer:
         """As the client's, at once: the caller holds a slot since before its marks.
 
         Raises:
             TokenRenewedError: The token was too old, and is new now.
             TokenRejectedError: It cannot be renewed now, or was refused though it is new.
         """
-        return self._write(lambda client: client.create_notes(notes))
+        return self._write(lambda client: client.create_engagements(kind, new))
 
-    def update_notes(self, notes: Sequence[Note]) -> UpdateNotesAnswer:
-        """As the client's, at once, and raises as `create_notes` does."""
-        return self._write(lambda client: client.update_notes(notes))
+    def update_engagements(
+        self, kind: EngagementType, changes: Sequence[Engagement]
+    ) -> UpdateAnswer:
+        """As the client's, at once, and raises as `create_engagements` does."""
+        return self._write(lambda client: client.update_engagements(kind, changes))
 
     def _write(self, ask: Callable[[HubSpotClient], T]) -> T:
         self._request_slot = None

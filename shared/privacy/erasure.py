@@ -21,7 +21,8 @@ ERASED_MESSAGE: Final = "The caller asked to be forgotten: the call's content wa
 class NoteLeft:
     """A note in HubSpot, or a contact on which one may be: `note_id` is None while in doubt.
 
-    `ui_domain` is the host of the account's pages, None where it is not known.
+    `ui_domain` is the host of the account's pages, None where it is not known. `activity` says what
+    it is: `note`, or `call` for a Call object.
     """
 
     log_id: str
@@ -29,6 +30,7 @@ class NoteLeft:
     contact_id: str
     note_id: str | None
     ui_domain: str | None
+    activity: str = "note"
 
 
 @dataclass(slots=True)
@@ -98,7 +100,7 @@ _ERASE_MESSAGES = text("""
     WHERE log_id = ANY(:ids) AND message IS NOT NULL
 """)
 _NOTES_LEFT = text("""
-    SELECT l.id AS log_id, l.hub_id, l.contact_id, l.engagement_id AS note_id,
+    SELECT l.id AS log_id, l.hub_id, l.contact_id, l.engagement_id AS note_id, l.activity,
            CASE WHEN c.hub_id = l.hub_id THEN c.ui_domain END AS ui_domain
     FROM hubspot_sync_logs l LEFT JOIN hubspot_oauth_tokens c USING (user_id, workspace_id)
     WHERE l.id = ANY(:ids) AND (l.engagement_id IS NOT NULL OR l.last_write_at IS NOT NULL)

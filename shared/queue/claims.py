@@ -54,6 +54,8 @@ class ClaimedCall:
     revision: int = 1
     # Its end was never reported.
     awaits_end: bool = False
+    # What it becomes in HubSpot, since its intake: `note` or `call`.
+    activity: str = "note"
 
     @property
     def is_content_gone(self) -> bool:
@@ -114,7 +116,7 @@ _CLAIM = """
            coalesce(extract(epoch FROM now() - l.failing_since), 0)::float8 AS failing_for,
            l.suspect_size IS NOT NULL AS is_suspect, l.hub_id, l.contact_id,
            extract(epoch FROM now() - l.last_write_at)::float8 AS marked_for,
-           l.read_back_misses, coalesce(content.revision, 1) AS revision, l.awaits_end,
+           l.read_back_misses, coalesce(content.revision, 1) AS revision, l.awaits_end, l.activity,
            coalesce(content.has_news, false) AS has_news
     FROM claimed l LEFT JOIN LATERAL (
         SELECT payload, received_at, revision,

@@ -26,6 +26,7 @@ class Outcome:
         keeps_mark: A write is still in doubt; a write of this claim, if `hub_id` and `contact_id`
             say where.
         is_attempt: This is shown as an attempt; a mere wait is not.
+        notices: What of the call is not in HubSpot, and why, in sentences.
         hub_id: Overwrites the row's only when given, as do `phone_number` and `contact_id`. A
             contact that was matched earlier is cleared when the reason says that there is none.
     """
@@ -50,6 +51,7 @@ class Outcome:
     is_attempt: bool = True
     http_status: int | None = None
     correlation_id: str | None = None
+    notices: tuple[str, ...] = ()
 
 
 class Recorded(NamedTuple):
@@ -74,7 +76,8 @@ _RECORD = text("""
             next_in float8, lane smallint, searches_done smallint, calculated_searched boolean,
             failures smallint, is_failing boolean, keeps_mark boolean,
             read_back_misses smallint, hub_id bigint, phone_number text, contact_id text,
-            engagement_id text, is_attempt boolean, http_status smallint, correlation_id text)
+            engagement_id text, is_attempt boolean, http_status smallint, correlation_id text,
+            notices jsonb)
         JOIN hubspot_sync_logs l ON l.id = o.id
         ORDER BY l.id
         FOR NO KEY UPDATE OF l
@@ -93,6 +96,7 @@ _RECORD = text("""
                                    OR o.error_code <> ALL(:contactless)
                               THEN coalesce(o.contact_id, l.contact_id) END,
             engagement_id = o.engagement_id,
+            notices = CASE WHEN o.notices <> '[]' THEN o.notices END,
             attempts = l.attempts + o.is_attempt::int,
             claimed_by = NULL, claimed_until = NULL, claim_size = NULL,
             suspect_size = NULL, solo_crashes = 0, updated_at = now()

@@ -20,7 +20,7 @@ ARCHIVE_EVERY_S: Final = 300
 
 @dataclass(frozen=True, slots=True)
 class UnansweredWrite:
-    """Where the note of a call may have been written."""
+    """Where the activity of a call may have been written."""
 
     log_id: str
     hub_id: int
@@ -51,6 +51,7 @@ class StrayToFind:
     received_at: datetime
     marked_for: float
     read_back_misses: int
+    activity: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,7 @@ class StrayToArchive:
     hub_id: int
     activity_id: str
     connection_id: str
+    activity: str
 
 
 _HOLD = text("""
@@ -83,8 +85,8 @@ _ADD_UNANSWERED = text("""
                OR (l.hub_id, l.contact_id) = (late.hub_id, late.contact_id))
         RETURNING l.id, l.next_attempt_at IS NOT NULL AS is_waiting
     )
-    INSERT INTO hubspot_strays (log_id, hub_id, contact_id)
-    SELECT late.log_id, late.hub_id, late.contact_id
+    INSERT INTO hubspot_strays (log_id, hub_id, kind, contact_id)
+    SELECT late.log_id, late.hub_id, l.activity, late.contact_id
     FROM late JOIN hubspot_sync_logs l ON l.id = late.log_id
     WHERE late.log_id NOT IN (SELECT id FROM marked WHERE is_waiting)
     ORDER BY late.log_id, late.hub_id
@@ -95,7 +97,7 @@ _ADD_UNANSWERED = text("""
 
 
 def add_unanswered_writes(session: Session, writes: Sequence[UnansweredWrite]) -> None:
-    """Remember that these notes may have been written just now."""
+    """Remember that these may have been written just now."""
     if writes:
         # A statement before the other: a call that is erased meanwhile is waited for, and is gone.
         session.execute(_HOLD, {"ids": [each.log_id for each in writes]})
@@ -111,8 +113,8 @@ def add_unanswered_writes(session: Session, writes: Sequence[UnansweredWrite]) -
 
 # Not what the log names, which another worker may have recorded meanwhile.
 _ADD_SURPLUS = text("""
-    INSERT INTO hubspot_strays (log_id, hub_id, activity_id)
-    SELECT n.log_id, n.hub_id, n.activity_id
+    INSERT INTO hubspot_strays (log_id, hub_id, kind, activity_id)
+    SELECT n.log_id, n.hub_id, l.activity, n.activity_id
     FROM unnest(CAST(:log_ids AS text[]), CAST(:hub_ids AS bigint[]), CAST(:activity_ids AS text[]))
              AS n (log_id, hub_id, activity_id)
     JOIN hubspot_sync_logs l ON l.id = n.log_id
@@ -162,13 +164,14 @@ _TAKE_TO_FIND = text(f"""
     RETURNING s.id AS stray_id, s.log_id AS id, s.hub_id, s.contact_id, due.connection_id,
               coalesce(calls.received_at, l.created_at) AS received_at,
               extract(epoch FROM now() - s.written_at)::float8 AS marked_for,
-              s.attempts AS read_back_misses
+              s.attempts AS read_back_misses, s.kind AS activity
 """)  # noqa: S608 - our own text
 # A note may have been found surplus in the moment in which another worker recorded it.
 _UNNAMED: Final = """
     d.activity_id IS NOT NULL
     AND NOT EXISTS (SELECT FROM hubspot_sync_logs l
-                    WHERE l.hub_id = d.hub_id AND l.engagement_id = d.activity_id)
+                    WHERE l.hub_id = d.hub_id AND l.activity = d.kind
+                      AND l.engagement_id = d.activity_id)
 """
 _TAKE_TO_ARCHIVE = text(f"""
     {_DUE.format(wanted=_UNNAMED)}
@@ -176,7 +179,8 @@ _TAKE_TO_ARCHIVE = text(f"""
     SET attempts = s.attempts + 1, next_attempt_at = now() + make_interval(secs => :every)
     FROM due
     WHERE s.id = due.id
-    RETURNING s.id AS stray_id, s.log_id, s.hub_id, s.activity_id, due.connection_id
+    RETURNING s.id AS stray_id, s.log_id, s.hub_id, s.activity_id, due.connection_id,
+              s.kind AS activity
 """)  # noqa: S608 - our own text
 
 

@@ -159,7 +159,7 @@ def test_settings_are_changed_one_by_one_and_reset_by_null(asker: Asker) -> None
         ({"own_numbers": [""]}, "own_numbers.0"),
         ({"own_numbers": [12025550100]}, "own_numbers.0"),
         ({"own_numbers": ["+12025550100"] * 501}, "own_numbers"),
-        ({"activity": "call"}, "activity"),
+        ({"activity": "meeting"}, "activity"),
         ({"activity": "task"}, "activity"),
         ({"write_when": "later"}, "write_when"),
         ({"keep": []}, "keep"),
@@ -202,9 +202,10 @@ def test_refused_settings_change_nothing_and_say_what_would_be_right(asker: Aske
     assert asker.get("settings") == DEFAULTS
 
 
-def test_call_objects_are_refused_with_what_can_be_given(asker: Asker) -> None:
-    (problem,) = read(asker.ask("PATCH", "settings", json={"activity": "call"}))["error"]["fields"]
-    assert "cannot be written by this version yet; give note" in problem["message"]
+def test_calls_may_become_call_objects(database: Database, asker: Asker) -> None:
+    add_connection(database, asker)
+    assert read(asker.ask("PATCH", "settings", json={"activity": "call"}))["activity"] == "call"
+    assert asker.get("settings")["activity"] == "call"
 
 
 def test_rules_and_keep_change_by_key_and_lists_as_a_whole(asker: Asker) -> None:

@@ -70,6 +70,7 @@ def test_contact_that_would_match_is_named(previewer: Previewer) -> None:
     )
     found = previewer.preview("202 555 0123")
     assert found.pop("note_html").startswith("<p><strong>Call</strong>")
+    assert found.pop("call_object")["title"] == "Call with +12025550123"
     assert found == {
         "success": True,
         "phone_number": CALLER,
@@ -308,6 +309,29 @@ def test_frozen_redis_refuses(
     add_connection(database, asker, hub_id=secrets.randbelow(10**9))
     answer = asker.ask("POST", "preview", json={"phone_number": CALLER})
     assert refusal(answer) == (503, "limits_unavailable")
+
+
+def test_preview_shows_the_call_object_too(previewer: Previewer) -> None:
+    call = {
+        "direction": "inbound",
+        "outcome": "no answer",
+        "duration_seconds": 3.5,
+        "recording_url": "https://cdn.example.com/a.mp3",
+    }
+    found = previewer.preview("(202) 555-0123", call=call)
+    shown = found["call_object"]
+    assert "https://cdn.example.com/a.mp3" in found["note_html"]
+    assert "https://cdn.example.com/a.mp3" not in shown.pop("body_html")
+    assert shown == {
+        "title": "Inbound call from +12025550123",
+        "direction": "INBOUND",
+        "status": "NO_ANSWER",
+        "outcome": "No answer",
+        "duration_ms": 3500,
+        "from_number": "+12025550123",
+        "to_number": None,
+        "recording_url": "https://cdn.example.com/a.mp3",
+    }
 
 
 def test_rule_is_shown_before_it_is_saved_and_nobody_is_searched(previewer: Previewer) -> None:

@@ -4,18 +4,18 @@ import pytest
 
 from shared.hubspot.client import HubSpotClient
 from shared.hubspot.errors import NotFoundError, RejectedError, UnavailableError
-from shared.hubspot.models import CreateNotesAnswer, NewNote, Note
+from shared.hubspot.models import NOTES, CreateAnswer, Engagement, NewEngagement
 from tests.hubspot.scripted import Reply, ScriptedServer
 
-A = NewNote("hs_a", "101", 1_700_000_000_000, "<p>A</p>")
-B = NewNote("hs_b", "102", 1_700_000_000_001, "<p>B</p>")
+A = NewEngagement("hs_a", "101", 1_700_000_000_000, {"hs_note_body": "<p>A</p>"})
+B = NewEngagement("hs_b", "102", 1_700_000_000_001, {"hs_note_body": "<p>B</p>"})
 
 
 def create(
     server: ScriptedServer, client: HubSpotClient, body: object, status: int = 207
-) -> CreateNotesAnswer:
+) -> CreateAnswer:
     server.then(Reply(status, body))
-    return client.create_notes([A, B])
+    return client.create_engagements(NOTES, [A, B])
 
 
 def refused(category: object, trace_ids: object = ("hs_b",)) -> dict[str, object]:
@@ -50,7 +50,7 @@ def test_results_are_matched_by_trace_and_not_by_order(
         {"id": "1", "objectWriteTraceId": "hs_a"},
     ]
     answer = create(server, client, {"results": results}, 201)
-    assert answer == CreateNotesAnswer({"hs_a": "1", "hs_b": "2"}, {}, frozenset())
+    assert answer == CreateAnswer({"hs_a": "1", "hs_b": "2"}, {}, frozenset())
 
 
 def test_refused_input_does_not_fail_its_neighbour(
@@ -118,7 +118,7 @@ def test_note_without_our_trace_is_handed_over_and_its_input_missing(
     ]
     answer = create(server, client, {"results": results}, 201)
     assert answer.created == {"hs_b": "2"}
-    assert answer.unmatched == (Note("1", "<p>A</p>"), Note("3", ""))
+    assert answer.unmatched == (Engagement("1", {"hs_note_body": "<p>A</p>"}), Engagement("3"))
     assert answer.missing == {"hs_a"}
 
 
@@ -128,5 +128,5 @@ def test_success_without_results_leaves_the_whole_batch_ambiguous(
 ) -> None:
     server.then(Reply(201, body))
     with pytest.raises(UnavailableError) as caught:
-        client.create_notes([A, B])
+        client.create_engagements(NOTES, [A, B])
     assert not caught.value.definite

@@ -5,13 +5,14 @@ import pytest
 from shared.hubspot.client import HubSpotClient
 from shared.hubspot.errors import RejectedError, TokenRejectedError, UnavailableError
 from shared.hubspot.models import (
+    NOTES,
     AccountDetails,
     Contact,
+    ContactEngagements,
     ContactFilter,
-    ContactNotes,
     ContactPage,
     ContactSearch,
-    Note,
+    Engagement,
 )
 from tests.hubspot.scripted import Reply, ScriptedServer
 
@@ -82,8 +83,8 @@ def test_notes_of_contacts_are_followed_over_pages(
         Reply(200, {"results": first}),
         Reply(200, {"results": [linked("1", 13)]}),
     )
-    found = client.notes_of_contacts(["1", "2"])
-    assert found == ContactNotes(
+    found = client.engagements_of_contacts(NOTES, ["1", "2"])
+    assert found == ContactEngagements(
         {"1": ("11", "12", "13"), "2": ("21",)}, unknown=frozenset(), truncated=frozenset()
     )
     assert [request.json for request in server.received] == [
@@ -97,7 +98,7 @@ def test_contact_without_notes_is_known_to_have_none(
     server: ScriptedServer, client: HubSpotClient
 ) -> None:
     server.then(Reply(207, {"results": [], "errors": [unlinked("1", NO_NOTES)]}))
-    assert client.notes_of_contacts(["1"]).note_ids == {"1": ()}
+    assert client.engagements_of_contacts(NOTES, ["1"]).ids == {"1": ()}
 
 
 def test_contact_that_is_not_answered_for_is_unknown(
@@ -106,8 +107,8 @@ def test_contact_that_is_not_answered_for_is_unknown(
     errors = [unlinked("2", "crm.other")]
     results = [linked("1", 11), {"from": {"id": "4"}, "to": None}, linked("9", 91)]
     server.then(Reply(207, {"results": results, "errors": errors}))
-    found = client.notes_of_contacts(["1", "2", "3", "4"])
-    assert found.note_ids == {"1": ("11",)}
+    found = client.engagements_of_contacts(NOTES, ["1", "2", "3", "4"])
+    assert found.ids == {"1": ("11",)}
     assert found.unknown == {"2", "3", "4"}
 
 
@@ -115,14 +116,14 @@ def test_contact_that_fails_on_a_later_page_is_unknown(
     server: ScriptedServer, client: HubSpotClient
 ) -> None:
     server.then(Reply(200, {"results": [linked("1", 11, after="next")]}), GONE)
-    found = client.notes_of_contacts(["1"])
-    assert found == ContactNotes({}, unknown=frozenset({"1"}), truncated=frozenset())
+    found = client.engagements_of_contacts(NOTES, ["1"])
+    assert found == ContactEngagements({}, unknown=frozenset({"1"}), truncated=frozenset())
 
 
 def test_endless_timeline_is_truncated(server: ScriptedServer, client: HubSpotClient) -> None:
     server.then(*(Reply(200, {"results": [linked("1", n, after="more")]}) for n in range(11)))
-    found = client.notes_of_contacts(["1"])
-    assert len(found.note_ids["1"]) == len(server.received) == 10
+    found = client.engagements_of_contacts(NOTES, ["1"])
+    assert len(found.ids["1"]) == len(server.received) == 10
     assert found.truncated == {"1"}
 
 
@@ -131,7 +132,9 @@ def test_notes_are_read_in_hundreds(server: ScriptedServer, client: HubSpotClien
         Reply(200, {"results": [{"id": 0, "properties": {"hs_note_body": "<p>0</p>"}}]}),
         Reply(207, {"results": [], "errors": [{"category": "OBJECT_NOT_FOUND"}]}),
     )
-    assert client.read_notes([str(n) for n in range(101)]) == {"0": Note("0", "<p>0</p>")}
+    assert client.read_engagements(NOTES, [str(n) for n in range(101)]) == {
+        "0": Engagement("0", {"hs_note_body": "<p>0</p>"})
+    }
     assert server.received[0].path == "/crm/objects/2026-09/notes/batch/read"
     assert server.received[1].json == {
         "inputs": [{"id": "100"}],
@@ -145,7 +148,7 @@ def test_notes_that_could_not_be_read_are_not_taken_for_absent(
 ) -> None:
     server.then(Reply(207, {"results": [], "errors": [{"category": "INTERNAL_ERROR"}]}))
     with pytest.raises(UnavailableError):
-        client.read_notes(["1"])
+        client.read_engagements(NOTES, ["1"])
 
 
 def test_notes_are_searched_oldest_first_over_pages(
@@ -155,7 +158,10 @@ def test_notes_are_searched_oldest_first_over_pages(
         Reply(200, {"results": [{"id": 1}], "paging": {"next": {"after": "1"}}}),
         Reply(200, {"results": [{"id": 2, "properties": {"hs_note_body": "b"}}]}),
     )
-    assert client.search_notes("101", created_from_ms=5) == (Note("1", ""), Note("2", "b"))
+    assert client.search_engagements(NOTES, "101", created_from_ms=5) == (
+        Engagement("1"),
+        Engagement("2", {"hs_note_body": "b"}),
+    )
     first, second = (request.json for request in server.received)
     assert isinstance(first, dict)
     assert server.received[0].path == "/crm/objects/2026-09/notes/search"
@@ -189,7 +195,7 @@ def test_note_is_archived_also_when_it_is_gone(
     reply: Reply, server: ScriptedServer, client: HubSpotClient
 ) -> None:
     server.then(reply)
-    client.archive_note("7")
+    client.archive_engagement(NOTES, "7")
     [request] = server.received
     assert (request.method, request.path) == ("DELETE", "/crm/objects/2026-09/notes/7")
 
@@ -197,7 +203,7 @@ def test_note_is_archived_also_when_it_is_gone(
 def test_note_that_may_not_be_archived_fails(server: ScriptedServer, client: HubSpotClient) -> None:
     server.then(Reply(403, {"status": "error", "category": "FORBIDDEN"}))
     with pytest.raises(RejectedError):
-        client.archive_note("7")
+        client.archive_engagement(NOTES, "7")
 
 
 @pytest.mark.parametrize("hub_id", [42, "42"])

@@ -22,7 +22,7 @@ from shared.hubspot.errors import (
     MissingScopesError,
     TokenRejectedError,
 )
-from shared.hubspot.models import ContactFilter, ContactSearch, NewNote, TokenGrant
+from shared.hubspot.models import NOTES, ContactFilter, ContactSearch, NewEngagement, TokenGrant
 from shared.hubspot.oauth import HubSpotOAuth
 
 VERIFIER = "v" * 43
@@ -66,10 +66,10 @@ def connected(session: requests.Session) -> Iterator[Connected]:
         yield Connected(control, hub_id, oauth, code, grant, client)
 
 
-def new_notes(*contact_ids: str) -> list[NewNote]:
+def new_notes(*contact_ids: str) -> list[NewEngagement]:
     now = time.time_ns() // 1_000_000
     return [
-        NewNote(f"hs_{number}", contact_id, now, f"<p>{number}</p>")
+        NewEngagement(f"hs_{number}", contact_id, now, {"hs_note_body": f"<p>{number}</p>"})
         for number, contact_id in enumerate(contact_ids)
     ]
 
@@ -109,24 +109,29 @@ def test_notes_are_written_listed_read_searched_and_archived(connected: Connecte
     client = connected.client
     busy, quiet = connected.control.add_contacts(connected.hub_id, [{}, {}])
     connected.control.set_behaviour(association_page_size=1)
-    answer = client.create_notes(new_notes(busy, busy))
+    answer = client.create_engagements(NOTES, new_notes(busy, busy))
     assert answer.created.keys() == {"hs_0", "hs_1"}
-    listed = client.notes_of_contacts([busy, quiet])
-    assert set(listed.note_ids[busy]) == set(answer.created.values())
-    assert listed.note_ids[quiet] == ()
+    listed = client.engagements_of_contacts(NOTES, [busy, quiet])
+    assert set(listed.ids[busy]) == set(answer.created.values())
+    assert listed.ids[quiet] == ()
     first = answer.created["hs_0"]
-    assert client.read_notes(list(answer.created.values()))[first].body == "<p>0</p>"
-    assert len(client.search_notes(busy, created_from_ms=0)) == 2
-    client.archive_note(first)
-    client.archive_note(first)
-    assert first not in client.read_notes([first])
+    assert (
+        client.read_engagements(NOTES, list(answer.created.values()))[first].properties[
+            "hs_note_body"
+        ]
+        == "<p>0</p>"
+    )
+    assert len(client.search_engagements(NOTES, busy, created_from_ms=0)) == 2
+    client.archive_engagement(NOTES, first)
+    client.archive_engagement(NOTES, first)
+    assert first not in client.read_engagements(NOTES, [first])
 
 
 def test_one_note_for_an_unknown_contact_does_not_fail_its_neighbour(
     connected: Connected,
 ) -> None:
     [contact] = connected.control.add_contacts(connected.hub_id, [{}])
-    answer = connected.client.create_notes(new_notes(contact, "987654321"))
+    answer = connected.client.create_engagements(NOTES, new_notes(contact, "987654321"))
     assert answer.created.keys() == {"hs_0"}
     assert answer.rejected.keys() == {"hs_1"}
 
@@ -155,7 +160,7 @@ def test_expired_token_is_rejected_and_refreshed(connected: Connected) -> None:
 def test_lost_scope_is_missing(connected: Connected) -> None:
     connected.control.set_scopes(connected.hub_id, ["oauth"])
     with pytest.raises(MissingScopesError):
-        connected.client.create_notes(new_notes("1"))
+        connected.client.create_engagements(NOTES, new_notes("1"))
 
 
 def test_revoked_grant_cannot_be_refreshed_nor_fails_to_be_revoked_again(

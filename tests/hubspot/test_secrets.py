@@ -13,7 +13,7 @@ import requests
 
 from shared.hubspot.client import HubSpotClient
 from shared.hubspot.errors import HubSpotError, TokenRejectedError
-from shared.hubspot.models import NewNote, TokenGrant
+from shared.hubspot.models import NOTES, NewEngagement, TokenGrant
 from shared.hubspot.oauth import HubSpotOAuth
 from tests.hubspot.conftest import CLIENT_SECRET, PATIENT, TOKEN, UNANSWERED, client_at, oauth_at
 from tests.hubspot.scripted import Broken, Reply, ScriptedServer, Step, flood, hang, reset
@@ -34,7 +34,9 @@ STEPS: dict[str, Step] = {
     "echo in description": Reply(400, {"error": "invalid_grant", "error_description": ECHO}),
 }
 CALLS: dict[str, Callable[[HubSpotClient, HubSpotOAuth], object]] = {
-    "create": lambda client, _: client.create_notes([NewNote("hs_a", "1", 0, "body")]),
+    "create": lambda client, _: client.create_engagements(
+        NOTES, [NewEngagement("hs_a", "1", 0, {"hs_note_body": "body"})]
+    ),
     "exchange": lambda _, oauth: oauth.exchange_code(CODE, code_verifier=VERIFIER),
     "refresh": lambda _, oauth: oauth.refresh(REFRESH_TOKEN),
     "introspect": lambda _, oauth: oauth.introspect(REFRESH_TOKEN),
@@ -69,7 +71,9 @@ def test_refusal_of_one_note_shows_no_token(server: ScriptedServer, client: HubS
     context = {"objectWriteTraceId": ["hs_a"]}
     error = {"category": "VALIDATION_ERROR", "message": f"Bad {TOKEN}", "context": context}
     server.then(Reply(207, {"results": [], "errors": [error]}))
-    answer = client.create_notes([NewNote("hs_a", "1", 0, "body")])
+    answer = client.create_engagements(
+        NOTES, [NewEngagement("hs_a", "1", 0, {"hs_note_body": "body"})]
+    )
     assert answer.rejected["hs_a"].message == "Bad [hidden]"
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from shared.activities.destination import (
     Activity,
+    Change,
     Gone,
     Rejected,
     Unknown,
@@ -14,11 +15,14 @@ from shared.activities.destination import (
 from shared.activities.hubspot import HubSpotDestination
 from shared.hubspot.client import HubSpotClient
 from shared.hubspot.errors import NotFoundError, RejectedError, UnavailableError
-from shared.hubspot.models import Note, UpdateNotesAnswer
+from shared.hubspot.models import NOTES, Engagement, UpdateAnswer
 from shared.pacing.client import PacedHubSpot
 from tests.hubspot.scripted import Reply, ScriptedServer
 
-UPDATES = [Note("11", "<p>A</p>"), Note("12", "<p>B</p>")]
+UPDATES = [
+    Engagement("11", {"hs_note_body": "<p>A</p>"}),
+    Engagement("12", {"hs_note_body": "<p>B</p>"}),
+]
 
 
 class Unpaced:
@@ -28,14 +32,14 @@ class Unpaced:
     open = may_search = wait_for_request_slot = keep_request_slot = None
 
     def __init__(self, client: HubSpotClient) -> None:
-        self.update_notes = client.update_notes
+        self.update_engagements = client.update_engagements
 
 
 def update(
     server: ScriptedServer, client: HubSpotClient, body: object, status: int = 207
-) -> UpdateNotesAnswer:
+) -> UpdateAnswer:
     server.then(Reply(status, body))
-    return client.update_notes(UPDATES)
+    return client.update_engagements(NOTES, UPDATES)
 
 
 def refused(category: str, **context: object) -> dict[str, object]:
@@ -65,8 +69,13 @@ def test_updated_notes_come_with_the_body_that_hubspot_keeps(
         {"id": "99", "properties": {"hs_note_body": "nobody asked"}},
     ]
     answer = update(server, client, {"results": results}, 200)
-    assert answer == UpdateNotesAnswer(
-        {"11": Note("11", "<p>A</p>"), "12": Note("12", "<div>B</div>")}, {}, frozenset()
+    assert answer == UpdateAnswer(
+        {
+            "11": Engagement("11", {"hs_note_body": "<p>A</p>"}),
+            "12": Engagement("12", {"hs_note_body": "<div>B</div>"}),
+        },
+        {},
+        frozenset(),
     )
 
 
@@ -127,7 +136,7 @@ def test_destination_says_of_each_activity_what_became_of_it(
     }
     server.then(Reply(207, body))
     destination = HubSpotDestination(cast(PacedHubSpot, Unpaced(client)))
-    updates = destination.update([Activity(str(id_), "sent") for id_ in range(11, 16)])
+    updates = destination.update([Change(str(id_), "sent") for id_ in range(11, 16)])
     assert updates["11"] == Updated(Activity("11", "kept"))
     assert updates["12"] == Gone()
     assert isinstance(updates["13"], Rejected)

@@ -12,9 +12,11 @@ from local.databases import PROJECT
 from local.engines import Engine, start_valkey
 from local.processes import Command, Process
 from sandbox.app import create_app
-from sandbox.client import SandboxControl
+from sandbox.client import ActivityControl, SandboxControl
 from sandbox.config import OAuthApp, SandboxConfig
 from sandbox.server import run_in_thread
+from shared.activities.destination import ActivityKind
+from shared.activities.hubspot import TYPES
 from shared.configuration.settings import WorkerSettings
 from tests.emptying import empty
 from tests.pipeline.clock import Clock
@@ -90,8 +92,14 @@ def worker(module_worker: Resources) -> Resources:
 
 
 @pytest.fixture
-def sandbox(sandbox_url: str) -> Iterator[SandboxControl]:
-    with SandboxControl(sandbox_url) as control:
+def activity() -> ActivityKind:
+    """What calls become: modules that are about writing say both, the others what is asked for."""
+    return ActivityKind(os.environ.get("TEST_ACTIVITY", ActivityKind.NOTE))
+
+
+@pytest.fixture
+def sandbox(sandbox_url: str, activity: ActivityKind) -> Iterator[SandboxControl]:
+    with ActivityControl(sandbox_url, TYPES[activity].name) as control:
         control.reset()
         yield control
         control.reset()
@@ -110,8 +118,10 @@ MakeWorkspace = Callable[[], Workspace]
 
 
 @pytest.fixture
-def make_workspace(worker: Resources, sandbox: SandboxControl, advance: Advance) -> MakeWorkspace:
-    return lambda: Workspace(worker, sandbox, advance)
+def make_workspace(
+    worker: Resources, sandbox: SandboxControl, advance: Advance, activity: ActivityKind
+) -> MakeWorkspace:
+    return lambda: Workspace(worker, sandbox, advance, activity)
 
 
 @pytest.fixture
@@ -126,12 +136,13 @@ Interrupted = Callable[..., Resources]
 
 
 @pytest.fixture
-def interrupted(worker: Resources) -> Iterator[Interrupted]:
+def interrupted(worker: Resources, activity: ActivityKind) -> Iterator[Interrupted]:
     """Makes workers to which something happens before or after a request; it must have happened."""
     interruptions: list[Interruption] = []
     with ExitStack() as stack:
 
         def make(path: str, action: Callable[[], object], *, is_after: bool = False) -> Resources:
+            path = path.replace("/notes/", f"/{TYPES[activity].name}/")
             interruption = Interruption(path, action, is_after=is_after)
             interruptions.append(interruption)
             struck = with_adapter(worker, interruption)

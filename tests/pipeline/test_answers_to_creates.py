@@ -2,9 +2,12 @@
 
 import pytest
 
+from shared.activities.destination import ActivityKind
 from tests.pipeline.conftest import Interrupted
 from tests.pipeline.interruptions import CREATE
-from tests.pipeline.workspaces import Workspace
+from tests.pipeline.workspaces import TRIES_ALONE, Workspace
+
+pytestmark = pytest.mark.parametrize("activity", ActivityKind)
 
 
 @pytest.mark.parametrize("kind", ["partial", "errors_in_2xx"])
@@ -44,12 +47,13 @@ def test_batch_refused_whole_is_halved_until_the_bad_note_is_alone(workspace: Wo
     workspace.add_contact()
     for _ in range(4):
         workspace.accept()
+    alone = TRIES_ALONE[workspace.activity]
     # Refused are the batch, its first half, and the first call of that.
-    workspace.sandbox.add_fault("notes.batch_create", "status", status=400, times=3)
+    workspace.sandbox.add_fault("notes.batch_create", "status", status=400, times=2 + alone)
 
     workspace.work()
 
-    assert workspace.inputs("notes.batch_create") == [4, 2, 1, 1, 2]
+    assert workspace.inputs("notes.batch_create") == [4, 2, *[1] * alone, 1, 2]
     assert workspace.outcomes() == [("error", "rejected_by_hubspot")] + [("success", None)] * 3
     assert len(workspace.notes()) == 3
 

@@ -4,13 +4,16 @@ from collections.abc import Callable
 
 import pytest
 
+from shared.activities.destination import ActivityKind
 from shared.queue.claims import LEASE_S
 from shared.queue.strays import LOOK_EVERY_S
 from tests.pipeline.conftest import Interrupted
 from tests.pipeline.interruptions import CREATE
-from tests.pipeline.workspaces import Workspace, assert_written_once
+from tests.pipeline.workspaces import TRIES_ALONE, Workspace, assert_written_once
 from worker.maintenance.sweep import sweep
 from worker.rounds.doubts import LATE_COMMIT_S
+
+pytestmark = pytest.mark.parametrize("activity", ActivityKind)
 
 SETTLED = "strays_settled"
 
@@ -94,7 +97,11 @@ def test_late_note_of_a_call_that_was_given_up_is_adopted(
 
     def be_refused() -> None:
         workspace.sandbox.add_fault(
-            "notes.batch_create", "status", times=1, status=400, category="VALIDATION_ERROR"
+            "notes.batch_create",
+            "status",
+            times=TRIES_ALONE[workspace.activity],
+            status=400,
+            category="VALIDATION_ERROR",
         )
         be_overtaken(workspace)
         assert workspace.log(log_id).error_code == "rejected_by_hubspot"

@@ -2,11 +2,14 @@
 
 import pytest
 
+from shared.activities.destination import ActivityKind
 from tests.pipeline.conftest import Interrupted, MakeWorkspace
 from tests.pipeline.interruptions import CREATE, READ_BACK
 from tests.pipeline.workspaces import Workspace, assert_written_once, note_ids
 from worker.rounds.doubts import LATE_COMMIT_S
 from worker.rounds.transitions import FIRST_READ_BACK_S
+
+pytestmark = pytest.mark.parametrize("activity", ActivityKind)
 
 
 def test_contact_merged_away_while_in_doubt_is_read_under_its_survivor(

@@ -3,6 +3,8 @@
 import pytest
 from sqlalchemy import select, update
 
+from shared.activities.destination import ActivityKind
+from shared.activities.hubspot import TYPES
 from shared.models import Activity, ActivityUpdate, Call, SyncLog
 from shared.queue.updates import DOUBT_S, MOST_UPDATES, UPDATE_SETTLE_S
 from tests.pipeline.conftest import Interrupted
@@ -11,6 +13,8 @@ from tests.pipeline.test_growing_calls import tell
 from tests.pipeline.test_sweep import woken
 from tests.pipeline.workspaces import Workspace
 from worker.maintenance.sweep import sweep
+
+pytestmark = pytest.mark.parametrize("activity", ActivityKind)
 
 READ = "/crm/objects/2026-09/notes/batch/read"
 UPDATE = "/crm/objects/2026-09/notes/batch/update"
@@ -51,7 +55,8 @@ def body(workspace: Workspace) -> str:
 
 def edit(workspace: Workspace, text: str) -> None:
     (note,) = workspace.notes()
-    workspace.sandbox.edit("notes", workspace.hub_id, note.id, hs_note_body=text)
+    kind = TYPES[workspace.activity]
+    workspace.sandbox.edit(kind.name, workspace.hub_id, note.id, **{kind.body: text})
 
 
 def lost(workspace: Workspace) -> int:
@@ -136,11 +141,11 @@ def test_deleted_note_is_respected_and_asked_for_again_at_the_next_news(
     workspace: Workspace, log_id: str
 ) -> None:
     (note,) = workspace.notes()
-    workspace.sandbox.delete("notes", workspace.hub_id, note.id)
+    workspace.sandbox.delete(TYPES[workspace.activity].name, workspace.hub_id, note.id)
     settle(workspace)
     assert state(workspace, log_id) == "deleted"
     assert workspace.notes() == []
-    workspace.sandbox.restore("notes", workspace.hub_id, note.id)
+    workspace.sandbox.restore(TYPES[workspace.activity].name, workspace.hub_id, note.id)
     settle(workspace, 700)
     assert "Wants a demo" not in body(workspace)
     tell(workspace, outcome="won")

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from shared.activities.destination import ActivityKind
 from shared.log.sync_logs import LogFilter, find_logs
 from shared.privacy.erasure import erase_calls
 from shared.privacy.persons import Person, find_calls
@@ -14,6 +15,8 @@ from tests.pipeline.interruptions import Impatience, with_adapter
 from tests.pipeline.workspaces import PHONE, Workspace, assert_written_once
 from worker.rounds.doubts import LATE_COMMIT_S
 from worker.rounds.transitions import FIRST_READ_BACK_S
+
+pytestmark = pytest.mark.parametrize("activity", ActivityKind)
 
 COMMITTED: list[tuple[str, dict[str, Any]]] = [
     ("reset_after", {}),

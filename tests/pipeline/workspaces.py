@@ -4,6 +4,7 @@ import base64
 import hashlib
 import html
 import math
+import re
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
@@ -13,14 +14,16 @@ from sqlalchemy import delete, func, select, text, update
 
 from sandbox.client import SandboxControl, SandboxRecord
 from sandbox.world import LoggedRequest
-from shared.activities.rendering import render_note
+from shared.activities.composing import compose
+from shared.activities.destination import ActivityKind
+from shared.activities.hubspot import TYPES
 from shared.calls.content import CallContent
 from shared.calls.intake import NewCall, store_calls
 from shared.connections import lifecycle as connections
 from shared.connections.accounts import AccountState, load_account
 from shared.connections.lifecycle import Grant
 from shared.hubspot.client import HubSpotClient
-from shared.hubspot.models import NewNote
+from shared.hubspot.models import NewEngagement
 from shared.log.replays import requeue_calls
 from shared.models import Attempt, Call, Connection, Revocation, SyncLog
 from shared.reasons import Lane
@@ -36,6 +39,13 @@ CHALLENGE: Final = (
     base64.urlsafe_b64encode(hashlib.sha256(VERIFIER.encode()).digest()).rstrip(b"=").decode()
 )
 MOST_TURNS: Final = 25
+# Requests before an activity is given up that HubSpot refuses without a word why: a Call is sent
+# once more without what it can do without.
+TRIES_ALONE: Final = {ActivityKind.NOTE: 1, ActivityKind.CALL: 2}
+
+
+def _endpoint_of(activity: ActivityKind, endpoint: str) -> str:
+    return re.sub(r"^notes\.", f"{TYPES[activity].name}.", endpoint)
 
 
 class Workspace:
@@ -45,10 +55,15 @@ class Workspace:
         worker: runs the turns unless a test hands in another one.
         advance: makes that many seconds pass.
         said: The number and the fields of each call that was accepted, by log id.
+        activity: What calls become whose intake is from now on.
     """
 
     def __init__(
-        self, worker: Resources, sandbox: SandboxControl, advance: Callable[[float], None]
+        self,
+        worker: Resources,
+        sandbox: SandboxControl,
+        advance: Callable[[float], None],
+        activity: ActivityKind = ActivityKind.NOTE,
     ) -> None:
         self.worker = worker
         self.sandbox = sandbox
@@ -58,6 +73,7 @@ class Workspace:
         self.hub_id = sandbox.add_account()
         self.connection_id = ""
         self.said: dict[str, dict[str, Any]] = {}
+        self.activity = activity
 
     def connect(self, hub_id: int | None = None) -> None:
         """Connect the same account again or another, and let workers hand over what waited."""
@@ -124,6 +140,8 @@ class Workspace:
                 ],
                 lane=Lane.LIVE,
             )[0].log_id
+            chosen = update(SyncLog).where(SyncLog.id == log_id)
+            session.execute(chosen.values(activity=self.activity))
         self.said[log_id] = {"call_id": call_id, "phone": phone, **details}
         return log_id
 
@@ -151,17 +169,22 @@ class Workspace:
 
     def write_note(self, log_id: str, contact_id: str) -> str:
         """Write a call's note beside the worker: what a create that hung does when it commits."""
-        note = NewNote(
+        log = self.log(log_id)
+        kind = ActivityKind(log.activity)
+        composed = compose(kind, CallContent(), call_id=log.call_id, log_id=log_id)
+        note = NewEngagement(
             trace_id=log_id,
             contact_id=contact_id,
             timestamp_ms=1_790_000_000_000,
-            body=render_note(CallContent(), call_id=self.log(log_id).call_id, log_id=log_id),
+            properties={TYPES[kind].body: composed.body, **composed.properties},
         )
-        return self._hubspot().create_notes([note]).created[log_id]
+        return self._hubspot().create_engagements(TYPES[kind], [note]).created[log_id]
 
     def write_text(self, contact_id: str, body: str) -> None:
-        """Write a note as people do, in their own words."""
-        self._hubspot().create_notes([NewNote("a-person", contact_id, 1_790_000_000_000, body)])
+        """Write a note, or log a call, as people do, in their own words."""
+        kind = TYPES[self.activity]
+        note = NewEngagement("a-person", contact_id, 1_790_000_000_000, {kind.body: body})
+        self._hubspot().create_engagements(kind, [note])
 
     def _hubspot(self) -> HubSpotClient:
         return HubSpotClient(
@@ -240,12 +263,15 @@ class Workspace:
             return session.get_one(Connection, self.connection_id)
 
     def notes(self, contact_id: str | None = None) -> list[SandboxRecord]:
-        return self.sandbox.notes(self.hub_id, contact_id=contact_id)
+        """The notes of the account, or its Call objects if these are what calls become."""
+        kind = TYPES[self.activity].name
+        return self.sandbox.activities(kind, self.hub_id, contact_id=contact_id)
 
     def requests(self, *endpoints: str) -> list[LoggedRequest]:
         """What the account was asked at these endpoints."""
         logged = self.sandbox.requests(hub_id=self.hub_id)
-        return [each for each in logged if each.endpoint in endpoints]
+        wanted = {_endpoint_of(self.activity, each) for each in endpoints}
+        return [each for each in logged if each.endpoint in wanted]
 
     def inputs(self, endpoint: str) -> list[int | None]:
         """How many inputs each batch had that an endpoint got."""

@@ -7,7 +7,8 @@ from itertools import count
 from typing import Final
 
 from shared.activities.destination import NewActivity
-from shared.hubspot.models import Contact, ContactNotes, Note
+from shared.activities.hubspot import TYPES
+from shared.hubspot.models import Contact, ContactEngagements, Engagement, EngagementType
 
 # HubSpot cuts a request off after so long; until then an unanswered create may still commit.
 CUT_OFF_S: Final = 100.0
@@ -118,29 +119,37 @@ class Reader:
     account: Account
     is_vague: bool
 
-    def notes_of_contacts(self, contact_ids: Collection[str]) -> ContactNotes:
+    def engagements_of_contacts(
+        self, kind: EngagementType, contact_ids: Collection[str]
+    ) -> ContactEngagements:
         if self.is_vague:
-            return ContactNotes({}, frozenset(contact_ids), frozenset())
+            return ContactEngagements({}, frozenset(contact_ids), frozenset())
         gone = self.account.gone & set(contact_ids)
         # A contact that was merged away has nothing on its timeline any more.
-        found = {each: tuple(self._notes_on(each)) for each in contact_ids if each not in gone}
-        return ContactNotes(found, frozenset(gone), frozenset())
+        found = {each: tuple(self._on(kind, each)) for each in contact_ids if each not in gone}
+        return ContactEngagements(found, frozenset(gone), frozenset())
 
-    def read_notes(self, note_ids: Sequence[str]) -> dict[str, Note]:
+    def read_engagements(self, kind: EngagementType, ids: Sequence[str]) -> dict[str, Engagement]:
+        found = {
+            each: self.account.notes[each].create.note for each in ids if each in self.account.notes
+        }
         return {
-            each: Note(each, self.account.notes[each].create.note.body)
-            for each in note_ids
-            if each in self.account.notes
+            each: Engagement(each, {kind.body: note.body, **note.properties})
+            for each, note in found.items()
+            if TYPES[note.kind] == kind
         }
 
-    def search_notes(self, contact_id: str, *, created_from_ms: int) -> tuple[Note, ...]:
+    def search_engagements(
+        self, kind: EngagementType, contact_id: str, *, created_from_ms: int
+    ) -> tuple[Engagement, ...]:
         raise NotImplementedError  # no timeline is that long
 
     def read_contact(self, contact_id: str) -> Contact | None:
         now = self.account.survivor(contact_id)
         return None if now in self.account.gone else Contact(now, {})
 
-    def _notes_on(self, contact_id: str) -> Iterator[str]:
+    def _on(self, kind: EngagementType, contact_id: str) -> Iterator[str]:
         for note in self.account.notes.values():
-            if self.account.survivor(note.create.note.contact_id) == contact_id:
+            new = note.create.note
+            if TYPES[new.kind] == kind and self.account.survivor(new.contact_id) == contact_id:
                 yield note.id

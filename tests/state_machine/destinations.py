@@ -6,6 +6,7 @@ from dataclasses import replace
 from shared.activities.destination import (
     Activity,
     ActivityKind,
+    Change,
     Created,
     Creation,
     Finding,
@@ -17,7 +18,7 @@ from shared.activities.destination import (
     Update,
     Updated,
 )
-from shared.activities.hubspot import look_for_notes
+from shared.activities.hubspot import TYPES, look_for_engagements
 from shared.matching.finding import Findings
 from shared.matching.hits import Decision, Match
 from shared.matching.scope import SearchScope, Stage
@@ -67,29 +68,40 @@ class AccountDestination:
         note_id = self.account.commit(create)
         return Rejected(RejectedError("x", definite=True)) if note_id is None else Created(note_id)
 
-    def update(self, activities: Sequence[Activity]) -> Mapping[str, Update]:
+    def update(self, changes: Sequence[Change]) -> Mapping[str, Update]:
         found: dict[str, Update] = {}
-        for each in activities:
+        for each in changes:
             found[each.id] = Gone()
-            if (note := self.account.notes.get(each.id)) is not None:
-                wanted = replace(note.create.note, body=each.body)
+            note = self.account.notes.get(each.id)
+            if note is not None and note.create.note.kind is each.kind:
+                old = note.create.note
+                wanted = replace(
+                    old,
+                    body=old.body if each.body is None else each.body,
+                    properties={**old.properties, **each.properties},
+                )
                 create = replace(note.create, note=wanted)
                 self.account.notes[each.id] = replace(note, create=create)
-                found[each.id] = Updated(Activity(each.id, each.body))
+                found[each.id] = Updated(
+                    Activity(each.id, wanted.body, each.kind, wanted.properties)
+                )
         return found
 
     def read(
         self, activity_ids: Sequence[str], *, kind: ActivityKind = ActivityKind.NOTE
     ) -> Mapping[str, Activity]:
-        notes = self.reader.read_notes(activity_ids)
-        return {each.id: Activity(each.id, each.body, kind) for each in notes.values()}
+        found = self.reader.read_engagements(TYPES[kind], activity_ids)
+        return {
+            each.id: Activity(each.id, each.properties[TYPES[kind].body], kind, each.properties)
+            for each in found.values()
+        }
 
     def look_for(self, sought: Sequence[Sought]) -> Mapping[str, Finding]:
-        return look_for_notes(self.reader, sought)
+        return look_for_engagements(self.reader, sought)
 
     def archive(self, activity_id: str, *, kind: ActivityKind = ActivityKind.NOTE) -> None:
-        assert kind is ActivityKind.NOTE
-        self.account.notes.pop(activity_id, None)
+        note = self.account.notes.pop(activity_id, None)
+        assert note is None or note.create.note.kind is kind
 
     def has_contact(self, contact_id: str) -> bool:
         return contact_id in self.account.live_contacts()

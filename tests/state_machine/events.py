@@ -112,3 +112,4 @@ class Change(Enum):
     REFUSAL_TAKEN_BACK = auto()
     REGION_WRONG = auto()  # in which the callers' numbers are none
     REGION_RIGHT = auto()
+    OTHER_ACTIVITY = auto()  # for the calls to come

@@ -9,6 +9,7 @@ from typing import Final, Self
 
 from sqlalchemy import ColumnElement, DateTime, delete, func, select, update
 
+from shared.activities.destination import ActivityKind
 from shared.calls.content import CallContent
 from shared.calls.intake import NewCall, StoredCall, store_calls
 from shared.connections.lifecycle import CONNECTED, find_connection
@@ -92,6 +93,8 @@ class History:
         self.rounds: list[SteppedRound] = []
         self.accepted: dict[str, str] = {}
         self.now = 0.0
+        # What new calls become; intake will take it from the connection.
+        self.activity = ActivityKind.NOTE
         self.rows: dict[str, SyncLog] = {}
         self.pruned: dict[str, SyncLog] = {}
         self._all_rounds: list[SteppedRound] = []
@@ -105,7 +108,7 @@ class History:
         caller = Caller.of(call_id)
         content = CallContent(summary=caller.summary)
         with self.tenant.database.begin() as session:
-            return store_calls(
+            stored = store_calls(
                 session,
                 [
                     NewCall(
@@ -118,6 +121,10 @@ class History:
                 ],
                 lane=Lane.LIVE,
             )[0]
+            if stored.log_id not in self.accepted.values():
+                chosen = update(SyncLog).where(SyncLog.id == stored.log_id)
+                session.execute(chosen.values(activity=self.activity))
+            return stored
 
     def connect(self, hub_id: int) -> None:
         """A person goes through HubSpot's consent page; workers hand over what waited."""

@@ -19,8 +19,8 @@ _FACTS: Final = """
         WHERE user_id = :user_id AND workspace_id = :workspace_id
     ), note AS (
         SELECT * FROM jsonb_to_recordset(CAST(:notes AS jsonb))
-            AS n (id text, hub_id bigint, contact_ids jsonb, ref text, is_frozen boolean,
-                  is_recorded boolean)
+            AS n (id text, hub_id bigint, contact_ids jsonb, ref text, kind text,
+                  is_frozen boolean, is_recorded boolean)
     ), unanswered AS (
         SELECT * FROM jsonb_to_recordset(CAST(:unanswered AS jsonb))
             AS u (ref text, is_frozen boolean)
@@ -46,6 +46,13 @@ _BROKEN: Final = {
     "a success whose note is of another call, or not where the log says": """
         SELECT log.id FROM log JOIN note ON (note.hub_id, note.id) = (log.hub_id, engagement_id)
         WHERE note.ref <> log.id OR NOT note.contact_ids @> to_jsonb(log.contact_id)
+    """,
+    "an activity of another kind than was decided when its call came in": """
+        SELECT note.id FROM note JOIN log ON log.id = note.ref WHERE note.kind <> log.activity
+    """,
+    "a stray of another kind than its call": """
+        SELECT log.id FROM log JOIN hubspot_strays s ON s.log_id = log.id
+        WHERE s.kind <> log.activity
     """,
     "a success without a note, though its contact is there": """
         SELECT log.id FROM log
@@ -152,6 +159,7 @@ def find_broken(
                 "hub_id": account.hub_id,
                 "contact_ids": account.aliases(note.create.note.contact_id),
                 "ref": note.create.note.log_id,
+                "kind": note.create.note.kind,
                 "is_frozen": note.create.is_frozen,
                 "is_recorded": note.id in account.recorded,
             }

@@ -22,6 +22,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from shared.activities.destination import ActivityKind
 from shared.connections import lifecycle as connections
 from shared.connections.lifecycle import DISCONNECTED
 from shared.log.replays import requeue_calls
@@ -77,8 +78,9 @@ class AnyHistory(RuleBasedStateMachine):
         # The connection as the last round saw it that looked.
         self.seen: Connection | None = None
 
-    @initialize(calls=st.integers(1, 3))
-    def begin(self, calls: int) -> None:
+    @initialize(calls=st.integers(1, 3), activity=st.sampled_from(ActivityKind))
+    def begin(self, calls: int, activity: ActivityKind) -> None:
+        self.history.activity = activity
         self.connect(0)
         for number in range(calls):
             self.receive(number)
@@ -179,7 +181,7 @@ class AnyHistory(RuleBasedStateMachine):
 
     @happens(change=st.sampled_from(Change))
     def change_connection(self, change: Change) -> None:
-        """A person connects or disconnects, or HubSpot refuses the grant."""
+        """A person connects, disconnects or changes a setting, or HubSpot refuses the grant."""
         connection = self.tenant.connection()
         if change is Change.DISCONNECT:
             was_live = connection.state != DISCONNECTED
@@ -194,6 +196,9 @@ class AnyHistory(RuleBasedStateMachine):
                 connections.restore(session, [connection.id])
         elif change in {Change.REGION_WRONG, Change.REGION_RIGHT}:
             self.history.set_region("FR" if change is Change.REGION_WRONG else None)
+        elif change is Change.OTHER_ACTIVITY:
+            others = {ActivityKind.NOTE: ActivityKind.CALL, ActivityKind.CALL: ActivityKind.NOTE}
+            self.history.activity = others[self.history.activity]
         else:
             self.connect(0 if change is Change.CONNECT else 1)
 

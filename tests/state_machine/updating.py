@@ -11,6 +11,7 @@ from unittest.mock import patch
 from shared.activities.destination import (
     Activity,
     ActivityKind,
+    Change,
     Gone,
     OutOfBudgetError,
     RateLimitedError,
@@ -145,7 +146,7 @@ class SteppedAccount(AccountDestination):
         self._seen = {each.id: each.body for each in shown.values()}
         return shown
 
-    def update(self, activities: Sequence[Activity]) -> Mapping[str, Update]:
+    def update(self, changes: Sequence[Change]) -> Mapping[str, Update]:
         worker = self._worker
         worker.steps.stop_at("send")
         if worker.history.now - worker.marked_at > WRITE_WITHIN_S:
@@ -158,11 +159,11 @@ class SteppedAccount(AccountDestination):
             Sent(
                 self.hub_id,
                 each.id,
-                each.body,
+                self._seen[each.id] if each.body is None else each.body,
                 self._seen[each.id],
                 worker.history.now + CUT_OFF_S,
             )
-            for each in activities
+            for each in changes
         ]
         if worker.reply is Reply.LOST:
             worker.people.late += sent

@@ -7,6 +7,7 @@ import structlog
 from sqlalchemy.orm import Session
 
 from shared.activities.destination import (
+    ActivityKind,
     ContactGone,
     Destination,
     DestinationError,
@@ -98,7 +99,9 @@ def archive_strays(resources: Resources, deadline: float) -> int:
     archived = 0
     for stray in due:
         try:
-            _open_destination(resources, stray, deadline=deadline).archive(stray.activity_id)
+            _open_destination(resources, stray, deadline=deadline).archive(
+                stray.activity_id, kind=ActivityKind(stray.activity)
+            )
         except _NOT_NOW as error:
             log.warning("surplus_note_kept", note_id=stray.activity_id, error=type(error).__name__)
             continue

@@ -29,10 +29,12 @@ MISSES_BEFORE_REWRITING: Final = 2
 
 
 class Doubt(Protocol):
-    """A call of which a write is in doubt: its log id, and where and for how long already."""
+    """A call of which a write is in doubt: its log id, of what, where, and for how long already."""
 
     @property
     def id(self) -> str: ...
+    @property
+    def activity(self) -> str: ...
     @property
     def contact_id(self) -> str | None: ...
     @property

@@ -8,6 +8,7 @@ from redis import RedisError
 
 from shared.activities.destination import (
     AccountLockedError,
+    ActivityKind,
     ContactGone,
     Destination,
     Finding,
@@ -69,6 +70,7 @@ def read_back(destination: Destination, calls: Sequence[Doubt]) -> Mapping[str, 
                 contact_id=call.contact_id or "",
                 since=call.received_at,
                 is_last_look=doubts.may_write_again(call),
+                kind=ActivityKind(call.activity),
             )
             for call in calls
         ]

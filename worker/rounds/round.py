@@ -14,6 +14,7 @@ from shared.activities.destination import (
     RetryLaterError,
 )
 from shared.activities.news import want_updates
+from shared.connections.accounts import remember_refused_properties
 from shared.database.engines import patiently
 from shared.matching.contact_cache import ContactCache
 from shared.matching.preferences import phone_properties_of, policy_of, region_of
@@ -65,6 +66,8 @@ class Round:
         self.outcomes: Counter[str] = Counter()
         # Marked in this round, and HubSpot did certainly nothing.
         self._unwritten: set[str] = set()
+        # Properties of activities that the account refuses: names, and `name=value`.
+        self.refused: frozenset[str] = frozenset()
         self._marked_at = 0.0
         self._began_at = time.thread_time()
 
@@ -99,6 +102,16 @@ class Round:
     def withdraw(self, calls: Iterable[ClaimedCall]) -> None:
         """Say that HubSpot has certainly not written the notes of these marks."""
         self._unwritten |= {call.id for call in calls}
+
+    def remember_refused(self, properties: Collection[str]) -> None:
+        """Leave these properties out of activities, in this round and in the next hour."""
+        new = frozenset(properties) - self.refused
+        if not new:
+            return
+        log.warning("activity_properties_refused", properties=sorted(new))
+        self.refused |= new
+        with self.resources.database.begin() as session:
+            remember_refused_properties(session, self.hub_id, new)
 
     def written(self, call: ClaimedCall, activity_id: str, contact_id: str) -> Outcome:
         """The outcome of a call whose note exists."""

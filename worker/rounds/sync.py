@@ -235,6 +235,7 @@ def _wake(resources: Resources, *connection_ids: str) -> None:
 
 def _work(round_: Round, account: accounts.AccountState) -> None:
     """Bring every claimed call to an outcome, or give it back."""
+    round_.refused = frozenset(account.refused_properties)
     try:
         round_.destination.open()
         matched = settle_doubts(round_)

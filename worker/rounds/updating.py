@@ -6,6 +6,7 @@ there or plans anew.
 """
 
 import time
+from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -17,6 +18,7 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import InternalError as ServerStateError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
+from shared.activities.composing import compose
 from shared.activities.destination import (
     MOST_AT_ONCE,
     Activity,
@@ -34,10 +36,13 @@ from shared.activities.destination import (
     Update,
     Updated,
 )
-from shared.activities.edits import CannotUpdateError, Edit, Footprint, plan_edit
-from shared.activities.rendering import render_blocks
+from shared.activities.edits import CannotUpdateError, Footprint
+from shared.activities.planning import Plan, plan_update
+from shared.activities.properties import refused_of, to_remember
 from shared.calls.contents import GrownContent, read_grown_contents
+from shared.connections.accounts import load_account, remember_refused_properties
 from shared.database.engines import patiently
+from shared.matching.preferences import region_of
 from shared.models import Connection
 from shared.queue.updates import (
     DOUBT_S,
@@ -63,6 +68,7 @@ MOST_UPDATES_CLAIMED: Final = 100
 # What HubSpot showed longer ago may have been edited since: it is read again.
 READ_WITHIN_S: Final = 2.0
 MOST_READINGS: Final = 3
+ENVELOPE_BYTES: Final = 400
 # Of contents as text, which bounds what is read and what is sent.
 MAX_BYTES_LOADED: Final = 2 * 1024 * 1024
 MAX_BATCH_BYTES: Final = 900_000
@@ -86,14 +92,15 @@ BLOCK_OF_FIELD: Final = {
 class _Planned:
     update: ClaimedUpdate
     content: GrownContent
-    edit: Edit
+    shown: Activity
+    plan: Plan
 
     @property
     def foreseen(self) -> dict[str, Any] | None:
-        """What to remember of the body while it may be there or not."""
+        """What to remember of the activity while the change may be there or not."""
         if self.update.footprint is None:
             return None
-        return Footprint.from_json(self.update.footprint).foresee(self.edit).to_json()
+        return self.plan.foresee(Footprint.from_json(self.update.footprint)).to_json()
 
 
 def update_activities(
@@ -142,8 +149,15 @@ class _Updating:
         self._health = health
         self._open = {each.id: each for each in claimed}
         self._started_at = datetime.now(UTC)
+        self._region = region_of(connection, resources.settings)
+        # Properties that the account refuses; and further ones that it has refused here, by log id.
+        self._refused: frozenset[str] = frozenset()
+        self._left_out: defaultdict[str, set[str]] = defaultdict(set)
 
     def run(self) -> None:
+        with self._resources.database.read() as session:
+            account = load_account(session, self._destination.hub_id)
+        self._refused = frozenset(account.refused_properties)
         try:
             self._work()
         except (RedisError, OperationalError, InterfaceError, ServerStateError, PoolTimeoutError):
@@ -177,7 +191,7 @@ class _Updating:
             planned = self._plan(waiting, contents, shown)
             late: list[ClaimedUpdate] = []
             for batch in _batches(planned):
-                late += self._send(batch, kind, read_at)
+                late += self._send(batch, read_at)
             waiting = late
 
     def _load(self, group: Sequence[ClaimedUpdate]) -> dict[str, GrownContent]:
@@ -206,20 +220,52 @@ class _Updating:
                 continue
             content = contents[update.id]
             try:
-                edit = _plan_one(update, content, activity.body)
+                plan = self._plan_one(update, content, activity)
             except CannotUpdateError as error:
                 outcomes.append(_outcome(update, "failed", error=str(error)))
                 continue
-            if edit.body is None:
-                outcomes.append(_done(update, content, edit, activity.body, is_sent=False))
+            if plan.is_empty:
+                outcomes.append(_done(update, content, plan, activity, is_sent=False))
             else:
-                planned.append(_Planned(update, content, edit))
+                planned.append(_Planned(update, content, activity, plan))
         self._record(outcomes)
         return planned
 
-    def _send(
-        self, batch: Sequence[_Planned], kind: ActivityKind, read_at: float
-    ) -> list[ClaimedUpdate]:
+    def _plan_one(self, update: ClaimedUpdate, content: GrownContent, shown: Activity) -> Plan:
+        wanted = compose(
+            shown.kind,
+            content.call,
+            call_id=update.call_id,
+            log_id=update.id,
+            region=self._region,
+            refused=self._refused | self._left_out[update.id],
+        )
+        plan = plan_update(
+            shown,
+            wanted,
+            Footprint.from_json(update.footprint) if update.footprint else None,
+            withdrawn={BLOCK_OF_FIELD.get(name, "facts") for name in update.withdrawn},
+        )
+        if not plan.is_empty and update.updates >= MOST_UPDATES and not update.withdrawn:
+            raise CannotUpdateError(TOO_OFTEN_ERROR)
+        return plan
+
+    def _can_do_without(self, planned: _Planned, error: RejectedError) -> bool:
+        """Whether a refusal names properties, which are left out from now on."""
+        sent = planned.plan.properties
+        names = refused_of(error.properties, sent)
+        if not names:
+            return False
+        self._left_out[planned.update.id] |= names
+        new = to_remember(names, sent, error.message) - self._refused
+        if new:
+            log.warning("activity_properties_refused", properties=sorted(new))
+            self._refused |= new
+            with self._resources.database.begin() as session:
+                remember_refused_properties(session, self._destination.hub_id, new)
+        return True
+
+    def _send(self, batch: Sequence[_Planned], read_at: float) -> list[ClaimedUpdate]:
         """Mark and send one batch; returns those that are to be read anew and sent then."""
         batch = self._mark(batch)
         if not batch:
@@ -227,28 +273,43 @@ class _Updating:
         updates = [each.update for each in batch]
         if time.monotonic() - read_at > READ_WITHIN_S:
             return updates
-        bodies = [Activity(each.update.activity_id, each.edit.body or "", kind) for each in batch]
+        responses: Mapping[str, Update]
         try:
-            responses = self._destination.update(bodies)
+            responses = self._destination.update(
+                [each.plan.change_of(each.shown) for each in batch]
+            )
         except TokenRenewedError:
             return updates
         except RejectedError as error:
-            if len(batch) == 1:
-                self._record([_refused(batch[0].update, error)])
-                return []
-            # The whole was refused for a part of it: halves find the part.
-            middle = len(batch) // 2
-            halves = (batch[:middle], batch[middle:])
-            return [each for half in halves for each in self._send(half, kind, read_at)]
+            if len(batch) > 1:
+                # The whole was refused for a part of it: halves find the part.
+                middle = len(batch) // 2
+                halves = (batch[:middle], batch[middle:])
+                return [each for half in halves for each in self._send(half, read_at)]
+            responses = {batch[0].shown.id: Rejected(error)}
         except DestinationError as error:
             if error.definite:
                 self._fail(updates, error)
             else:
                 self._health.pause_for(error)
                 self._record([_doubted(each, str(error)) for each in updates])
-        else:
-            self._record([_settle(each, responses[each.update.activity_id]) for each in batch])
-        return []
+            return []
+        return self._act_on(batch, responses)
+
+    def _act_on(
+        self, batch: Sequence[_Planned], responses: Mapping[str, Update]
+    ) -> list[ClaimedUpdate]:
+        """Record what became of a batch; returns those to be sent without what was refused."""
+        late = []
+        outcomes = []
+        for each in batch:
+            response = responses[each.shown.id]
+            if isinstance(response, Rejected) and self._can_do_without(each, response.error):
+                late.append(each.update)
+            else:
+                outcomes.append(_settle(each, response))
+        self._record(outcomes)
+        return late
 
     def _mark(self, batch: Sequence[_Planned]) -> list[_Planned]:
         """Commit that these may be sent from now on; returns those that may.
@@ -319,25 +380,11 @@ class _Updating:
             release_updates(session, updates, delay=PUT_OFF_S)
 
 
-def _plan_one(update: ClaimedUpdate, content: GrownContent, shown: str) -> Edit:
-    blocks, last_line = render_blocks(content.call, call_id=update.call_id, log_id=update.id)
-    edit = plan_edit(
-        shown,
-        blocks,
-        last_line,
-        Footprint.from_json(update.footprint) if update.footprint else None,
-        withdrawn={BLOCK_OF_FIELD.get(name, "facts") for name in update.withdrawn},
-    )
-    if edit.body is not None and update.updates >= MOST_UPDATES and not update.withdrawn:
-        raise CannotUpdateError(TOO_OFTEN_ERROR)
-    return edit
-
-
 def _settle(planned: _Planned, response: Update) -> UpdateOutcome:
     """What the destination's response says of one update."""
     match response:
         case Updated(activity):
-            return _done(planned.update, planned.content, planned.edit, activity.body, is_sent=True)
+            return _done(planned.update, planned.content, planned.plan, activity, is_sent=True)
         case Rejected(error):
             return _refused(planned.update, error)
         case Gone():
@@ -360,9 +407,9 @@ def _outcome(
 
 
 def _done(
-    update: ClaimedUpdate, content: GrownContent, edit: Edit, echoed: str, *, is_sent: bool
+    update: ClaimedUpdate, content: GrownContent, plan: Plan, echoed: Activity, *, is_sent: bool
 ) -> UpdateOutcome:
-    added = " and ".join(edit.added)
+    added = " and ".join(plan.edit.added)
     return UpdateOutcome(
         id=update.id,
         claim_id=update.claim_id,
@@ -371,7 +418,7 @@ def _done(
         is_sent=is_sent,
         error=f"Somebody edited the note; what is new was added below: {added}." if added else None,
         next_in=spacing_after(update.updates + is_sent),
-        footprint=edit.confirm(echoed).to_json(),
+        footprint=plan.confirm(echoed).to_json(),
         revision=content.revision,
         content_hash=content.hash,
     )
@@ -448,7 +495,8 @@ def _batches(planned: Sequence[_Planned]) -> Iterator[list[_Planned]]:
     batch: list[_Planned] = []
     size = 0
     for each in planned:
-        bytes_sent = len((each.edit.body or "").encode()) + 200
+        texts = (each.plan.edit.body or "", *each.plan.properties.values())
+        bytes_sent = sum(len(text.encode()) for text in texts) + ENVELOPE_BYTES
         if batch and size + bytes_sent > MAX_BATCH_BYTES:
             yield batch
             batch, size = [], 0

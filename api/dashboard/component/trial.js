@@ -142,6 +142,8 @@ export class Trial {
         : []),
       el("h3", {}, "How the note would look"),
       noteElement(found.note_html),
+      el("h3", {}, "How a Call object would look"),
+      ...describeCallObject(found.call_object),
       el("p", { class: "hint" }, "Nothing was written."),
     );
   }
@@ -204,6 +206,20 @@ function tellPreview({ contacts, contact_id: chosen, message, ...found }) {
   if (!contact) return tellOutcome({ ...found, error_message: message, next_attempt_at: null });
   const caller = formatPhone(found.phone_number);
   return `The note of a call from ${caller} would go to ${nameContact(contact)}.`;
+}
+
+function describeCallObject(call) {
+  const facts = [
+    call.status,
+    call.outcome,
+    call.duration_ms === null ? null : `${Math.round(call.duration_ms / 1000)} s`,
+    call.recording_url ? "the recording is played in HubSpot" : null,
+  ];
+  return [
+    el("p", {}, el("strong", {}, call.title)),
+    el("p", { class: "hint" }, facts.filter(Boolean).join(" · ")),
+    noteElement(call.body_html),
+  ];
 }
 
 const nameContact = ({ id, name }) => name || `contact ${id}`;

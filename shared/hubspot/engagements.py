@@ -1,22 +1,20 @@
-"""Bodies and answers of the batch endpoints that create, update, read and list notes."""
+"""Bodies and answers of the batch endpoints that create, update, read and list notes or calls."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from shared.hubspot.errors import NotFoundError, RejectedError, UnavailableError
 from shared.hubspot.models import (
-    CreateNotesAnswer,
-    NewNote,
-    Note,
-    UpdateNotesAnswer,
+    CreateAnswer,
+    Engagement,
+    EngagementType,
+    NewEngagement,
+    UpdateAnswer,
 )
-from shared.hubspot.payload import JsonObject, encode, identifier, member, objects
+from shared.hubspot.payload import JsonObject, as_object, encode, identifier, member, objects
 from shared.hubspot.responses import Envelope, results_of
 from shared.hubspot.transport import Answer
 
-NOTE_TO_CONTACT = 202
-"""Association type id (Associate records guide)."""
-NOTE_BODY = "hs_note_body"
 OBJECT_NOT_FOUND = "OBJECT_NOT_FOUND"
 NO_ASSOCIATIONS_FOUND = "crm.associations.NO_ASSOCIATIONS_FOUND"
 
@@ -27,28 +25,28 @@ list, so anything that looks like these leaves its input uncertain, which only c
 
 @dataclass(frozen=True, slots=True)
 class AssociationsPage:
-    """Note ids by contact id; `next_after` has the cursor of each contact with more pages."""
+    """Ids by contact id; `next_after` has the cursor of each contact with more pages."""
 
-    note_ids: dict[str, tuple[str, ...]]
+    ids: dict[str, tuple[str, ...]]
     next_after: dict[str, str]
 
 
-def create_body(notes: Sequence[NewNote]) -> bytes:
+def create_body(kind: EngagementType, new: Sequence[NewEngagement]) -> bytes:
     """The body of a batch create; `hs_timestamp` goes as epoch milliseconds."""
-    return encode({"inputs": [_create_input(note) for note in notes]})
+    return encode({"inputs": [_create_input(kind, each) for each in new]})
 
 
-def _create_input(note: NewNote) -> JsonObject:
+def _create_input(kind: EngagementType, new: NewEngagement) -> JsonObject:
     return {
-        "objectWriteTraceId": note.trace_id,
-        "properties": {"hs_timestamp": str(note.timestamp_ms), NOTE_BODY: note.body},
+        "objectWriteTraceId": new.trace_id,
+        "properties": {"hs_timestamp": str(new.timestamp_ms), **new.properties},
         "associations": [
             {
-                "to": {"id": note.contact_id},
+                "to": {"id": new.contact_id},
                 "types": [
                     {
                         "associationCategory": "HUBSPOT_DEFINED",
-                        "associationTypeId": NOTE_TO_CONTACT,
+                        "associationTypeId": kind.to_contact,
                     }
                 ],
             }
@@ -56,33 +54,33 @@ def _create_input(note: NewNote) -> JsonObject:
     }
 
 
-def created_notes(answer: Answer, notes: Sequence[NewNote], token: str) -> CreateNotesAnswer:
+def read_created(answer: Answer, new: Sequence[NewEngagement], token: str) -> CreateAnswer:
     """Match the results and errors of a batch create with its inputs, by trace id only.
 
-    An id outweighs an error: it proves that the note exists.
+    An id outweighs an error: it proves that the engagement exists.
 
     Raises:
-        UnavailableError: the answer has no `results`; every note may exist.
+        UnavailableError: the answer has no `results`; all of them may exist.
     """
     payload, results = results_of(answer)
-    asked = {note.trace_id for note in notes}
+    asked = {each.trace_id for each in new}
     created: dict[str, str] = {}
-    unmatched: list[Note] = []
+    unmatched: list[Engagement] = []
     for result in results:
-        note = note_of(result)
+        found = engagement_of(result)
         trace_id = identifier(result.get("objectWriteTraceId"))
-        if note is None:
+        if found is None:
             continue
         if trace_id in asked and trace_id not in created:
-            created[trace_id] = note.id
+            created[trace_id] = found.id
         else:
-            unmatched.append(note)
+            unmatched.append(found)
     rejected = {
         trace_id: error
         for trace_id, error in _rejections(payload, answer.status, token, ("objectWriteTraceId",))
         if trace_id in asked and trace_id not in created
     }
-    return CreateNotesAnswer(
+    return CreateAnswer(
         created=created,
         rejected=rejected,
         missing=frozenset(asked - created.keys() - rejected.keys()),
@@ -90,7 +88,7 @@ def created_notes(answer: Answer, notes: Sequence[NewNote], token: str) -> Creat
     )
 
 
-def update_body(notes: Sequence[Note]) -> bytes:
+def update_body(changes: Sequence[Engagement]) -> bytes:
     """The body of a batch update; `id` is the record's, so `idProperty` must be left out."""
     return encode(
         {
@@ -98,34 +96,34 @@ def update_body(notes: Sequence[Note]) -> bytes:
                 {
                     "id": each.id,
                     "objectWriteTraceId": each.id,
-                    "properties": {NOTE_BODY: each.body},
+                    "properties": dict(each.properties),
                 }
-                for each in notes
+                for each in changes
             ]
         }
     )
 
 
-def updated_notes(answer: Answer, notes: Sequence[Note], token: str) -> UpdateNotesAnswer:
-    """Match the results and errors of a batch update with its inputs, by note id.
+def read_updated(answer: Answer, changes: Sequence[Engagement], token: str) -> UpdateAnswer:
+    """Match the results and errors of a batch update with its inputs, by id.
 
-    A result outweighs an error. An error names its inputs by trace id, which is the note id here,
-    or by id.
+    A result outweighs an error. An error names its inputs by trace id, which is the id here, or by
+    id.
 
     Raises:
-        UnavailableError: the answer has no `results`; every note may have been changed.
+        UnavailableError: the answer has no `results`; all of them may have been changed.
     """
     payload, results = results_of(answer)
-    asked = {each.id for each in notes}
-    found = filter(None, map(note_of, results))
-    updated = {note.id: note for note in found if note.id in asked}
+    asked = {each.id for each in changes}
+    found = filter(None, map(engagement_of, results))
+    updated = {each.id: each for each in found if each.id in asked}
     keys = ("objectWriteTraceId", "ids", "id")
     refused = {
-        note_id: error
-        for note_id, error in _rejections(payload, answer.status, token, keys)
-        if note_id in asked and note_id not in updated
+        changed_id: error
+        for changed_id, error in _rejections(payload, answer.status, token, keys)
+        if changed_id in asked and changed_id not in updated
     }
-    return UpdateNotesAnswer(
+    return UpdateAnswer(
         updated=updated,
         refused=refused,
         missing=frozenset(asked - updated.keys() - refused.keys()),
@@ -143,11 +141,12 @@ def _rejections(
             continue
         error_type = NotFoundError if envelope.category == OBJECT_NOT_FOUND else RejectedError
         error = error_type(
-            envelope.message or "HubSpot refused the note.",
+            envelope.message or "HubSpot refused the entry.",
             status=status,
             category=envelope.category,
             correlation_id=envelope.correlation_id or identifier(payload.get("correlationId")),
             definite=True,
+            properties=envelope.properties,
         )
         rejections += [(each, error) for key in keys for each in envelope.context_ids(key)]
     return rejections
@@ -157,19 +156,19 @@ def _is_refusal(category: str | None) -> bool:
     return category is not None and not any(part in category for part in UNCERTAIN_CATEGORIES)
 
 
-def read_body(note_ids: Sequence[str]) -> bytes:
+def read_body(kind: EngagementType, ids: Sequence[str]) -> bytes:
     """The body of a batch read; the Notes specification requires all three keys."""
     return encode(
         {
-            "inputs": [{"id": note_id} for note_id in note_ids],
-            "properties": [NOTE_BODY],
+            "inputs": [{"id": each} for each in ids],
+            "properties": list(kind.properties),
             "propertiesWithHistory": [],
         }
     )
 
 
-def read_notes(answer: Answer) -> dict[str, Note]:
-    """The notes of a batch read by id; those that HubSpot does not find are left out.
+def read_found(answer: Answer) -> dict[str, Engagement]:
+    """What a batch read has found, by id; what HubSpot does not find is left out.
 
     Raises:
         UnavailableError: some could not be read for another reason, so absence proves nothing.
@@ -179,17 +178,17 @@ def read_notes(answer: Answer) -> dict[str, Note]:
         envelope = Envelope.of(each) or Envelope()
         if envelope.category != OBJECT_NOT_FOUND:
             raise UnavailableError(
-                "HubSpot could not read some of the notes.",
+                "HubSpot could not read some of the entries.",
                 status=answer.status,
                 category=envelope.category,
                 correlation_id=envelope.correlation_id,
             )
-    notes = filter(None, map(note_of, results))
-    return {note.id: note for note in notes}
+    found = filter(None, map(engagement_of, results))
+    return {each.id: each for each in found}
 
 
-def search_body(contact_id: str, created_from_ms: int) -> JsonObject:
-    """The body of a search for a contact's notes, oldest first (CRM search guide)."""
+def search_body(kind: EngagementType, contact_id: str, created_from_ms: int) -> JsonObject:
+    """The body of a search for a contact's engagements, oldest first (CRM search guide)."""
     return {
         "filterGroups": [
             {
@@ -207,36 +206,41 @@ def search_body(contact_id: str, created_from_ms: int) -> JsonObject:
                 ]
             }
         ],
-        "properties": [NOTE_BODY],
+        "properties": list(kind.properties),
         "sorts": [{"propertyName": "hs_createdate", "direction": "ASCENDING"}],
         "limit": 200,
     }
 
 
-def note_of(result: JsonObject) -> Note | None:
-    note_id = identifier(result.get("id"))
-    body = member(result, "properties", NOTE_BODY)
-    return None if note_id is None else Note(note_id, body if isinstance(body, str) else "")
+def engagement_of(result: JsonObject) -> Engagement | None:
+    """One result, None if it has no id; what HubSpot left out or gave as null is empty."""
+    found_id = identifier(result.get("id"))
+    if found_id is None:
+        return None
+    properties = as_object(result.get("properties")).items()
+    return Engagement(
+        found_id, {name: value for name, value in properties if isinstance(value, str) and value}
+    )
 
 
 def associations_page(answer: Answer) -> AssociationsPage:
     """Read one page of an associations batch read; contacts that are not in it are unknown.
 
-    A contact without notes is no empty result but an error of subcategory NO_ASSOCIATIONS_FOUND
+    A contact without any is no empty result but an error of subcategory NO_ASSOCIATIONS_FOUND
     (seen in other people's code; not in HubSpot's documentation).
 
     Raises:
         UnavailableError: the answer has no `results`.
     """
     payload, results = results_of(answer)
-    page = AssociationsPage(note_ids={}, next_after={})
+    page = AssociationsPage(ids={}, next_after={})
     for result in results:
         contact_id = identifier(member(result, "from", "id"))
         targets = result.get("to")
         if contact_id is None or not isinstance(targets, list):
             continue
-        note_ids = [identifier(member(target, "toObjectId")) for target in targets]
-        page.note_ids[contact_id] = tuple(each for each in note_ids if each is not None)
+        ids = [identifier(member(target, "toObjectId")) for target in targets]
+        page.ids[contact_id] = tuple(each for each in ids if each is not None)
         after = identifier(member(result, "paging", "next", "after"))
         if after is not None:
             page.next_after[contact_id] = after
@@ -244,5 +248,5 @@ def associations_page(answer: Answer) -> AssociationsPage:
         envelope = Envelope.of(each) or Envelope()
         if envelope.sub_category == NO_ASSOCIATIONS_FOUND:
             for contact_id in envelope.context_ids("fromObjectId"):
-                page.note_ids.setdefault(contact_id, ())
+                page.ids.setdefault(contact_id, ())
     return page
