@@ -223,11 +223,9 @@ class World:
         for each in pieces.values():
             self.draws.shuffle(each)
             each.append(self.draws.choice(each))  # one comes again
-        first, *later = zip(*pieces.values(), strict=True)
-        deliveries = self.producer.insist_on_all(first, at_once=at_once)
-        for each in later:
-            self.producer.insist_on_all(each, at_once=at_once)
-        return deliveries
+        rounds = zip(*pieces.values(), strict=True)
+        deliveries = [self.producer.insist_on_all(each, at_once=at_once) for each in rounds]
+        return deliveries[0] if deliveries else []
 
     def pieces(self, call: SentCall) -> list[SentCall]:
         """Two further deliveries of a call, each with a fact that no other one has."""

@@ -93,7 +93,8 @@ class AnyUpdate(RuleBasedStateMachine):
                 session,
                 [
                     NewCall(
-                        **self.tenant.identity,
+                        user_id=self.tenant.user_id,
+                        workspace_id=self.tenant.workspace_id,
                         call_id=call_id,
                         phone_number=None,
                         payload=facts,
