@@ -34,6 +34,7 @@ QUICK = {
     "lifecycle.disconnected_and_reconnected",
     "retention.worker_killed_while_it_prunes",
     "neighbours.leader_of_the_sweep_killed",
+    "updates.html_is_normalised",
 }
 
 
