@@ -36,14 +36,7 @@ class Platform:
 
 def add(workspace: Workspace, **given: Any) -> tuple[Platform, str]:
     """Add a source by the API; returns its platform and its id."""
-    answer = requests.post(
-        f"{workspace.deployments.own_url}/api/call-sources",
-        json={"vendor": "generic", "name": "Our phones", **given},
-        headers={"Authorization": f"Bearer {workspace.token()}"},
-        timeout=60,
-    )
-    assert answer.status_code == 201, answer.text
-    source = answer.json()["source"]
+    source = workspace.add_source(**{"vendor": "generic", "name": "Our phones", **given})
     return Platform(workspace, source["url"]), source["id"]
 
 
@@ -72,7 +65,7 @@ def test_source_is_set_up_from_the_choice_to_the_first_call(
 
     dialog.get_by_role("button", name="Save the secret").click()
     expect(dialog.get_by_text("Paste the secret first")).to_be_visible()
-    dialog.get_by_label("The secret").fill(SECRET)
+    dialog.get_by_label("The secret", exact=True).fill(SECRET)
     dialog.get_by_role("button", name="Save the secret").click()
     expect(dialog.get_by_role("status").first).to_contain_text("Waiting for your first call")
 
@@ -104,10 +97,10 @@ def test_secret_is_replaced_without_a_gap(page: Page, workspace: Workspace) -> N
     open_dashboard(page, workspace)
     dialog = open_source(page)
     dialog.get_by_text("Change the secret").click()
-    dialog.get_by_label("The secret").fill("short")
+    dialog.get_by_label("The secret", exact=True).fill("short")
     dialog.get_by_role("button", name="Add the new secret").click()
-    expect(dialog.get_by_label("The secret")).to_have_attribute("aria-invalid", "true")
-    dialog.get_by_label("The secret").fill(OTHER)
+    expect(dialog.get_by_label("The secret", exact=True)).to_have_attribute("aria-invalid", "true")
+    dialog.get_by_label("The secret", exact=True).fill(OTHER)
     dialog.get_by_role("button", name="Add the new secret").click()
     expect(dialog.locator(".secrets > li")).to_have_count(2)
     assert platform.end_call(SECRET) == platform.end_call(OTHER) == 200
@@ -149,7 +142,7 @@ def test_source_is_renamed_and_removed(page: Page, workspace: Workspace) -> None
     open_dashboard(page, workspace)
     dialog = open_source(page)
     dialog.get_by_role("button", name="Rename").click()
-    page.get_by_label("Name").fill("Front desk")
+    page.get_by_label("Name", exact=True).fill("Front desk")
     page.get_by_role("button", name="Save", exact=True).click()
     dialog = page.get_by_role("dialog", name="Front desk")
     dialog.get_by_role("button", name="Remove", exact=True).last.click()

@@ -71,6 +71,7 @@ export class Dashboard {
     this.main.hidden = false;
     this.signedOut.hidden = true;
     this.log.load().catch((error) => this.#fail(error, null));
+    this.sources.load({ isUrgent: true });
     const slow = setTimeout(
       () => setText(this.freshness, "The service takes longer than usual …"),
       SLOW_MS,
@@ -179,6 +180,7 @@ export class Dashboard {
     this.#statusText = text;
     this.element.toggleAttribute("data-read-only", !mayChange(status));
     this.card.show(status);
+    this.sources.show();
     this.#showSetup(before === null);
     if (before && before.connected !== status.connected) {
       const { hubId, state } = status;
@@ -214,7 +216,7 @@ export class Dashboard {
   #tick() {
     if (!this.#status) return;
     this.card.show(this.#status);
-    this.sources.tick();
+    this.sources.show();
     this.log.tick();
   }
 

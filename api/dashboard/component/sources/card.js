@@ -83,8 +83,8 @@ export class SourcesCard {
     }
   }
 
-  /** Tells the times anew. */
-  tick() {
+  /** Shows what is known anew: times have passed, or somebody else is signed in. */
+  show() {
     if (this.#shown) this.#show(this.#shown);
   }
 
