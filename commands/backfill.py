@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -15,7 +16,7 @@ from commands.rehearsal import MatchReport, Rehearsal
 from commands.row_notices import RowNotices
 from commands.terminal import make_console, open_database, readable_settings_errors
 from shared.calls.intake import NewCall, store_calls
-from shared.configuration.settings import ServiceSettings
+from shared.configuration.settings import Activity, IntakeSettings, ServiceSettings
 from shared.database.engines import Database
 from shared.reasons import Lane
 
@@ -72,7 +73,10 @@ def import_calls(
         if dry_run:
             is_well = _rehearse(database, Path(path), defaults, tally, console)
         else:
-            _take_file(Path(path), defaults, lambda calls: _store(database, calls), tally, console)
+            with readable_settings_errors():
+                activity = IntakeSettings.load().activity
+            store = partial(_store, database, activity)
+            _take_file(Path(path), defaults, store, tally, console)
             is_well = True
     sys.exit(1 if tally.rejected or not is_well else 0)
 
@@ -143,9 +147,9 @@ def _take_batch(batch: list[NewCall], take: TakeCalls, tally: Tally) -> None:
     batch.clear()
 
 
-def _store(database: Database, batch: Sequence[NewCall]) -> tuple[int, int]:
+def _store(database: Database, activity: Activity, batch: Sequence[NewCall]) -> tuple[int, int]:
     with database.begin() as session:
-        stored = store_calls(session, batch, lane=Lane.BACKFILL)
+        stored = store_calls(session, batch, lane=Lane.BACKFILL, activity=activity)
     return sum(each.is_duplicate for each in stored), sum(each.is_updated for each in stored)
 
 

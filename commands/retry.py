@@ -1,4 +1,4 @@
-"""`callsync retry`: replays failed and skipped calls by filter, of all workspaces if wanted."""
+"""`callsync retry`: replays failed and skipped calls and updates by filter, of all workspaces."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -12,7 +12,12 @@ from sqlalchemy.orm import Session
 from api.http.queries import Moment
 from commands.terminal import open_database
 from shared.database.engines import Database
-from shared.log.replays import RETRYABLE, requeue_batch
+from shared.log.replays import (
+    RETRYABLE,
+    RETRYABLE_UPDATES,
+    list_retryable,
+    requeue_batch,
+)
 from shared.log.sync_logs import LogFilter, Position
 from shared.models import SyncLog
 from shared.privacy.audit import Action, Actor, Deed, record_deed
@@ -46,6 +51,11 @@ class MomentType(click.ParamType[datetime]):
     metavar="CODE",
     help="Only calls with this code, rate_limited say.",
 )
+@click.option(
+    "--update",
+    type=click.Choice(list(RETRYABLE_UPDATES)),
+    help="Only synced calls that could not be completed later, or wait for a person.",
+)
 @click.option("--from", "since", type=MomentType(), help="Only calls received from then on.")
 @click.option("--to", "until", type=MomentType(), help="Only calls received before then.")
 @click.option("--dry-run", is_flag=True, help="Only say how many it would be.")
@@ -55,30 +65,34 @@ def retry(
     workspace_id: str | None,
     status: str | None,
     error_code: str | None,
+    update: str | None,
     since: datetime | None,
     until: datetime | None,
     dry_run: bool,
 ) -> None:
-    """Try failed and skipped calls again.
+    """Try failed and skipped calls again, and what could not be added to their notes later.
 
     Workers take them up within seconds. A note that exists is never written again: calls whose
     write is in doubt are looked up in HubSpot first. At least one of --status, --error-code,
-    --from and --to must be given.
+    --update, --from and --to must be given.
     """
-    if not (status or error_code or since or until):
-        raise click.UsageError("Give at least one of --status, --error-code, --from and --to.")
+    if not (status or error_code or update or since or until):
+        options = "--status, --error-code, --update, --from and --to"
+        raise click.UsageError(f"Give at least one of {options}.")
+    if status and update:
+        raise click.UsageError("Give --status or --update: calls with an update are synced.")
     requeued = 0
     with open_database() as database:
         for tenant in _find_tenants(database, user_id, workspace_id):
             wanted = LogFilter(
                 user_id=tenant[0],
                 workspace_id=tenant[1],
-                statuses=(status,) if status else RETRYABLE,
                 error_code=error_code,
                 since=since,
                 until=until,
             )
-            requeued += _requeue(database, wanted, is_rehearsal=dry_run)
+            for each in list_retryable(wanted, status=status, update=update):
+                requeued += _requeue(database, each, is_rehearsal=dry_run)
     click.echo(f"Calls that {'would' if dry_run else 'will'} be tried again: {requeued}.")
 
 

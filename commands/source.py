@@ -11,7 +11,7 @@ from rich.table import Table
 from sqlalchemy.orm import Session
 
 from commands.terminal import make_console, open_database, readable_settings_errors
-from shared.configuration.settings import ServiceSettings
+from shared.configuration.settings import Activity, ServiceSettings
 from shared.crypto import TokenCipher
 from shared.privacy.audit import Action, Actor, Deed, record_deed
 from shared.sources.deliveries import read_counts
@@ -160,7 +160,7 @@ def add(
                 _record(session, Action.SOURCE_CHANGED, owner, source_id)
         with database.begin() as session:
             stored = _require(find_anywhere(session, source_id))
-            _assign(session, cipher, stored)
+            _assign(session, cipher, stored, settings.activity)
     shown = _as_object(stored) | {"url": _address(settings, stored), "added": found is None}
     if as_json:
         click.echo(json.dumps(shown, indent=2))
@@ -338,12 +338,16 @@ def _add_secrets(
     return bool(new)
 
 
-def _assign(session: Session, cipher: TokenCipher, source: StoredSource) -> None:
+def _assign(
+    session: Session, cipher: TokenCipher, source: StoredSource, activity: Activity
+) -> None:
     """Give away the calls that waited for what the table says now; workers find them later."""
     adapter: Adapter = ADAPTERS[source.vendor]
     tenants = SourceOptions.read(adapter, source.options).general.tenants
     if source.owner is None and tenants is not None:
-        assign_waiting(session, cipher, source.id, tenants, is_held=source.paused)
+        assign_waiting(
+            session, cipher, source.id, tenants, activity=activity, is_held=source.paused
+        )
 
 
 def _record(session: Session, action: Action, owner: Owner | None, source_id: str) -> None:

@@ -96,6 +96,14 @@ def _examine(found: Trouble) -> Iterator[Finding]:
     )
     for each in found.failed_calls:
         yield _examine_failed(each)
+    yield Finding(
+        "Notes that could not be completed",
+        [
+            f"{each.user_id} in {each.workspace_id}: {each.updates}, since {_time(each.since)}"
+            for each in found.failed_updates
+        ],
+        "look at the reasons in the sync log (update=failed), then: callsync retry --update failed",
+    )
     yield _examine_pile(
         "Second notes not archived yet",
         found.surplus_notes,

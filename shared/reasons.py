@@ -32,6 +32,7 @@ class Reason(StrEnum):
     INVALID_PHONE_NUMBER = "invalid_phone_number"
     UNKNOWN_DIRECTION = "unknown_direction"
     HELD = "held"
+    FILTERED = "filtered"
     NOT_CONNECTED = "not_connected"
     RECONNECT_REQUIRED = "reconnect_required"
     MISSING_SCOPES = "missing_scopes"
@@ -52,6 +53,7 @@ CONTACTLESS: Final = (
     Reason.NO_PHONE_NUMBER,
     Reason.INVALID_PHONE_NUMBER,
     Reason.UNKNOWN_DIRECTION,
+    Reason.FILTERED,
 )
 
 

@@ -117,7 +117,7 @@ def build_services(
     return Services(
         settings=settings,
         database=database,
-        group_commit=GroupCommit(database),
+        group_commit=GroupCommit(database, activity=settings.activity),
         waker=waker or BackgroundWakeUps(wake_ups),
         cipher=cipher,
         authenticator=Authenticator(settings),

@@ -75,6 +75,9 @@ export declare class NetworkError extends Error {}
 /** What was done. */
 export type Action = "connected" | "disconnected" | "settings_changed" | "exported" | "retried" | "test_call_sent" | "person_erased" | "tenant_erased" | "sessions_ended" | "source_added" | "source_changed" | "source_removed";
 
+/** What a call becomes in HubSpot: a note, or a Call object, which this version does not write yet. Holds for calls that come from now on. */
+export type Activity = "note" | "call";
+
 /** Who did it. */
 export type Actor = "user" | "operator";
 
@@ -148,13 +151,35 @@ export interface CallContent {
   structured_data?: Record<string, unknown> | null;
 }
 
-/** How numbers are read and matched. */
+/** Which calls are left out. */
+export interface CallRules {
+  /** Calls that were shorter. */
+  min_duration_seconds: number;
+  /** Calls in other directions. */
+  directions: Array<Direction>;
+  /** Calls that ended so. */
+  skip_outcomes: Array<string>;
+  /** Calls with these numbers of customers, in E.164. */
+  blocked_numbers: Array<string>;
+  /** Calls over these numbers of your own, in E.164. */
+  skip_lines: Array<string>;
+  /** Calls without a summary. */
+  require_summary: boolean;
+}
+
+/** How numbers are read and matched, which calls are written, when, and with what. */
 export interface ConnectionSettings {
   /** The two-letter region of numbers without a country code. */
   default_region: string;
   match_policy: MatchPolicy;
   /** Contact properties that are searched besides phone and mobile phone, by internal name. */
   phone_properties: Array<string>;
+  /** Your own phone numbers, which are never the customer's, in E.164. */
+  own_numbers: Array<string>;
+  activity: Activity;
+  write_when: WriteWhen;
+  keep: Kept;
+  rules: CallRules;
   /** What HubSpot did not accept when it was used last; absent where it did. */
   warnings?: Array<SettingWarning>;
 }
@@ -254,6 +279,9 @@ export interface DeliveryShown {
   count: number;
 }
 
+/** `INBOUND`: the customer called. `OUTBOUND`: the customer was called. */
+export type Direction = "inbound" | "outbound";
+
 /** The connection has ended; HubSpot learns of it in the background. */
 export interface Disconnected {
   /** Always true; errors have false. */
@@ -263,7 +291,7 @@ export interface Disconnected {
 }
 
 /** Why a call is not in HubSpot; the sync log's codes. */
-export type ErrorCode = "contact_not_found" | "ambiguous_contact" | "no_phone_number" | "invalid_phone_number" | "unknown_direction" | "held" | "not_connected" | "reconnect_required" | "missing_scopes" | "rejected_by_hubspot" | "rate_limited" | "hubspot_unavailable" | "network_error" | "unconfirmed" | "configuration_error" | "poison" | "payload_expired";
+export type ErrorCode = "contact_not_found" | "ambiguous_contact" | "no_phone_number" | "invalid_phone_number" | "unknown_direction" | "held" | "filtered" | "not_connected" | "reconnect_required" | "missing_scopes" | "rejected_by_hubspot" | "rate_limited" | "hubspot_unavailable" | "network_error" | "unconfirmed" | "configuration_error" | "poison" | "payload_expired";
 
 /** One wrong field of a request. */
 export interface FieldProblem {
@@ -281,13 +309,31 @@ export interface IntakeWarning {
   message: string;
 }
 
+/** What of a call is to be stored; null goes back to the default. */
+export interface KeepChange {
+  /** Whether what was said word by word is kept. */
+  transcript?: boolean | null;
+  /** Whether the link to the recording is kept. */
+  recording?: boolean | null;
+}
+
+/** What of a call is stored. */
+export interface Kept {
+  /** Whether what was said word by word is kept. */
+  transcript: boolean;
+  /** Whether the link to the recording is kept. */
+  recording: boolean;
+}
+
 /** One try of the call. */
 export interface LogAttempt {
+  /** Whether the note was to be written, or to be completed by what has come in since. */
+  kind: "create" | "update";
   /** In epoch milliseconds. */
   started_at: number;
   /** How long it took, the calls tried beside it included. */
   duration_ms: number;
-  /** The status that it left the call in. */
+  /** The status that it left the call in, or its update. */
   outcome: string;
   error_code: ErrorCode | null;
   /** The reason in words; deleted together with the call's contents. */
@@ -298,6 +344,18 @@ export interface LogAttempt {
   correlation_id: string | null;
 }
 
+/** What a voice platform sent of the call, without its contents. */
+export interface LogDelivery {
+  /** When it came in, in epoch milliseconds. */
+  at: number;
+  /** The producer's word for what had happened. */
+  event: string;
+  /** Names of the fields that it brought; of the first one those that nothing has replaced. */
+  fields: Array<string>;
+  /** Names of the fields that must not be kept, it said. */
+  withdrawn: Array<string>;
+}
+
 /** One entry with all that is known of it. */
 export interface LogDetail {
   /** Always true; errors have false. */
@@ -305,6 +363,8 @@ export interface LogDetail {
   log: LogEntry;
   /** Newest first, at most 200. */
   attempts: Array<LogAttempt>;
+  /** What came in of the call: newest first, the last 20; empty once its contents are deleted. */
+  deliveries: Array<LogDelivery>;
   /** The contact's page in HubSpot. */
   contact_url: string | null;
   /** What of the first delivery was left out, cut or guessed; empty if nothing was. */
@@ -329,7 +389,7 @@ export interface LogEntry {
   contact_id: string | null;
   /** The note in HubSpot. */
   engagement_id: string | null;
-  /** How often it was tried. */
+  /** How often it was tried; what is written again because the call has grown does not count. */
   attempts: number;
   /** When it is tried or looked up again, in epoch milliseconds; null when it is not. */
   next_attempt_at: number | null;
@@ -342,6 +402,24 @@ export interface LogEntry {
    * deleted.
    */
   revision: number | null;
+  /** Which of these the note shows; null while there is none, or if that is not known. */
+  written_revision: number | null;
+  /**
+   * What becomes of the note since the call has grown: it is `waiting` to be completed, that has
+   * `failed`, or somebody `deleted` it in HubSpot. Null if nothing is to be written.
+   */
+  update: "waiting" | "failed" | "deleted" | null;
+  /**
+   * Why the note is not completed, in words. While `update` is `waiting` it waits for a retry
+   * by hand, else it is null then.
+   */
+  update_error: string | null;
+  /** What the call becomes in HubSpot. */
+  activity: "note" | "call";
+  /** Where it came from; null if it came in by `/api/webhooks/call-ended` or an import. */
+  source: LogSource | null;
+  /** What was left out of the note and why, in sentences. */
+  notices: Array<string>;
 }
 
 /** The note, from the call as it is stored. */
@@ -368,6 +446,14 @@ export interface LogPage {
   offset: number;
   /** Asks for the next page; null on the last one. */
   next_cursor: string | null;
+}
+
+/** Where a call came from. */
+export interface LogSource {
+  /** Whose phones they are, such as `generic`. */
+  vendor: string;
+  /** What the source is called in the dashboard. */
+  name: string;
 }
 
 /** Which of several contacts with the number gets the note: the one that changed last, the oldest one, or none of them. */
@@ -415,6 +501,8 @@ export interface Preview {
   error_code: ErrorCode | null;
   /** Why nobody would get it, in words. */
   message: string | null;
+  /** What the call would wait for before it is looked up, in words; null when it would not. */
+  waits: string | null;
   /** The note. */
   note_html: string;
   /** What of the settings could not be used; absent where all was. */
@@ -425,8 +513,10 @@ export interface Preview {
 export interface PreviewOrder {
   /** Whom to look up, in any spelling. */
   phone_number: string;
-  /** What the note would be written from. */
+  /** What the note would be written from, and what rules look at. */
   call?: CallContent;
+  /** Settings to be tried out, as if they had been saved; nothing is stored. */
+  settings?: SettingsChange | null;
 }
 
 /** A contact that has the number. */
@@ -467,9 +557,12 @@ export interface RefusalShown {
 export interface Requeued {
   /** Always true; errors have false. */
   success: true;
-  /** Calls that are pending again. */
+  /** Calls that are pending again, and synced ones that are to be completed after all. */
   requeued: number;
-  /** Calls that are synced or wait already, have lost their contents, or are not there. */
+  /**
+   * Calls that wait already, are synced with nothing left to write, have lost their contents, or
+   * are not there.
+   */
   ignored: number;
 }
 
@@ -484,10 +577,31 @@ export interface RetryOrder {
   to?: number | string | null;
   /** These entries, and no filter. */
   ids?: Array<string> | null;
-  /** Calls in this state: `error` or `skipped`, both if left out. */
+  /**
+   * Calls in this state: `error` or `skipped`; `success` only with `update`. Left out, both, and
+   * updates that failed or wait for a person.
+   */
   status?: Status | null;
   /** Calls with this reason. */
   error_code?: ErrorCode | null;
+  /** Synced calls whose update `failed`, or is `waiting` for a person. */
+  update?: "waiting" | "failed" | "deleted" | null;
+}
+
+/** Rules to change; null goes back to the default of one, what is absent stays. */
+export interface RulesChange {
+  /** Calls that were shorter are left out. */
+  min_duration_seconds?: number | null;
+  /** Calls in other directions are left out. */
+  directions?: Array<Direction> | null;
+  /** Calls that ended so are left out; `No answer` and `no_answer` are the same. */
+  skip_outcomes?: Array<string> | null;
+  /** Calls with these numbers of customers are left out. */
+  blocked_numbers?: Array<string> | null;
+  /** Calls over these numbers of your own are left out. */
+  skip_lines?: Array<string> | null;
+  /** Calls without a summary are left out. */
+  require_summary?: boolean | null;
 }
 
 /** A way in which a vendor proves that a delivery is its own. */
@@ -538,8 +652,20 @@ export interface SettingWarning {
   message: string;
 }
 
-/** New values; null goes back to the service's default, what is absent stays. */
+/**
+ * New values; null goes back to the service's default, what is absent stays.
+ *
+ * `keep` and `rules` change by key; lists are replaced as a whole.
+ */
 export interface SettingsChange {
+  /** Your own phone numbers, which are never the customer's. */
+  own_numbers?: Array<string> | null;
+  activity?: Activity | null;
+  write_when?: WriteWhen | null;
+  /** What of a call is stored; what is off is dropped when it arrives. */
+  keep?: KeepChange | null;
+  /** Which calls are left out: they end as skipped with the reason `filtered`. */
+  rules?: RulesChange | null;
   /** The two-letter region of numbers without a country code. */
   default_region?: string | null;
   match_policy?: MatchPolicy | null;
@@ -699,6 +825,9 @@ export interface VendorShown {
   options: Record<string, unknown>;
 }
 
+/** `ended`: at once, and completed as more is known. `complete`: once summary and recording are there, the producer says that nothing more comes, or 15 minutes have passed since we heard of the end; written once, and what comes later is kept back until a retry by hand. */
+export type WriteWhen = "ended" | "complete";
+
 export interface InitiateHubSpotOAuthQuery {
   /** Where the browser returns to, within the allowed origins; the configured page if left out. */
   returnTo?: string | null | undefined;
@@ -755,6 +884,8 @@ export interface GetHubSpotSyncLogsQuery {
   status?: Status | null | undefined;
   /** Calls with this reason. */
   error_code?: ErrorCode | null | undefined;
+  /** Calls whose note does not show what has come in since. */
+  update?: "waiting" | "failed" | "deleted" | null | undefined;
   /** The call with this id of the producer's. */
   call_id?: string | null | undefined;
   /** Calls of this number, in any spelling. */
@@ -778,6 +909,8 @@ export interface ExportSyncLogsQuery {
   status?: Status | null | undefined;
   /** Calls with this reason. */
   error_code?: ErrorCode | null | undefined;
+  /** Calls whose note does not show what has come in since. */
+  update?: "waiting" | "failed" | "deleted" | null | undefined;
   /** The call with this id of the producer's. */
   call_id?: string | null | undefined;
   /** Calls of this number, in any spelling. */
@@ -854,7 +987,7 @@ export declare class HubSpotCallSyncClient {
   /**
    * GET /api/hubspot/settings
    *
-   * How phone numbers are read and matched.
+   * How phone numbers are read and matched, which calls are written, when, and with what.
    */
   getSettings(request?: RequestOptions): Promise<ConnectionSettings>;
   /**
@@ -908,7 +1041,7 @@ export declare class HubSpotCallSyncClient {
   /**
    * GET /api/hubspot/sync-logs/{log_id}
    *
-   * One entry with its attempts and its note.
+   * One entry with what came in of the call, its attempts and its note.
    */
   getSyncLog(id: string, request?: RequestOptions): Promise<LogDetail>;
   /**
@@ -920,7 +1053,7 @@ export declare class HubSpotCallSyncClient {
   /**
    * POST /api/hubspot/sync-logs/retry
    *
-   * Try failed or skipped calls again.
+   * Try failed or skipped calls again, and updates of notes that failed or were held back.
    */
   retrySyncLogs(body: RetryOrder, request?: RequestOptions): Promise<Requeued>;
   /**

@@ -19,6 +19,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from api.http.errors import TryLaterError
 from shared.calls.intake import MAX_STATEMENT_BYTES, NewCall, StoredCall, store_calls
+from shared.configuration.settings import Activity
 from shared.database.engines import Database
 from shared.reasons import Lane
 
@@ -75,8 +76,9 @@ class GroupCommit:
     Threads start with the first call, hence after any fork.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *, activity: Activity = "note") -> None:
         self._database = database
+        self._activity = activity
         self._waiting: SimpleQueue[_Waiting] = SimpleQueue()
         self._impatience = Event()
         self._has_threads = False
@@ -151,7 +153,7 @@ class GroupCommit:
             # No session, which costs a fifth more: nothing here is mapped.
             with self._database.autocommit.connect() as connection:
                 while batch:
-                    _commit(connection, batch)
+                    self._commit(connection, batch)
                     batch = self._take()
         except Exception as error:  # noqa: BLE001 -- whatever it is, somebody waits for it
             if len(batch) > 1 and not isinstance(error, _AWAY):
@@ -165,16 +167,16 @@ class GroupCommit:
     def _store_alone(self, waiting: _Waiting) -> None:
         try:
             with self._database.autocommit.connect() as connection:
-                _commit(connection, [waiting])
+                self._commit(connection, [waiting])
         except Exception as error:  # noqa: BLE001 -- as above
             waiting.tell(error)
 
-
-def _commit(connection: Connection, batch: list[_Waiting]) -> None:
-    stored = store_calls(connection, [each.call for each in batch], lane=Lane.LIVE)
-    _note(stored)
-    for waiting, result in zip(batch, stored, strict=True):
-        waiting.tell(result)
+    def _commit(self, connection: Connection, batch: list[_Waiting]) -> None:
+        calls = [each.call for each in batch]
+        stored = store_calls(connection, calls, lane=Lane.LIVE, activity=self._activity)
+        _note(stored)
+        for waiting, result in zip(batch, stored, strict=True):
+            waiting.tell(result)
 
 
 def _note(stored: Sequence[StoredCall]) -> None:

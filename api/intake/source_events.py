@@ -7,7 +7,7 @@ from typing import Any, Final
 from api.http.errors import InvalidRequestError
 from api.intake.call_ended import NO_TRACE, read_call
 from shared.activities.bounds import fit_to_note
-from shared.calls.content import RUNNING_OUTCOMES, FieldWarning, is_outcome_of
+from shared.calls.content import RUNNING_OUTCOMES, is_outcome_of
 from shared.calls.directions import Direction, find_customers_number
 from shared.calls.intake import NewCall
 from shared.phone import PhoneError, parse_phone
@@ -19,8 +19,6 @@ NUMBERS: Final = ("phone_number", "from_number", "to_number")
 AFTERWARDS: Final = frozenset(
     {"ended_at", "duration_seconds", "summary", "transcript", "recording_url", "outcome"}
 )
-# Of warnings that are about the delivery, and about none of its fields.
-DELIVERY: Final = "delivery"
 
 
 class UnstorableError(Exception):
@@ -72,7 +70,6 @@ def make_call(
         raise UnstorableError("The id of the call is too long or cannot be printed.") from error
     content, cuts = fit_to_note(call)
     payload = content.to_payload()
-    notices = (FieldWarning(DELIVERY, each) for each in event.notices)
     is_end = event.is_end or event.is_final
     return NewCall(
         user_id=call.user_id,
@@ -81,7 +78,8 @@ def make_call(
         phone_number=find_customers_number(payload),
         payload={"call_id": call.call_id, **payload},
         trace=trace,
-        warnings=(*warnings, *cuts, *notices),
+        warnings=(*warnings, *cuts),
+        notices=event.notices,
         event=event.name,
         rank=event.rank,
         occurred_at=event.occurred_at,

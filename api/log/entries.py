@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
-from typing import Final, Self
+from typing import Annotated, Final, Literal, Self
 
-from pydantic import ConfigDict
+from pydantic import BeforeValidator, ConfigDict, Field
 
 from api.http.responses import ErrorCode, Moment, ResponseModel, Success
 from shared.calls.content import FieldWarning
@@ -35,6 +35,24 @@ def describe_warnings(warnings: Iterable[FieldWarning]) -> list[IntakeWarning]:
     return [IntakeWarning(field=each.field, message=each.message) for each in warnings]
 
 
+UpdateState = Literal["waiting", "failed", "deleted"]
+
+
+class LogSource(ResponseModel):
+    """Where a call came from."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    vendor: str
+    """Whose phones they are, such as `generic`."""
+    name: str
+    """What the source is called in the dashboard."""
+
+    @classmethod
+    def examples(cls) -> dict[str, Self]:
+        return {"generic": cls(vendor="generic", name="Reception")}
+
+
 class LogEntry(ResponseModel):
     """What became of one call."""
 
@@ -57,7 +75,7 @@ class LogEntry(ResponseModel):
     engagement_id: str | None
     """The note in HubSpot."""
     attempts: int
-    """How often it was tried."""
+    """How often it was tried; what is written again because the call has grown does not count."""
     next_attempt_at: Moment | None
     """When it is tried or looked up again, in epoch milliseconds; null when it is not."""
     updated_at: Moment
@@ -67,6 +85,20 @@ class LogEntry(ResponseModel):
     revision: int | None = None
     """How many deliveries have changed the call, the first included; null once its contents are
     deleted."""
+    written_revision: int | None = None
+    """Which of these the note shows; null while there is none, or if that is not known."""
+    update: UpdateState | None = None
+    """What becomes of the note since the call has grown: it is `waiting` to be completed, that has
+    `failed`, or somebody `deleted` it in HubSpot. Null if nothing is to be written."""
+    update_error: str | None = None
+    """Why the note is not completed, in words. While `update` is `waiting` it waits for a retry
+    by hand, else it is null then."""
+    activity: Literal["note", "call"] = "note"
+    """What the call becomes in HubSpot."""
+    source: LogSource | None = None
+    """Where it came from; null if it came in by `/api/webhooks/call-ended` or an import."""
+    notices: Annotated[list[str], BeforeValidator(lambda given: given or [])] = Field(default=[])
+    """What was left out of the note and why, in sentences."""
 
     @classmethod
     def examples(cls) -> dict[str, Self]:
@@ -83,7 +115,8 @@ class LogEntry(ResponseModel):
             next_attempt_at=None,
             created_at=CAME_IN,
             updated_at=CAME_IN + timedelta(seconds=1),
-            revision=1,
+            revision=2,
+            written_revision=2,
         )
         skipped = cls(
             id="hs_0192f4a07c1e7d3f9a5b6c7d8e9f0a1a",
@@ -100,7 +133,19 @@ class LogEntry(ResponseModel):
             updated_at=CAME_IN,
             revision=1,
         )
-        return {"synced": synced, "skipped": skipped}
+        behind = synced.model_copy(
+            update={
+                "id": "hs_0192f4a07c1e7d3f9a5b6c7d8e9f0a19",
+                "call_id": "call_def",
+                "engagement_id": "8800",
+                "written_revision": 1,
+                "update": "failed",
+                "update_error": "HubSpot refused it: Property hs_region is required",
+                "source": LogSource.examples()["generic"],
+                "notices": ["The owner is not active in HubSpot: the note was written without."],
+            }
+        )
+        return {"synced": synced, "skipped": skipped, "behind": behind}
 
 
 class LogPage(Success):
@@ -122,7 +167,7 @@ class LogPage(Success):
     @classmethod
     def examples(cls) -> dict[str, Self]:
         logs = list(LogEntry.examples().values())
-        page = cls(logs=logs, total=2, total_exact=True, limit=50, offset=0, next_cursor=None)
+        page = cls(logs=logs, total=3, total_exact=True, limit=50, offset=0, next_cursor=None)
         return {"page": page}
 
 
@@ -131,12 +176,14 @@ class LogAttempt(ResponseModel):
 
     model_config = ConfigDict(from_attributes=True)
 
+    kind: Literal["create", "update"] = "create"
+    """Whether the note was to be written, or to be completed by what has come in since."""
     started_at: Moment
     """In epoch milliseconds."""
     duration_ms: int
     """How long it took, the calls tried beside it included."""
     outcome: str
-    """The status that it left the call in."""
+    """The status that it left the call in, or its update."""
     error_code: ErrorCode | None
     message: str | None
     """The reason in words; deleted together with the call's contents."""
@@ -156,7 +203,45 @@ class LogAttempt(ResponseModel):
             http_status=None,
             correlation_id=None,
         )
-        return {"written": written}
+        completed = written.model_copy(
+            update={
+                "kind": "update",
+                "started_at": CAME_IN + timedelta(minutes=2),
+                "message": "Somebody had edited the note; the summary was added below.",
+            }
+        )
+        return {"completed": completed, "written": written}
+
+
+class LogDelivery(ResponseModel):
+    """What a voice platform sent of the call, without its contents."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    at: Moment
+    """When it came in, in epoch milliseconds."""
+    event: str
+    """The producer's word for what had happened."""
+    fields: list[str]
+    """Names of the fields that it brought; of the first one those that nothing has replaced."""
+    withdrawn: list[str]
+    """Names of the fields that must not be kept, it said."""
+
+    @classmethod
+    def examples(cls) -> dict[str, Self]:
+        later = cls(
+            at=CAME_IN + timedelta(minutes=2),
+            event="call.updated",
+            fields=["summary", "recording_url"],
+            withdrawn=[],
+        )
+        first = cls(
+            at=CAME_IN,
+            event="call.ended",
+            fields=["phone_number", "direction", "duration_seconds"],
+            withdrawn=[],
+        )
+        return {"later": later, "first": first}
 
 
 class LogNote(ResponseModel):
@@ -183,6 +268,8 @@ class LogDetail(Success):
     log: LogEntry
     attempts: list[LogAttempt]
     """Newest first, at most 200."""
+    deliveries: list[LogDelivery]
+    """What came in of the call: newest first, the last 20; empty once its contents are deleted."""
     contact_url: str | None
     """The contact's page in HubSpot."""
     warnings: list[IntakeWarning]
@@ -196,11 +283,14 @@ class LogDetail(Success):
         whole = cls(
             log=synced,
             attempts=[*LogAttempt.examples().values()],
+            deliveries=[*LogDelivery.examples().values()],
             contact_url=CONTACT_URL,
             warnings=[*IntakeWarning.examples().values()],
             note=LogNote.examples()["written"],
         )
-        pruned = cls(log=synced, attempts=[], contact_url=None, warnings=[], note=None)
+        pruned = cls(
+            log=synced, attempts=[], deliveries=[], contact_url=None, warnings=[], note=None
+        )
         return {"synced": whole, "without contents": pruned}
 
 
@@ -208,9 +298,10 @@ class Requeued(Success):
     """What a retry did."""
 
     requeued: int
-    """Calls that are pending again."""
+    """Calls that are pending again, and synced ones that are to be completed after all."""
     ignored: int
-    """Calls that are synced or wait already, have lost their contents, or are not there."""
+    """Calls that wait already, are synced with nothing left to write, have lost their contents, or
+    are not there."""
 
     @classmethod
     def examples(cls) -> dict[str, Self]:

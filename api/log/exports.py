@@ -23,7 +23,7 @@ from api.log.auditing import audit
 from api.log.entries import LogEntry
 from api.log.filters import LogSelection
 from api.log.spreadsheets import write_header, write_rows
-from api.log.sync_logs import select_logs
+from api.log.sync_logs import describe_logs, select_logs
 from shared.log.sync_logs import LogFilter, Position, count_logs, find_logs
 from shared.privacy.audit import Action
 
@@ -149,7 +149,8 @@ def _write_pages(work: Services, wanted: LogFilter) -> Iterator[str]:
         began = time.monotonic()
         with work.database.begin() as session:
             found = find_logs(session, wanted, limit=PAGE, after=position)
-        page, position = write_rows(found.logs), found.next_position
+            page = write_rows(describe_logs(session, found.logs))
+        position = found.next_position
         del found  # a reader may take a minute for the page
         took = time.monotonic() - began
         yield page

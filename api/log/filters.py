@@ -11,7 +11,9 @@ from api.http.bodies import Identifier
 from api.http.queries import EPOCH, Span, decode_cursor, encode_cursor, read_count
 from api.http.responses import ErrorCode
 from api.identity.auth import Tenant
-from shared.log.replays import RETRYABLE
+from api.log.entries import UpdateState
+from shared.log.growth import UPDATES
+from shared.log.replays import RETRYABLE, RETRYABLE_UPDATES, list_retryable
 from shared.log.sync_logs import LogFilter, Position
 from shared.phone import PhoneError, parse_phone
 from shared.reasons import Reason, Status
@@ -58,6 +60,8 @@ class LogSelection(Span):
     """Calls in this state."""
     error_code: KnownCode | None = Field(default=None, examples=["contact_not_found"])
     """Calls with this reason."""
+    update: UpdateState | None = Field(default=None, examples=["failed"])
+    """Calls whose note does not show what has come in since."""
     call_id: Identifier | None = None
     """The call with this id of the producer's."""
     phone: Identifier | None = Field(default=None, examples=["+1 202 555 0123"])
@@ -72,6 +76,7 @@ class LogSelection(Span):
             error_code=self.error_code,
             call_id=self.call_id,
             phone_numbers=_spellings(self.phone, region) if self.phone else None,
+            updates=UPDATES[self.update] if self.update else None,
             since=self.since,
             until=self.until,
         )
@@ -118,29 +123,38 @@ class RetryOrder(Span):
     ids: Annotated[list[Identifier], Field(min_length=1, max_length=MOST_IDS)] | None = None
     """These entries, and no filter."""
     status: Status | None = None
-    """Calls in this state: `error` or `skipped`, both if left out."""
+    """Calls in this state: `error` or `skipped`; `success` only with `update`. Left out, both, and
+    updates that failed or wait for a person."""
     error_code: KnownCode | None = None
     """Calls with this reason."""
+    update: UpdateState | None = None
+    """Synced calls whose update `failed`, or is `waiting` for a person."""
 
     @model_validator(mode="after")
     def _require_one_kind(self) -> Self:
         has_filter = bool(self.model_fields_set - {"ids"})
         if (self.ids is None) != has_filter:
-            raise ValueError("give either `ids`, or some of `status`, `error_code`, `from`, `to`")
-        if self.status is not None and self.status not in RETRYABLE:
+            names = "`status`, `error_code`, `update`, `from`, `to`"
+            raise ValueError(f"give either `ids`, or some of {names}")
+        if self.update is not None:
+            if self.update not in RETRYABLE_UPDATES:
+                raise ValueError("`update` must be failed or waiting: others cannot be retried")
+            if self.status not in {None, Status.SUCCESS}:
+                raise ValueError("`update` goes with `status` success, or none")
+        elif self.status is not None and self.status not in RETRYABLE:
             raise ValueError("`status` must be error or skipped: others cannot be retried")
         return self
 
-    def filter(self, tenant: Tenant) -> LogFilter:
-        """The entries of the tenant that the filter means."""
-        return LogFilter(
+    def filters(self, tenant: Tenant) -> list[LogFilter]:
+        """The entries of the tenant that the filter means; no two of these filters meet."""
+        wanted = LogFilter(
             user_id=tenant.user_id,
             workspace_id=tenant.workspace_id,
-            statuses=(self.status,) if self.status else RETRYABLE,
             error_code=self.error_code,
             since=self.since,
             until=self.until,
         )
+        return list_retryable(wanted, status=self.status, update=self.update)
 
 
 def _spellings(phone: str, region: str) -> tuple[str, ...]:

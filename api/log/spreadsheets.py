@@ -6,8 +6,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Final
 
-from api.log.entries import LogEntry
-from shared.models import SyncLog
+from api.log.entries import LogEntry, LogSource
 
 COLUMNS: Final = tuple(LogEntry.model_fields)
 # What makes a spreadsheet run a cell as a formula, in any width (OWASP, CSV Injection), and the
@@ -20,7 +19,7 @@ def write_header() -> str:
     return _write([COLUMNS])
 
 
-def write_rows(logs: Iterable[SyncLog | LogEntry]) -> str:
+def write_rows(logs: Iterable[LogEntry]) -> str:
     """A line for each entry."""
     return _write([_cell(getattr(log, name)) for name in COLUMNS] for log in logs)
 
@@ -36,5 +35,9 @@ def _cell(value: object) -> str:
         return ""
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    if isinstance(value, LogSource):
+        value = f"{value.vendor}/{value.name}"
+    if isinstance(value, list):
+        value = " ".join(value)
     text = str(value)
     return f"'{text}" if text.startswith(_TREACHEROUS) else text

@@ -1,7 +1,7 @@
 """The sync log as the dashboard sees it, and retries by hand."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Final
 
@@ -24,6 +24,7 @@ from api.log.entries import (
     LOG_ID,
     IntakeWarning,
     LogAttempt,
+    LogDelivery,
     LogDetail,
     LogEntry,
     LogNote,
@@ -34,6 +35,7 @@ from api.log.filters import LogQuery, LogSelection, RetryOrder, write_cursor
 from shared.activities.rendering import render_note
 from shared.calls.content import CallContent
 from shared.connections.lifecycle import CONNECTED
+from shared.log.growth import find_deliveries, find_growth
 from shared.log.replays import requeue_batch, requeue_calls
 from shared.log.sync_logs import (
     MOST_COUNTED,
@@ -44,7 +46,6 @@ from shared.log.sync_logs import (
     find_contents,
     find_log,
     find_logs,
-    find_revisions,
 )
 from shared.matching.preferences import region_of
 from shared.models import Connection, SyncLog
@@ -82,10 +83,10 @@ def list_logs() -> Response:
         wanted = select_logs(session, query)
         found = find_logs(session, wanted, limit=query.limit, offset=offset, after=query.cursor)
         total = count_logs(session, wanted)
-        revisions = find_revisions(session, [each.id for each in found.logs])
+        logs = describe_logs(session, found.logs)
     return respond_if_changed(
         LogPage(
-            logs=[_describe(each, revisions) for each in found.logs],
+            logs=logs,
             total=min(total, MOST_COUNTED),
             total_exact=total <= MOST_COUNTED,
             limit=query.limit,
@@ -106,7 +107,7 @@ def list_logs() -> Response:
     is_conditional=True,
 )
 def show_log(log_id: str) -> Response:
-    """One entry with its attempts and its note.
+    """One entry with what came in of the call, its attempts and its note.
 
     The note is rendered from the call as it is stored, as workers render it.
     """
@@ -116,11 +117,13 @@ def show_log(log_id: str) -> Response:
         attempts = find_attempts(session, log_id)
         connection = find_own_connection(session)
         contents = find_contents(session, log_id)
-        revisions = find_revisions(session, [log_id])
+        deliveries = find_deliveries(session, log_id)
+        (described,) = describe_logs(session, [entry])
     return respond_if_changed(
         LogDetail(
-            log=_describe(entry, revisions),
+            log=described,
             attempts=[LogAttempt.model_validate(each) for each in attempts],
+            deliveries=[LogDelivery.model_validate(each) for each in deliveries],
             contact_url=_contact_url(entry, connection),
             warnings=[IntakeWarning.model_validate(each) for each in entry.warnings or ()],
             note=_describe_note(entry, contents),
@@ -140,7 +143,8 @@ def show_log(log_id: str) -> Response:
 def retry_log(log_id: str) -> Response:
     """Try one failed or skipped call again.
 
-    A call that is synced is never written again: it counts as ignored.
+    A note that exists is not written a second time. If what came in later could not be written to
+    it, or was held back, that is done now; any other call that is synced counts as ignored.
     """
     tenant = current_tenant()
     with services().database.begin() as session:
@@ -157,6 +161,7 @@ def retry_log(log_id: str) -> Response:
     asked={
         "selected": {"ids": [LOG_ID]},
         "all that failed": {"status": "error"},
+        "what notes could not be completed with": {"update": "failed"},
         "an outage": {
             "error_code": "hubspot_unavailable",
             "from": "2026-11-22T08:00:00Z",
@@ -167,7 +172,7 @@ def retry_log(log_id: str) -> Response:
     status=202,
 )
 def retry_logs() -> Response:
-    """Try failed or skipped calls again.
+    """Try failed or skipped calls again, and updates of notes that failed or were held back.
 
     Either up to 1,000 ids, or the newest 10,000 of a filter: ask again until `requeued` is 0. One
     at a time, and 20 or 20,000 entries a minute.
@@ -188,19 +193,20 @@ def retry_logs() -> Response:
 def _replay_matching(order: RetryOrder, tenant: Tenant) -> tuple[int, int]:
     """Retry the newest calls of a filter; how many, and of how many that were looked at."""
     met = requeued = 0
-    position: Position | None = None
-    while met < MOST_REPLAYED:
-        began = time.monotonic()
-        # A transaction for each batch: ten thousand rows would be locked for seconds.
-        with services().database.begin() as session:
-            batch = requeue_batch(session, order.filter(tenant), size=BATCH, after=position)
-            _audit_retry(session, batch.requeued)
-        met, requeued = met + batch.met, requeued + batch.requeued
-        position = batch.next_position
-        services().buckets.owe(RETRYING_MANY, tenant, batch.met / BATCH)
-        if position is None:
-            break
-        take_break(time.monotonic() - began)
+    for wanted in order.filters(tenant):
+        position: Position | None = None
+        while met < MOST_REPLAYED:
+            began = time.monotonic()
+            # A transaction for each batch: ten thousand rows would be locked for seconds.
+            with services().database.begin() as session:
+                batch = requeue_batch(session, wanted, size=BATCH, after=position)
+                _audit_retry(session, batch.requeued)
+            met, requeued = met + batch.met, requeued + batch.requeued
+            position = batch.next_position
+            services().buckets.owe(RETRYING_MANY, tenant, batch.met / BATCH)
+            if position is None:
+                break
+            take_break(time.monotonic() - began)
     return requeued, met
 
 
@@ -247,10 +253,12 @@ def _require_log(session: Session, log_id: str, tenant: Tenant) -> SyncLog:
     return found
 
 
-def _describe(entry: SyncLog, revisions: Mapping[str, int]) -> LogEntry:
-    described = LogEntry.model_validate(entry)
-    described.revision = revisions.get(entry.id)
-    return described
+def describe_logs(session: Session, logs: Sequence[SyncLog]) -> list[LogEntry]:
+    """The entries as responses show them, with what is told of their calls' growth."""
+    growth = find_growth(session, [each.id for each in logs])
+    return [
+        LogEntry.model_validate(each).model_copy(update=asdict(growth[each.id])) for each in logs
+    ]
 
 
 def _contact_url(entry: SyncLog, connection: Connection | None) -> str | None:

@@ -173,6 +173,7 @@ _FIGURES: Final[Mapping[str, Callable[[Session], Measured]]] = {
     "in_doubt": lambda session: {
         "troubled_calls": {"in_doubt": trouble.count_doubts(session, most=MOST_COUNTED).count}
     },
+    "updates": lambda session: {"updates": trouble.count_updates(session, most=MOST_COUNTED)},
     "stuck_calls": _measure_stuck_calls,
     "failed_calls": _measure_failed_calls,
     "waiting_calls": lambda session: {"queue_calls": count_waiting_calls(session)},
@@ -200,6 +201,7 @@ _METRICS: Final[Mapping[str, tuple[str, str | None]]] = {
     "paused_accounts": ("HubSpot accounts that are being left alone.", None),
     "troubled_calls": ("Calls in trouble, by kind.", "kind"),
     "failed_calls": ("Calls that ended as errors and can be replayed.", "error_code"),
+    "updates": ("Notes that are to be completed, or could not be, by state.", "state"),
     "overdue_surplus_notes": ("Second notes of a call that should be archived by now.", None),
     "overdue_revocations": (
         "Grants of ended connections that HubSpot should have been told of by now.",

@@ -467,7 +467,12 @@ def _assign_waiting(source_id: str, owner: Owner | None) -> None:
         if general.tenants is None:
             return
         assigned = assign_waiting(
-            session, services().cipher, source_id, general.tenants, is_held=source.paused
+            session,
+            services().cipher,
+            source_id,
+            general.tenants,
+            activity=services().settings.activity,
+            is_held=source.paused,
         )
     for each in assigned.connection_ids:
         services().waker.wake(each)

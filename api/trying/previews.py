@@ -1,7 +1,7 @@
 """A preview: which contact a number would match, and how the note would look. Writes nothing."""
 
-from collections.abc import Sequence
-from typing import Annotated, Final, Self
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Final, Self
 
 from flask import Blueprint, Response
 from pydantic import BaseModel, Field
@@ -15,6 +15,7 @@ from api.connecting.hubspot_failures import (
     explained,
 )
 from api.connecting.phone_properties import SettingWarning, warn_of_refused
+from api.connecting.settings import SettingsChange, apply_change
 from api.context.quotas import PREVIEWING
 from api.context.rationing import ration
 from api.context.services import services
@@ -26,7 +27,11 @@ from api.http.responses import ErrorCode, ResponseModel, Success, respond
 from api.log.entries import CONTACT_URL
 from shared.activities.bounds import fit_to_note
 from shared.activities.rendering import render_note
+from shared.calls.choices import Choices
 from shared.calls.content import STRICT, CallContent, StorableText
+from shared.calls.customers import OwnNumbersError, find_parties
+from shared.calls.directions import UnknownDirectionError
+from shared.calls.rules import Awaited, LeftOut
 from shared.connections import lifecycle as connections
 from shared.connections.accounts import AccountState, load_account, remember_refused_properties
 from shared.hubspot.models import Contact
@@ -44,6 +49,10 @@ guard(blueprint)
 # What stands in the note's last line; no call has these ids.
 CALL_ID: Final = "preview"
 LOG_ID: Final = "hs_preview"
+LEFT_OUT: Final = LeftOut(
+    "min_duration_seconds",
+    "Left out by your rule min_duration_seconds: the call was shorter than 10 s.",
+)
 
 
 class PreviewOrder(BaseModel):
@@ -54,7 +63,9 @@ class PreviewOrder(BaseModel):
     phone_number: Annotated[StorableText, Field(max_length=MAX_TEXT)]
     """Whom to look up, in any spelling."""
     call: CallContent = CallContent()
-    """What the note would be written from."""
+    """What the note would be written from, and what rules look at."""
+    settings: SettingsChange | None = None
+    """Settings to be tried out, as if they had been saved; nothing is stored."""
 
 
 class PreviewedContact(ResponseModel):
@@ -87,6 +98,8 @@ class Preview(Success):
     error_code: ErrorCode | None = None
     message: str | None = None
     """Why nobody would get it, in words."""
+    waits: str | None = None
+    """What the call would wait for before it is looked up, in words; null when it would not."""
     note_html: str
     """The note."""
     warnings: list[SettingWarning] = Field(default=[], exclude_if=lambda warnings: not warnings)
@@ -121,7 +134,14 @@ class Preview(Success):
             message=NOT_FOUND_MESSAGE,
             note_html=note_html,
         )
-        return {"match": match, "nobody": nobody}
+        left_out = cls(
+            phone_number="+12025550123",
+            region="US",
+            error_code=Reason.FILTERED,
+            message=LEFT_OUT.message,
+            note_html=note_html,
+        )
+        return {"match": match, "nobody": nobody, "left out by a rule": left_out}
 
 
 @blueprint.post("/preview")
@@ -136,6 +156,11 @@ class Preview(Success):
             "phone_number": "(202) 555-0123",
             "call": {"direction": "inbound", "summary": "Wants a demo."},
         },
+        "a rule before it is saved": {
+            "phone_number": "(202) 555-0123",
+            "call": {"duration_seconds": 4},
+            "settings": {"rules": {"min_duration_seconds": 10}},
+        },
     },
     response=Preview,
     failures=(NO_CONNECTION, NOT_ASKED),
@@ -144,33 +169,67 @@ def preview_call() -> Response:
     """Which contact a number would match, and how the note would look.
 
     Asks HubSpot within the account's limits, and writes nothing. `status` and `error_code` are what
-    the sync log would say. At most 10 a minute.
+    the sync log would say, by the workspace's settings or by those that are tried out. The call is
+    taken as just ended. At most 10 a minute.
     """
     order = read_model(PreviewOrder)
     with services().database.begin() as session:
         connection, hub_id = _require_connected(find_own_connection(session))
         account = load_account(session, hub_id)
     ration(PREVIEWING, current_tenant())
+    if order.settings is not None:
+        apply_change(connection, order.settings)  # nobody stores it: its session is over
     region = region_of(connection, services().settings)
-    preview = Preview(region=region, note_html=_render_note(order))
+    choices = Choices.of(connection.choices)
+    content = {**order.call.to_payload(), "phone_number": order.phone_number}
+    preview = Preview(region=region, note_html=_render_note(order, choices))
     try:
-        number = parse_phone(order.phone_number, region)
+        parties = find_parties(content, own_numbers=choices.own_numbers, region=region)
+        number = parse_phone(parties.customer, region)
+        preview.phone_number = number.e164
+        _judge(preview, choices, content)
+    except OwnNumbersError as error:
+        preview.error_code, preview.message = Reason.FILTERED, str(error)
     except PhoneError as error:
-        is_withheld = isinstance(error, WithheldNumberError)
-        preview.error_code = Reason.NO_PHONE_NUMBER if is_withheld else Reason.INVALID_PHONE_NUMBER
+        preview.error_code = _reason_of(error)
         preview.message = str(error)
     else:
-        preview.phone_number = number.e164
-        found = _find_match(connection, account, number)
-        _describe_decision(preview, found.decision)
-        names = phone_properties_of(connection)
-        refused = {*account.refused_properties, *found.refused_properties}
-        preview.warnings = warn_of_refused(names, refused)
-        preview.contacts = [
-            _describe_contact(each, services().contact_url(hub_id, each.id, connection), names)
-            for each in found.contacts
-        ]
+        if preview.error_code is None:
+            _look_up(preview, connection, account, number)
     return respond(preview)
+
+
+def _judge(preview: Preview, choices: Choices, content: Mapping[str, Any]) -> None:
+    """What the rules and `write_when` would do with a call that has just ended."""
+    match choices.decide(choices.read_facts(content, region=preview.region)):
+        case LeftOut(_, message):
+            preview.error_code, preview.message = Reason.FILTERED, message
+        case Awaited(_, message):
+            preview.waits = message
+
+
+def _reason_of(error: PhoneError) -> Reason:
+    match error:
+        case WithheldNumberError():
+            return Reason.NO_PHONE_NUMBER
+        case UnknownDirectionError():
+            return Reason.UNKNOWN_DIRECTION
+        case _:
+            return Reason.INVALID_PHONE_NUMBER
+
+
+def _look_up(
+    preview: Preview, connection: Connection, account: AccountState, number: PhoneNumber
+) -> None:
+    found = _find_match(connection, account, number)
+    _describe_decision(preview, found.decision)
+    names = phone_properties_of(connection)
+    refused = {*account.refused_properties, *found.refused_properties}
+    preview.warnings = warn_of_refused(names, refused)
+    preview.contacts = [
+        _describe_contact(each, services().contact_url(account.hub_id, each.id, connection), names)
+        for each in found.contacts
+    ]
 
 
 def _require_connected(connection: Connection | None) -> tuple[Connection, int]:
@@ -223,9 +282,10 @@ def _describe_contact(
     )
 
 
-def _render_note(order: PreviewOrder) -> str:
+def _render_note(order: PreviewOrder, choices: Choices) -> str:
     call = order.call
     if not (call.phone_number or call.from_number or call.to_number):
         call = call.model_copy(update={"phone_number": order.phone_number})
-    content, _ = fit_to_note(call)
+    kept = CallContent.from_payload(choices.drop(call.to_payload()))
+    content, _ = fit_to_note(kept)
     return render_note(content, call_id=CALL_ID, log_id=LOG_ID)

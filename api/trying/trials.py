@@ -84,6 +84,7 @@ def send_test_call() -> Response:
             "duration_seconds": LASTED.total_seconds(),
             "agent_name": AGENT_NAME,
             "summary": SUMMARY,
+            "final": True,  # whatever the settings would wait for
         },
         carried(),
     )

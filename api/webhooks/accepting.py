@@ -32,7 +32,8 @@ def accept_together(calls: Sequence[NewCall]) -> list[StoredCall]:
 def accept_calls(calls: Sequence[NewCall]) -> list[StoredCall]:
     """Store calls behind the live ones, in one transaction; returned in order, and committed."""
     with services().database.begin() as session:
-        stored = store_calls(session, calls, lane=Lane.BACKFILL)
+        activity = services().settings.activity
+        stored = store_calls(session, calls, lane=Lane.BACKFILL, activity=activity)
     connection_ids = {each.connection_id for each in stored if each.connection_id is not None}
     for connection_id in connection_ids:
         services().waker.wake(connection_id)

@@ -414,6 +414,7 @@ class _Receiving:
                 services().cipher,
                 self._id,
                 tenants,
+                activity=services().settings.activity,
                 is_held=self._source.stored.paused,
                 call_id=call_id,
                 owner=owner,

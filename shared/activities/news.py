@@ -16,12 +16,20 @@ from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
 from shared.activities.bounds import fit_to_note
+from shared.calls.choices import Choices
 from shared.calls.content import RUNNING_OUTCOMES, CallContent, is_outcome_of
 from shared.calls.contents import StoredCall, read_stored
-from shared.calls.directions import find_customers_number, read_direction
+from shared.calls.directions import read_direction
 from shared.calls.intake import MAX_STATEMENT_BYTES, WITHOUT_END_S, WITHOUT_NEWS_S
 from shared.calls.merging import Merge, fingerprint, fold, from_microseconds
-from shared.queue.updates import MOST_UPDATES, TOO_OFTEN_ERROR, UPDATE_SETTLE_S, UPDATES_SPACED_S
+from shared.calls.rules import what_rules_look_at
+from shared.queue.updates import (
+    AFTER_WRITING_ERROR,
+    MOST_UPDATES,
+    TOO_OFTEN_ERROR,
+    UPDATE_SETTLE_S,
+    UPDATES_SPACED_S,
+)
 from shared.reasons import Reason, Status
 
 log = structlog.get_logger(__name__)
@@ -34,6 +42,7 @@ _UNUSABLE: Final = (
     Reason.NO_PHONE_NUMBER,
     Reason.INVALID_PHONE_NUMBER,
     Reason.UNKNOWN_DIRECTION,
+    Reason.FILTERED,
     Reason.CONTACT_NOT_FOUND,
     Reason.AMBIGUOUS_CONTACT,
 )
@@ -62,12 +71,16 @@ def has_news(session: Session, *, user_id: str, workspace_id: str) -> bool:
 
 
 # In the order of the ids, as everywhere. Whoever holds a row is not waited for: its news stays.
-# Once a call was looked up its end is awaited no more. Few enough are looked at to be read in the
-# index's order, however many wait, and more than workers ever hold of one tenant.
+# Once a call was looked up its end is awaited no more. One that waits for a fact, as its customer's
+# settings ask, has no reason, and is not due yet. Few enough are looked at to be read in the index's
+# order, however many wait, and more than workers ever hold of one tenant.
 _LOCK = text("""
     SELECT l.id, l.status, l.error_code, l.created_at, l.last_write_at IS NOT NULL AS is_marked,
            l.awaits_end AND l.attempts = 0 AND l.looks = 0 AND NOT l.raw_lookup
                AND l.failing_since IS NULL AS awaits_end,
+           l.status = 'pending' AND l.error_code IS NULL AND NOT l.awaits_end AND l.looks = 0
+               AND NOT l.raw_lookup AND l.failing_since IS NULL AND l.suspect_size IS NULL
+               AND l.next_attempt_at > now() AS awaits_fact,
            coalesce(c.payload_bytes, 0) AS payload_bytes
     FROM (SELECT DISTINCT log_id FROM call_deliveries
           WHERE user_id = :user_id AND workspace_id = :workspace_id AND facts IS NOT NULL
@@ -78,6 +91,11 @@ _LOCK = text("""
     ORDER BY l.id
     LIMIT :most
     FOR NO KEY UPDATE OF l SKIP LOCKED
+""")
+
+_CHOICES = text("""
+    SELECT choices FROM hubspot_oauth_tokens
+    WHERE user_id = :user_id AND workspace_id = :workspace_id
 """)
 
 # Behind the log's rows, and gently: whoever appends a delivery refers to the call.
@@ -164,6 +182,17 @@ _WANT_UPDATES = text("""
     RETURNING u.log_id
 """)
 
+# What a person's retry, or a withdrawal, has made due goes on.
+_FIND_IDLE = text("""
+    SELECT wanted.id FROM unnest(CAST(:ids AS text[])) AS wanted (id)
+    WHERE NOT EXISTS (SELECT FROM activity_updates u
+                      WHERE u.log_id = wanted.id AND u.state = 'waiting')
+""")
+_HOLD = text("""
+    UPDATE activity_updates SET state = 'held', due_at = NULL, error = :why
+    WHERE log_id = ANY(:ids) AND state = 'waiting' AND claimed_by IS NULL
+""")
+
 
 # What was kept back is kept back for good, but for a withdrawal.
 _RELEASE_WITHDRAWALS = text("""
@@ -206,20 +235,23 @@ def apply_news(session: Session, *, user_id: str, workspace_id: str, most: int) 
     session.execute(_LOCK_CALLS, ids)
     # A statement of its own: the first one saw what was committed before its locks.
     stored = read_stored(session, rows)
-    changes = list(_merge(rows, stored))
+    choices = Choices.of(session.execute(_CHOICES, tenant).scalar_one_or_none())
+    changes = list(_merge(rows, stored, choices))
     _store(session, changes)
     return AppliedNews(
         calls=len(changes),
         requeued=_requeue(session, changes),
-        updates=_want_updates(session, changes),
+        updates=_want_updates(session, changes, is_written_once=choices.write_when == "complete"),
     )
 
 
-def _merge(rows: Mapping[str, Row[Any]], stored: Mapping[str, StoredCall]) -> Iterator["_Change"]:
+def _merge(
+    rows: Mapping[str, Row[Any]], stored: Mapping[str, StoredCall], choices: Choices
+) -> Iterator["_Change"]:
     """Each call that can be merged: a defect that one brings out holds up no other."""
     for log_id, call in sorted(stored.items()):
         try:
-            yield _Change(rows[log_id], call)
+            yield _Change(rows[log_id], call, choices)
         except Exception:
             log.exception("news_not_merged", log_id=log_id)
 
@@ -257,7 +289,7 @@ def _cut(locked: Sequence[Row[Any]]) -> Iterable[Row[Any]]:
 class _Change:
     """What the news of one call makes of it."""
 
-    def __init__(self, row: Row[Any], stored: StoredCall) -> None:
+    def __init__(self, row: Row[Any], stored: StoredCall, choices: Choices) -> None:
         self.row = row
         self.news_ids = stored.news_ids
         self.merge: Merge = fold(stored.merged, stored.news)
@@ -266,10 +298,13 @@ class _Change:
         self.content = self.call.content
         if self.merge.changed:
             self.content = _fit(self.content)
-        self.number = find_customers_number(self.content)
+        self.number = choices.find_number(self.content)
         self.is_rematched = (self.number, read_direction(self.content.get("direction"))) != (
-            find_customers_number(before),
+            choices.find_number(before),
             read_direction(before.get("direction")),
+        )
+        self.is_judged_anew = row.error_code == Reason.FILTERED and (
+            what_rules_look_at(self.content) != what_rules_look_at(before)
         )
         self.is_withdrawn = self.call.withdrawn != stored.merged.withdrawn
         received = [each.stamp.received_at for each in stored.news]
@@ -286,7 +321,11 @@ class _Change:
         row = self.row
         if row.status == Status.ERROR:
             return self.is_news and row.error_code in _TRIED_AGAIN
-        if row.is_marked or not self.is_rematched:
+        if row.is_marked:
+            return False
+        if row.awaits_fact or self.is_judged_anew:
+            return True
+        if not self.is_rematched:
             return False
         return row.status == Status.PENDING or row.error_code in _UNUSABLE
 
@@ -369,7 +408,8 @@ def _requeue(session: Session, changes: Sequence[_Change]) -> int:
     return len(renewed)
 
 
-def _want_updates(session: Session, changes: Sequence[_Change]) -> int:
+def _want_updates(session: Session, changes: Sequence[_Change], *, is_written_once: bool) -> int:
+    """Have activities written again; what is written once is kept back, but for a withdrawal."""
     wanted = [
         {
             "log_id": each.row.id,
@@ -381,7 +421,15 @@ def _want_updates(session: Session, changes: Sequence[_Change]) -> int:
         for each in changes
         if each.row.status == Status.SUCCESS and each.is_news
     ]
-    return _insert_updates(session, wanted)
+    held: list[str] = []
+    if is_written_once:
+        ids = [each["log_id"] for each in wanted if not each["is_urgent"]]
+        held.extend(session.execute(_FIND_IDLE, {"ids": ids}).scalars())
+    count = _insert_updates(session, wanted)
+    if held:
+        kept_back = session.execute(_HOLD, {"ids": held, "why": AFTER_WRITING_ERROR})
+        count -= kept_back.rowcount  # type: ignore[attr-defined]
+    return count
 
 
 def _insert_updates(session: Session, wanted: Sequence[dict[str, Any]]) -> int:

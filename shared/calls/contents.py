@@ -104,6 +104,59 @@ def read_grown_contents(session: Session, log_ids: Sequence[str]) -> dict[str, G
     return grown
 
 
+@dataclass(frozen=True, slots=True)
+class KnownCall:
+    """What the customer's rules look at of a call, with the news that nobody has merged yet.
+
+    Attributes:
+        content: Without what nobody judges by: transcript and structured data.
+        withdrawn: Fields that are not kept.
+        is_final: Nothing more will come.
+        ended_for: Seconds since we first heard of the end; None if we have not.
+    """
+
+    content: Mapping[str, Any]
+    withdrawn: frozenset[str]
+    is_final: bool
+    ended_for: float | None
+
+
+_READ_KNOWN = text("""
+    SELECT c.log_id, c.payload - '{transcript,structured_data}'::text[] AS payload, c.is_final,
+           l.withdrawn,
+           extract(epoch FROM now() - CASE WHEN c.first_is_end THEN c.received_at ELSE
+               (SELECT min(d.received_at) FROM call_deliveries d
+                WHERE d.log_id = c.log_id AND d.is_end) END)::float8 AS ended_for,
+           EXISTS (SELECT FROM call_deliveries d
+                   WHERE d.log_id = c.log_id AND d.facts IS NOT NULL) AS has_news
+    FROM calls c JOIN hubspot_sync_logs l ON l.id = c.log_id
+    WHERE c.log_id = ANY(:ids)
+""")
+
+
+def read_known(session: Session, log_ids: Sequence[str]) -> dict[str, KnownCall]:
+    """What is known of calls by log id, without those whose content is deleted."""
+    rows = session.execute(_READ_KNOWN, {"ids": list(log_ids)}).all()
+    growing = read_stored(session, [row.log_id for row in rows if row.has_news])
+    grown = {log_id: call.fold() for log_id, call in growing.items()}
+    return {
+        row.log_id: KnownCall(
+            content=row.payload,
+            withdrawn=frozenset(row.withdrawn or ()),
+            is_final=row.is_final,
+            ended_for=row.ended_for,
+        )
+        if (call := grown.get(row.log_id)) is None
+        else KnownCall(
+            content=call.content,
+            withdrawn=call.withdrawn,
+            is_final=call.is_final,
+            ended_for=row.ended_for,
+        )
+        for row in rows
+    }
+
+
 def _read(session: Session | Connection, log_ids: Sequence[str]) -> Iterable[Row[Any]]:
     wanted = {"ids": list(log_ids), "most": MAX_CONTENT_BYTES, "instead": json.dumps(_INSTEAD)}
     return session.execute(_READ, wanted)

@@ -133,7 +133,7 @@ def read_customers_end(payload: Mapping[str, Any]) -> str | None:
     ends = payload.get("from_number"), payload.get("to_number")
     direction = payload.get("direction")
     is_withheld = bool((payload.get("phone_number") or "").strip())  # or it were the customer's
-    if read_direction(direction) is None and not is_withheld and any(map(_is_sent, ends)):
+    if read_direction(direction) is None and not is_withheld and any(map(is_sent, ends)):
         raise UnknownDirectionError(
             "The call does not say whether it was inbound or outbound, so it is not known which"
             " number is the customer's. Send phone_number, or inbound or outbound as direction."
@@ -141,7 +141,8 @@ def read_customers_end(payload: Mapping[str, Any]) -> str | None:
     return choose_end(direction, *ends)
 
 
-def _is_sent(number: str | None) -> bool:
+def is_sent(number: str | None) -> bool:
+    """Whether there is a number at all, readable or not: it is neither absent nor withheld."""
     with suppress(InvalidNumberError):
         try:
             parse_phone(number, NO_REGION)

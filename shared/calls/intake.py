@@ -14,9 +14,11 @@ from typing import Any, Final
 from sqlalchemy import Connection, TextClause, text
 from sqlalchemy.orm import Session
 
+from shared.calls.choices import KEPT_FIELDS, Choices, Keep
 from shared.calls.content import CallContent, FieldWarning
 from shared.calls.contents import read_stored
 from shared.calls.merging import CLOCK_TOLERANCE, HASH_BYTES, Delivery, fold, make_stamp
+from shared.configuration.settings import Activity
 from shared.ids import new_log_id
 from shared.reasons import HELD_MESSAGE
 
@@ -43,6 +45,7 @@ class NewCall:
             takes ten times its bytes.
         content_hash: Of what is said: equal deliveries are told by it.
         warnings: What could not be taken over from the producer's fields.
+        notices: What could not be taken over otherwise, in sentences.
         event: The producer's word for what happened.
         rank: Of the event among those of the same time.
         occurred_at: When that was, by the producer's account; None if it does not say.
@@ -59,6 +62,7 @@ class NewCall:
     call_id: str
     phone_number: str | None
     warnings: tuple[FieldWarning, ...] = ()
+    notices: tuple[str, ...] = ()
     event: str = "call.ended"
     rank: int = 0
     occurred_at: datetime | None = None
@@ -122,6 +126,21 @@ IDENTITY_HASH: Final = """
                      || convert_to({0}.call_id, 'UTF8')) FROM 1 FOR 16)
 """
 
+# Most customers have decided nothing; the rest pay for taking out what they do not want kept.
+_KEPT: Final = "CASE WHEN choices ? 'keep' THEN payload{} ELSE payload END".format(
+    "".join(
+        f" - CASE WHEN choices #> '{{keep,{key}}}' = 'false' THEN '{field}' ELSE '' END"
+        for key, field in KEPT_FIELDS.items()
+    )
+)
+# A look-up of its own for each call: the planner knows nothing of how many there are.
+_OF_TENANT: Final = """
+    LEFT JOIN LATERAL (
+        SELECT c.id AS connection_id, c.state, c.choices FROM hubspot_oauth_tokens c
+        WHERE c.user_id = {0}.user_id AND c.workspace_id = {0}.workspace_id OFFSET 0
+    ) AS of_tenant ON true
+"""
+
 # The log row decides whether a call is new, or what is left of it once it has been pruned; only
 # then is the payload stored. OFFSET keeps Postgres from reading all pruned calls instead of looking
 # up each, should it have planned that while they were few. One document is one parameter, whatever
@@ -130,18 +149,22 @@ IDENTITY_HASH: Final = """
 # two transactions with the same calls would wait for each other.
 _STORE = text(f"""
     WITH given AS (
-        SELECT * FROM json_to_recordset(CAST(:calls AS json)) AS given (
+        SELECT given.*, of_tenant.*
+        FROM json_to_recordset(CAST(:calls AS json)) AS given (
             place int, id text, user_id text, workspace_id text, call_id text,
             phone_number text, payload jsonb, warnings jsonb, content_hash text, event text,
             rank smallint, occurred_at timestamptz, withdrawn text[], is_end boolean,
-            is_final boolean, due_in float8, source_id text, is_held boolean)
+            is_final boolean, due_in float8, source_id text, is_held boolean, notices jsonb)
+        {_OF_TENANT.format("given")}
     ), new_log AS (
         INSERT INTO hubspot_sync_logs
             (id, user_id, workspace_id, call_id, phone_number, lane, warnings, withdrawn,
-             awaits_end, next_attempt_at, source_id, status, error_code, error_message)
+             awaits_end, next_attempt_at, activity, source_id, notices, status, error_code,
+             error_message)
         SELECT id, user_id, workspace_id, call_id, phone_number, :lane, warnings, withdrawn,
                NOT is_end, CASE WHEN NOT is_held THEN now() + make_interval(secs => due_in) END,
-               source_id, CASE WHEN is_held THEN 'skipped' ELSE 'pending' END,
+               coalesce(choices ->> 'activity', :activity),
+               source_id, notices, CASE WHEN is_held THEN 'skipped' ELSE 'pending' END,
                CASE WHEN is_held THEN 'held' END,
                CASE WHEN is_held THEN CAST(:held_message AS text) END
         FROM given
@@ -149,20 +172,32 @@ _STORE = text(f"""
                           WHERE pruned.identity_hash = {IDENTITY_HASH.format("given")} OFFSET 0)
         ORDER BY place
         ON CONFLICT (user_id, workspace_id, call_id) DO NOTHING
-        RETURNING id, user_id, workspace_id
+        RETURNING id
     ), new_call AS (
         INSERT INTO calls (log_id, payload, payload_bytes, first_hash, first_event, first_rank,
-                           first_occurred_at, is_ended, is_final)
-        SELECT id, payload, octet_length(payload::text), decode(content_hash, 'hex'), event, rank,
-               CASE WHEN occurred_at <= now() + :tolerance THEN occurred_at END, is_end, is_final
-        FROM given JOIN new_log USING (id)
+                           first_occurred_at, first_is_end, is_ended, is_final)
+        SELECT id, kept, octet_length(kept::text), decode(content_hash, 'hex'), event, rank,
+               CASE WHEN occurred_at <= now() + :tolerance THEN occurred_at END, is_end, is_end,
+               is_final
+        FROM given JOIN new_log USING (id) CROSS JOIN LATERAL (SELECT {_KEPT} AS kept OFFSET 0) AS k
     )
-    SELECT new_log.id,
-           (SELECT c.id FROM hubspot_oauth_tokens c
-             WHERE c.user_id = new_log.user_id AND c.workspace_id = new_log.workspace_id
-               AND c.state = 'connected') AS connection_id
-    FROM new_log
+    SELECT id, CASE WHEN state = 'connected' THEN connection_id END AS connection_id,
+           choices -> 'own_numbers' AS own_numbers
+    FROM given JOIN new_log USING (id)
 """)  # noqa: S608 - a constant of ours
+
+# Who holds the row by now has found the number itself.
+_RENUMBER = text("""
+    WITH free AS MATERIALIZED (
+        SELECT l.id, given.phone_number
+        FROM json_to_recordset(CAST(:numbers AS json)) AS given (id text, phone_number text)
+        JOIN hubspot_sync_logs l USING (id)
+        WHERE l.claimed_by IS NULL AND l.attempts = 0
+        ORDER BY l.id
+        FOR NO KEY UPDATE OF l SKIP LOCKED
+    )
+    UPDATE hubspot_sync_logs l SET phone_number = free.phone_number FROM free WHERE l.id = free.id
+""")
 
 # A statement of its own: inside the first one a concurrent copy would be invisible.
 _FIND = text(f"""
@@ -178,7 +213,11 @@ _FIND = text(f"""
 
 
 def store_calls(
-    session: Session | Connection, calls: Sequence[NewCall], *, lane: int
+    session: Session | Connection,
+    calls: Sequence[NewCall],
+    *,
+    lane: int,
+    activity: Activity = "note",
 ) -> list[StoredCall]:
     """Store calls as pending; what is known already grows by what is new of it.
 
@@ -188,21 +227,29 @@ def store_calls(
             are stored by one.
         calls: Of several with the same identity the first makes the call, and the others grow it.
         lane: `Lane.LIVE`, or `Lane.BACKFILL` for calls that may wait.
+        activity: What calls become whose customer has chosen nothing.
+
+    What a customer does not want kept is not stored, neither of a new call nor of what it grows by.
 
     Returns:
         What became of each call, in the order given.
     """
     ids = [new_log_id() for _ in calls]
     new: dict[str, str | None] = {}
+    own_numbers: dict[str, list[str]] = {}
+    stored_with = {
+        "lane": lane,
+        "activity": activity,
+        "tolerance": CLOCK_TOLERANCE,
+        "held_message": HELD_MESSAGE,
+    }
     for document in _documents(calls, ids):
-        stored_with = {
-            "calls": document,
-            "lane": lane,
-            "tolerance": CLOCK_TOLERANCE,
-            "held_message": HELD_MESSAGE,
-        }
-        rows = session.execute(_STORE, stored_with)
-        new |= {row.id: row.connection_id for row in rows}
+        for row in session.execute(_STORE, {**stored_with, "calls": document}):
+            new[row.id] = row.connection_id
+            if row.own_numbers:
+                own_numbers[row.id] = row.own_numbers
+    if own_numbers:
+        _leave_out_own_numbers(session, dict(zip(ids, calls, strict=True)), own_numbers)
     stored = {
         place: StoredCall(log_id, is_duplicate=False, connection_id=new[log_id])
         for place, log_id in enumerate(ids)
@@ -214,9 +261,30 @@ def store_calls(
         # The first one was there a moment ago, and has been erased with its tenant since.
         orphans = [place for place in later if place not in stored]
         if orphans:
-            again = store_calls(session, [calls[place] for place in orphans], lane=lane)
+            again = store_calls(
+                session, [calls[place] for place in orphans], lane=lane, activity=activity
+            )
             stored |= zip(orphans, again, strict=True)
     return [stored[place] for place in range(len(calls))]
+
+
+def _leave_out_own_numbers(
+    session: Session | Connection,
+    calls: Mapping[str, NewCall],
+    own_numbers: Mapping[str, Sequence[str]],
+) -> None:
+    """Let the log say who the customer of these new calls is, none of whom has an own number."""
+    numbers = {
+        log_id: Choices(own_numbers=tuple(own)).find_number(json.loads(calls[log_id].document))
+        for log_id, own in own_numbers.items()
+    }
+    changed = [
+        {"id": log_id, "phone_number": number}
+        for log_id, number in numbers.items()
+        if number != calls[log_id].phone_number
+    ]
+    if changed:
+        session.execute(_RENUMBER, {"numbers": json.dumps(changed)})
 
 
 def _due_in(call: NewCall) -> float:
@@ -235,6 +303,7 @@ def _documents(calls: Sequence[NewCall], ids: Sequence[str]) -> Iterator[str]:
     for place, (call, log_id) in enumerate(in_order):
         row = {"place": place, "id": log_id} | {name: getattr(call, name) for name in _FIELDS}
         row["warnings"] = [each._asdict() for each in call.warnings] or None
+        row["notices"] = list(call.notices) or None
         row["content_hash"] = call.content_hash.hex()
         row["occurred_at"] = call.occurred_at.isoformat() if call.occurred_at else None
         row["withdrawn"] = list(call.withdrawn) or None
@@ -280,12 +349,14 @@ _FIND_LATER = text(f"""
                         AS is_old,
            coalesce(call.payload_bytes, 0) AS payload_bytes
     FROM (
-        SELECT given.place, decode(given.content_hash, 'hex') AS hash, coalesce(log.id, (
+        SELECT given.place, of_tenant.choices, decode(given.content_hash, 'hex') AS hash,
+               coalesce(log.id, (
             SELECT pruned.log_id FROM hubspot_pruned_calls pruned
             WHERE pruned.identity_hash = {IDENTITY_HASH.format("given")})) AS log_id
         FROM json_to_recordset(CAST(:calls AS json)) AS given (
             place int, user_id text, workspace_id text, call_id text, content_hash text)
-        LEFT JOIN hubspot_sync_logs log USING (user_id, workspace_id, call_id)) AS found
+        LEFT JOIN hubspot_sync_logs log USING (user_id, workspace_id, call_id)
+        {_OF_TENANT.format("given")}) AS found
     LEFT JOIN calls call USING (log_id)
     WHERE found.log_id IS NOT NULL
     ORDER BY found.place
@@ -343,23 +414,27 @@ def append_deliveries(
     )
     found = session.execute(_FIND_LATER, {"calls": document}).all()
     stored = {row.place: StoredCall(row.log_id, True, None) for row in found}
+    keep = {row.place: Choices.of(row.choices).keep for row in found}
     group: dict[int, str] = {}
     size = 0
     for row in found:
         if row.is_old:
             continue
         if group and size + row.payload_bytes > MAX_STATEMENT_BYTES:
-            stored |= _append_group(session, calls, group)
+            stored |= _append_group(session, calls, group, keep)
             group, size = {}, 0
         group[row.place] = row.log_id
         size += row.payload_bytes + len(calls[row.place].document)
     if group:
-        stored |= _append_group(session, calls, group)
+        stored |= _append_group(session, calls, group, keep)
     return stored
 
 
 def _append_group(
-    session: Session | Connection, calls: Mapping[int, NewCall], log_ids: Mapping[int, str]
+    session: Session | Connection,
+    calls: Mapping[int, NewCall],
+    log_ids: Mapping[int, str],
+    keep: Mapping[int, Keep],
 ) -> dict[int, StoredCall]:
     """Append what changes these calls; what changes nothing is remembered without its facts."""
     known = read_stored(session, dict.fromkeys(log_ids.values()))
@@ -372,11 +447,12 @@ def _append_group(
         if log_id not in states or key in rows:
             continue
         received_at = known[log_id].read_at + timedelta(microseconds=number)
+        # What it withdraws and gives itself is the redacted version.
+        unwanted = states[log_id].withdrawn.difference(call.withdrawn) | keep[place].dropped
         facts = {
             name: value
             for name, value in json.loads(call.document).items()
-            if name in CallContent.model_fields
-            and (name in call.withdrawn or name not in states[log_id].withdrawn)
+            if name in CallContent.model_fields and name not in unwanted
         }
         delivery = Delivery(
             stamp=make_stamp(call.occurred_at, call.rank, received_at),

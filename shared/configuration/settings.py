@@ -30,10 +30,13 @@ from shared.configuration.setting_values import WebhookSecret
 __all__ = [
     "CALLBACK_PATH",
     "GROUPS",
+    "WRITABLE_ACTIVITIES",
+    "Activity",
     "ApiSettings",
     "BrokerSettings",
     "DatabaseSettings",
     "FlowerSettings",
+    "IntakeSettings",
     "LogFormat",
     "LogLevel",
     "MatchPolicy",
@@ -50,6 +53,9 @@ __all__ = [
 
 OAuthBinding = Literal["auto", "cookie", "confirm"]
 MatchPolicy = Literal["most_recent", "oldest", "skip"]
+Activity = Literal["note", "call"]
+# What this build can write. With "call" in it, settings and ACTIVITY accept HubSpot's Call objects.
+WRITABLE_ACTIVITIES: Final[tuple[Activity, ...]] = ("note",)
 LogLevel = Literal["debug", "info", "warning", "error"]
 LogFormat = Literal["json", "console"]
 
@@ -98,6 +104,20 @@ class DatabaseSettings(Settings):
     def sqlalchemy_url(self) -> URL:
         """The database as SQLAlchemy reaches it, by psycopg; its text hides the password."""
         return values.sqlalchemy_url(self.database_url.get_secret_value())
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class IntakeSettings(DatabaseSettings):
+    """What whoever stores calls uses."""
+
+    activity: Annotated[
+        Activity,
+        Setting(
+            values.one_of(*WRITABLE_ACTIVITIES),
+            "choose what a call becomes in HubSpot",
+            default="note",
+        ),
+    ]
 
 
 def _derive_broker(found: Mapping[str, Any]) -> SecretStr | None:
@@ -156,7 +176,7 @@ class FlowerSettings(BrokerSettings):
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
-class ServiceSettings(BrokerSettings, DatabaseSettings):
+class ServiceSettings(BrokerSettings, IntakeSettings):
     """What the API and the worker both use."""
 
     redis_url: Annotated[

@@ -14,7 +14,7 @@ from shared.database.engines import Database
 log = structlog.get_logger(__name__)
 
 # The oldest schema this build can work with; as numbered in alembic/versions.
-REQUIRED_REVISION: Final = "0019"
+REQUIRED_REVISION: Final = "0020"
 MIGRATE: Final = "Run: alembic upgrade head"
 LACKS_RIGHTS: Final = (
     "The role in DATABASE_URL may not read the tables. Run deploy/postgres/roles.sql, or correct"

@@ -1,7 +1,7 @@
-"""Replays: calls that a person wants tried again. A note that may exist is never forgotten."""
+"""Replays: what a person wants tried again, and no note that may exist is forgotten."""
 
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 from typing import Final
 
 from sqlalchemy import text
@@ -12,6 +12,11 @@ from shared.queue.lanes import REQUEUED
 from shared.reasons import Status
 
 RETRYABLE: Final = (Status.ERROR.value, Status.SKIPPED.value)
+# Of updates, as `shared.log.growth.UPDATES` calls them, and the states of those.
+RETRYABLE_UPDATES: Final[Mapping[str, tuple[str, ...]]] = {
+    "failed": ("failed",),
+    "waiting": ("held",),
+}
 
 # The mark stays, with its account and contact: a write in doubt is reconciled there first. A new
 # fence takes the call from a worker that looks a skipped one up again: what that learns of it would
@@ -37,18 +42,62 @@ _REQUEUE = text(f"""
 """)  # noqa: S608 - our own text
 
 
+# The call stays a success; its mark stays too, of a write that nobody knows the end of. Whoever has
+# the log's rows may want those of updates: they are locked behind them.
+_REQUEUE_UPDATES = text("""
+    WITH wanted AS (
+        SELECT u.log_id
+        FROM activity_updates u JOIN hubspot_sync_logs l ON l.id = u.log_id
+        WHERE u.log_id = ANY(:ids) AND l.user_id = :user_id AND l.workspace_id = :workspace_id
+          AND l.status = 'success' AND u.state = ANY(:states)
+          AND EXISTS (SELECT FROM calls WHERE calls.log_id = l.id)
+        ORDER BY u.log_id
+        FOR NO KEY UPDATE OF u
+    ), requeued AS (
+        UPDATE activity_updates u
+        SET state = 'waiting', due_at = now(), first_news_at = now(), error = NULL,
+            failures = 0, failing_since = NULL, suspect_size = NULL, solo_crashes = 0
+        FROM wanted WHERE u.log_id = wanted.log_id
+        RETURNING u.log_id
+    )
+    SELECT count(*) FROM requeued
+""")
+
+
 def requeue_calls(
     session: Session, ids: Collection[str], *, user_id: str, workspace_id: str
 ) -> int:
-    """Make failed and skipped calls pending again; returns how many were.
+    """Make failed and skipped calls pending again, and updates due that failed or are held.
 
-    Left out are calls of others, calls that are synced or wait already, and calls whose contents
-    are deleted.
+    Left out are calls of others, calls that are synced with nothing more to write or wait already,
+    and calls whose contents are deleted. Returns how many calls were requeued.
     """
-    counted = session.execute(
-        _REQUEUE, {"ids": list(ids), "user_id": user_id, "workspace_id": workspace_id}
-    )
-    return int(counted.scalar_one())
+    wanted = {"ids": list(ids), "user_id": user_id, "workspace_id": workspace_id}
+    calls = session.execute(_REQUEUE, wanted).scalar_one()
+    states = [state for each in RETRYABLE_UPDATES.values() for state in each]
+    updates = session.execute(_REQUEUE_UPDATES, {**wanted, "states": states}).scalar_one()
+    return int(calls) + int(updates)
+
+
+def list_retryable(wanted: LogFilter, *, status: str | None, update: str | None) -> list[LogFilter]:
+    """What of a filter can be retried, as filters that do not meet.
+
+    Args:
+        wanted: Without status and update.
+        status: Calls that ended so: one of `RETRYABLE`, or success with an update.
+        update: Calls whose update is in this state: one of `RETRYABLE_UPDATES`. With neither this
+            nor `status`, all that can be retried is meant.
+    """
+    if update is not None:
+        statuses = (status or Status.SUCCESS.value,)
+        return [replace(wanted, statuses=statuses, updates=RETRYABLE_UPDATES[update])]
+    if status is not None:
+        return [replace(wanted, statuses=(status,))]
+    states = tuple(state for each in RETRYABLE_UPDATES.values() for state in each)
+    return [
+        replace(wanted, statuses=RETRYABLE),
+        replace(wanted, statuses=(Status.SUCCESS.value,), updates=states),
+    ]
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,12 +8,22 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final, NamedTuple, Self
 
-from sqlalchemy import ColumnElement, UnaryExpression, func, select, tuple_, union_all
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    Text,
+    UnaryExpression,
+    any_,
+    func,
+    select,
+    tuple_,
+    union_all,
+)
 from sqlalchemy.orm import Session, aliased
 
 from shared.calls.content import CallContent
 from shared.calls.contents import read_contents
-from shared.models import Attempt, Call, SyncLog
+from shared.models import ActivityUpdate, Attempt, SyncLog
 
 MOST_COUNTED: Final = 10_000
 MOST_ATTEMPTS: Final = 200
@@ -30,8 +40,8 @@ class Position(NamedTuple):
 class LogFilter:
     """Which entries of a user and workspace are meant; None means any.
 
-    `phone_numbers` are spellings of one number as they may be stored. `since` is inclusive,
-    `until` is not.
+    `phone_numbers` are spellings of one number as they may be stored, `updates` are states of an
+    update (`shared.models.ActivityUpdate`). `since` is inclusive, `until` is not.
     """
 
     user_id: str
@@ -41,6 +51,7 @@ class LogFilter:
     error_code: str | None = None
     call_id: str | None = None
     phone_numbers: tuple[str, ...] | None = None
+    updates: tuple[str, ...] | None = None
     since: datetime | None = None
     until: datetime | None = None
 
@@ -65,11 +76,22 @@ class LogFilter:
             found.append(SyncLog.call_id == self.call_id)
         if self.phone_numbers is not None:
             found.append(SyncLog.phone_number.in_(self.phone_numbers))
+        if self.updates is not None:
+            found.append(SyncLog.id == any_(self._updated()))
         if self.since is not None:
             found.append(SyncLog.created_at >= self.since)
         if self.until is not None:
             found.append(SyncLog.created_at < self.until)
         return found
+
+    def _updated(self) -> ColumnElement[list[str]]:
+        """Ids, read first: few calls have an update, however long the log is."""
+        updated = select(ActivityUpdate.log_id).where(
+            ActivityUpdate.state.in_(self.updates or ()),
+            ActivityUpdate.user_id == self.user_id,
+            ActivityUpdate.workspace_id == self.workspace_id,
+        )
+        return func.array(updated.scalar_subquery(), type_=ARRAY(Text))
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,12 +154,6 @@ def find_contents(session: Session, log_id: str) -> CallContent | None:
     """What the call's note is written from; None once it is deleted."""
     payload = read_contents(session, [log_id]).get(log_id)
     return CallContent.from_payload(payload) if payload is not None else None
-
-
-def find_revisions(session: Session, log_ids: Sequence[str]) -> dict[str, int]:
-    """How many deliveries have changed each call; without those whose contents are deleted."""
-    query = select(Call.log_id, Call.revision).where(Call.log_id.in_(log_ids))
-    return {row.log_id: row.revision for row in session.execute(query)}
 
 
 def find_attempts(session: Session, log_id: str) -> Sequence[Attempt]:

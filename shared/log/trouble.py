@@ -67,6 +67,16 @@ class FailedCalls:
 
 
 @dataclass(frozen=True, slots=True)
+class FailedUpdates:
+    """Notes of a user and workspace that could not be completed; `since` dates the oldest news."""
+
+    user_id: str
+    workspace_id: str
+    updates: int
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Pile:
     """How many of a kind, and since when the oldest; None when there are none."""
 
@@ -87,6 +97,7 @@ class Trouble:
         misconfigured: Calls that wait because HubSpot refuses our own credentials, or because no
             key opens a token.
         failed_calls: Largest first.
+        failed_updates: Largest first, without those that are held until a person retries.
         surplus_notes: Second notes that are not archived yet.
         revocations: Grants of disconnected accounts that HubSpot was not told of yet.
     """
@@ -98,6 +109,7 @@ class Trouble:
     in_doubt: Pile
     misconfigured: Pile
     failed_calls: Sequence[FailedCalls]
+    failed_updates: Sequence[FailedUpdates]
     surplus_notes: Pile
     revocations: Pile
 
@@ -116,6 +128,7 @@ class Trouble:
             self.lost_connections,
             self.stuck_calls,
             self.failed_calls,
+            self.failed_updates,
         )
         return any(lists) or any(pile.count for pile in piles)
 
@@ -180,6 +193,20 @@ _FAILED = text("""
     ) AS failed
     GROUP BY error_code ORDER BY calls DESC, error_code
 """)
+# They go with the contents of their calls.
+_FAILED_UPDATES = text("""
+    SELECT user_id, workspace_id, count(*) AS updates, min(first_news_at) AS since
+    FROM (SELECT user_id, workspace_id, first_news_at FROM activity_updates
+          WHERE state = 'failed' LIMIT :most) AS failed
+    GROUP BY user_id, workspace_id ORDER BY updates DESC, user_id, workspace_id
+""")
+_COUNT_UPDATES = text("""
+    SELECT states.state,
+           (SELECT count(*) FROM (SELECT FROM activity_updates u
+                                  WHERE u.state = states.state LIMIT :most) AS counted) AS updates
+    FROM unnest(CAST(:states AS text[])) AS states (state)
+""")
+UPDATE_STATES: Final = ("waiting", "held", "failed", "deleted")
 _SURPLUS = text("""
     SELECT count(*), min(written_at) FROM hubspot_strays
     WHERE activity_id IS NOT NULL AND written_at < now() - make_interval(secs => :lasts)
@@ -208,6 +235,7 @@ def read_trouble(session: Session, *, most: int = MOST_COUNTED) -> Trouble:
             Pile(misconfigured[0].calls, misconfigured[0].since) if misconfigured else Pile(0, None)
         ),
         failed_calls=[each for each in failed if each.error_code != MISCONFIGURED],
+        failed_updates=find_failed_updates(session, most=most),
         surplus_notes=count_surplus_notes(session),
         revocations=count_revocations(session),
     )
@@ -221,6 +249,18 @@ def find_paused_accounts(session: Session) -> list[PausedAccount]:
 def find_failed_calls(session: Session, *, most: int = MOST_COUNTED) -> list[FailedCalls]:
     """As in `Trouble`, and those of code `MISCONFIGURED`, which wait."""
     return [FailedCalls(**row) for row in session.execute(_FAILED, {"most": most}).mappings()]
+
+
+def find_failed_updates(session: Session, *, most: int = MOST_COUNTED) -> list[FailedUpdates]:
+    """As in `Trouble`."""
+    rows = session.execute(_FAILED_UPDATES, {"most": most})
+    return [FailedUpdates(**row) for row in rows.mappings()]
+
+
+def count_updates(session: Session, *, most: int = MOST_COUNTED) -> dict[str, int]:
+    """Updates by state, each counted up to `most`."""
+    rows = session.execute(_COUNT_UPDATES, {"states": list(UPDATE_STATES), "most": most})
+    return {row.state: row.updates for row in rows}
 
 
 def find_stuck_calls(session: Session) -> list[StuckCalls]:

@@ -89,6 +89,7 @@ class ActivityUpdate(Base):
             "claimed_until",
             postgresql_where=text("claimed_by IS NOT NULL"),
         ),
+        Index("ix_activity_updates_state", "state", "user_id", "workspace_id"),
         CheckConstraint("state IN ('waiting', 'failed', 'deleted', 'held')", "state"),
         CheckConstraint("(state = 'waiting') = (due_at IS NOT NULL)", "waiting_is_due"),
         CheckConstraint(

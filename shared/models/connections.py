@@ -53,6 +53,8 @@ class Connection(Base):
     match_policy: Mapped[MatchPolicy | None] = mapped_column(Text)
     # Further contact properties that hold numbers; NULL is the default, as in the two above.
     phone_properties: Mapped[list[str] | None] = mapped_column(ARRAY(Text))
+    # `shared.calls.choices.Choices`; NULL when nothing is set.
+    choices: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     connected_at: Mapped[datetime | None] = mapped_column(Moment)
     created_at: Mapped[datetime] = mapped_column(Moment, server_default=func.now())
     updated_at: Mapped[datetime] = mapped_column(

@@ -19,9 +19,10 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import Mapped, foreign, mapped_column, relationship
 
 from shared.models.base import Base, Id, Moment
+from shared.models.sources import CallSource
 from shared.reasons import Lane, Status
 
 
@@ -40,6 +41,11 @@ class SyncLog(Base):
     activity: Mapped[str] = mapped_column(Text, server_default="note")
     # The call source that delivered it, which may be removed since; NULL for our own webhook.
     source_id: Mapped[str | None] = mapped_column(Id)
+    source: Mapped[CallSource | None] = relationship(
+        primaryjoin=lambda: foreign(SyncLog.source_id) == CallSource.id,
+        viewonly=True,
+        lazy="selectin",
+    )
     engagement_id: Mapped[str | None] = mapped_column(Text)
     status: Mapped[str] = mapped_column(Text, server_default=Status.PENDING)
     error_code: Mapped[str | None] = mapped_column(Text)
@@ -47,6 +53,8 @@ class SyncLog(Base):
     phone_number: Mapped[str | None] = mapped_column(Text)
     # What could not be taken over from the first delivery, as [{"field", "message"}]; no contents.
     warnings: Mapped[list[dict[str, str]] | None] = mapped_column(JSONB(none_as_null=True))
+    # What was left out of the activity, or is not written to it, and why: plain sentences.
+    notices: Mapped[list[str] | None] = mapped_column(JSONB(none_as_null=True))
     # Fields that a delivery withdrew: they are kept of none, also after the content's time.
     withdrawn: Mapped[list[str] | None] = mapped_column(ARRAY(Text))
     # The call is not known to be over: it is due when it is reported, or has been waited for.
@@ -236,6 +244,8 @@ class Call(Base):
     first_event: Mapped[str | None] = mapped_column(Text)
     first_occurred_at: Mapped[datetime | None] = mapped_column(Moment)
     first_rank: Mapped[int | None] = mapped_column(SmallInteger)
+    # Whether it showed that the call is over.
+    first_is_end: Mapped[bool] = mapped_column(server_default="true")
     # Of facts that later deliveries brought; what has none here is of the first.
     stamps: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     # How many deliveries have changed the call, the first included.
@@ -245,7 +255,11 @@ class Call(Base):
 
 
 class Attempt(Base):
-    """One try of one call, as the dashboard shows it."""
+    """One try of one call, as the dashboard shows it.
+
+    Of an update `outcome` is `success`, `pending` if it is tried again, or `error`, and `message`
+    says what people should know of it although it succeeded.
+    """
 
     __tablename__ = "hubspot_sync_attempts"
 
@@ -253,6 +267,8 @@ class Attempt(Base):
     log_id: Mapped[str] = mapped_column(
         Id, ForeignKey("hubspot_sync_logs.id", ondelete="CASCADE"), index=True
     )
+    # Of the activity: whether it was to be made, or to follow its call.
+    kind: Mapped[str] = mapped_column(Text, server_default="create")
     started_at: Mapped[datetime] = mapped_column(Moment)
     duration_ms: Mapped[int] = mapped_column(Integer)
     outcome: Mapped[str] = mapped_column(Text)
@@ -260,3 +276,5 @@ class Attempt(Base):
     message: Mapped[str | None] = mapped_column(Text)
     http_status: Mapped[int | None] = mapped_column(SmallInteger)
     correlation_id: Mapped[str | None] = mapped_column(Text)
+
+    __table_args__ = (CheckConstraint("kind IN ('create', 'update')", "kind"),)

@@ -80,7 +80,7 @@ _ERASE = text("""
                                OR error_code IN ('not_connected', 'reconnect_required',
                                                  'missing_scopes')
                           THEN 'payload_expired' ELSE error_code END,
-        error_message = CASE WHEN status <> 'success' THEN :message END
+        error_message = CASE WHEN status <> 'success' THEN :message END, notices = NULL
     WHERE id = ANY(:ids)
 """)
 # With every delivery of them. Locked in order: whoever appends deliveries locks several too.

@@ -44,6 +44,12 @@ TOO_OFTEN_ERROR: Final = (
     " hand writes it."
 )
 
+# `write_when: complete`
+AFTER_WRITING_ERROR: Final = (
+    "This came after writing. A call that waits until it is complete is written once; what came"
+    " later is stored here, and a retry by hand writes it."
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClaimedUpdate:

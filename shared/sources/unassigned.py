@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from shared.calls.content import FieldWarning
 from shared.calls.intake import NewCall, store_calls
+from shared.configuration.settings import Activity
 from shared.crypto import TokenCipher, UndecryptableError
 from shared.ids import new_unassigned_id
 from shared.reasons import Lane
@@ -71,6 +72,7 @@ def keep_call(
         "payload": json.loads(call.document),
         "occurred_at": call.occurred_at.isoformat() if call.occurred_at else None,
         "withdrawn": list(call.withdrawn),
+        "notices": list(call.notices),
         "warnings": [list(each) for each in call.warnings],
         "claimed": list(claimed),
     }
@@ -156,6 +158,7 @@ def assign_waiting(
     source_id: str,
     tenants: TenantOptions,
     *,
+    activity: Activity,
     is_held: bool,
     call_id: str | None = None,
     owner: Owner | None = None,
@@ -167,6 +170,7 @@ def assign_waiting(
         cipher: Decrypts what waits. What no key opens goes on waiting.
         source_id: Of which source.
         tenants: How a tenant is found.
+        activity: What calls become whose customer has chosen nothing.
         is_held: The source is paused: what is stored waits as skipped.
         call_id: Only that call's.
         owner: Whose that call is, if it is known.
@@ -192,7 +196,7 @@ def assign_waiting(
             if whose is not None:
                 found[row.id] = _restore(document, row.call_id, source_id, whose, is_held=is_held)
         if found:
-            stored = store_calls(session, list(found.values()), lane=Lane.LIVE)
+            stored = store_calls(session, list(found.values()), lane=Lane.LIVE, activity=activity)
             session.execute(_DELETE, {"ids": list(found)})
             woken |= {each.connection_id for each in stored if each.connection_id}
             deliveries += len(found)
@@ -217,6 +221,7 @@ def _restore(
         payload=document["payload"],
         occurred_at=datetime.fromisoformat(occurred_at) if occurred_at else None,
         withdrawn=tuple(document["withdrawn"]),
+        notices=tuple(document["notices"]),
         warnings=tuple(FieldWarning(*each) for each in document["warnings"]),
         source_id=source_id,
         is_held=is_held,

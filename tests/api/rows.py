@@ -10,7 +10,15 @@ from shared.connections.lifecycle import Grant, connect, find_connection
 from shared.crypto import TokenCipher
 from shared.database.engines import Database
 from shared.ids import new_log_id
-from shared.models import Attempt, Call, Connection, SyncLog
+from shared.models import (
+    Activity,
+    ActivityUpdate,
+    Attempt,
+    Call,
+    CallDelivery,
+    Connection,
+    SyncLog,
+)
 from tests.api.asking import ENCRYPTION_KEY, Asker
 
 REASONS = {
@@ -59,6 +67,58 @@ def add_attempt(database: Database, log_id: str, **columns: Any) -> None:
                 started_at=datetime.now(UTC),
                 duration_ms=120,
                 **{"outcome": "error", **columns},
+            )
+        )
+
+
+def add_update(
+    database: Database,
+    asker: Asker,
+    *,
+    state: str | None,
+    error: str | None = None,
+    has_payload: bool = True,
+    **columns: Any,
+) -> str:
+    """Add a synced call that has grown since, its note not; returns the entry's id.
+
+    Without a state the note has been completed.
+    """
+    log_id = add_log(database, asker, status="success", has_payload=has_payload, **columns)
+    with database.begin() as session:
+        session.execute(update(Call).filter_by(log_id=log_id).values(revision=2))
+        session.add(Activity(log_id=log_id, written_revision=1 if state else 2))
+        if state is not None:
+            session.add(
+                ActivityUpdate(
+                    log_id=log_id,
+                    **asker.tenant,
+                    hub_id=1,
+                    due_at=datetime.now(UTC) if state == "waiting" else None,
+                    state=state,
+                    error=error,
+                    failures=3,
+                    failing_since=datetime.now(UTC),
+                )
+            )
+    return log_id
+
+
+def add_delivery(
+    database: Database, asker: Asker, log_id: str, *, fields: list[str], **columns: Any
+) -> None:
+    """Add a later delivery of a call, merged already."""
+    with database.begin() as session:
+        session.add(
+            CallDelivery(
+                log_id=log_id,
+                **asker.tenant,
+                content_hash=secrets.token_bytes(16),
+                rank=1,
+                is_end=False,
+                is_final=False,
+                fields=fields,
+                **{"event": "call.updated", "received_at": datetime.now(UTC), **columns},
             )
         )
 

@@ -14,7 +14,7 @@ from shared.connections.lifecycle import require_reconnect
 from shared.database.engines import Database
 from shared.models import Connection, Revocation, SyncLog
 from tests.api.asking import Asker, WakeRecorder, read
-from tests.api.rows import add_connection, add_log, pause
+from tests.api.rows import add_connection, add_log, connection_of, pause
 
 DISCONNECTED = {"success": True, "message": "HubSpot disconnected successfully"}
 
@@ -91,7 +91,24 @@ def test_pause_that_is_over_is_not_shown(database: Database, asker: Asker) -> No
     assert (status["pausedUntil"], status["pauseReason"]) == (None, None)
 
 
-DEFAULTS = {"default_region": "US", "match_policy": "most_recent", "phone_properties": []}
+RULES: dict[str, Any] = {
+    "min_duration_seconds": 0,
+    "directions": ["inbound", "outbound"],
+    "skip_outcomes": [],
+    "blocked_numbers": [],
+    "skip_lines": [],
+    "require_summary": False,
+}
+DEFAULTS: dict[str, Any] = {
+    "default_region": "US",
+    "match_policy": "most_recent",
+    "phone_properties": [],
+    "own_numbers": [],
+    "activity": "note",
+    "write_when": "ended",
+    "keep": {"transcript": True, "recording": True},
+    "rules": RULES,
+}
 
 
 def test_environment_gives_the_default_settings(asker: Asker) -> None:
@@ -136,6 +153,37 @@ def test_settings_are_changed_one_by_one_and_reset_by_null(asker: Asker) -> None
         ({"phone_properties": ["hs_searchable_calculated_phone_number"]}, "phone_properties.0"),
         ({"phone_properties": ["fax", "fax"]}, "phone_properties"),
         ({"phone_properties": ["a", "b", "c", "d"]}, "phone_properties"),
+        ({"own_numbers": "+12025550100"}, "own_numbers"),
+        ({"own_numbers": ["+12025550100", "reception"]}, "own_numbers.1"),
+        ({"own_numbers": ["anonymous"]}, "own_numbers.0"),
+        ({"own_numbers": [""]}, "own_numbers.0"),
+        ({"own_numbers": [12025550100]}, "own_numbers.0"),
+        ({"own_numbers": ["+12025550100"] * 501}, "own_numbers"),
+        ({"activity": "call"}, "activity"),
+        ({"activity": "task"}, "activity"),
+        ({"write_when": "later"}, "write_when"),
+        ({"keep": []}, "keep"),
+        ({"keep": {"summary": False}}, "keep.summary"),
+        ({"keep": {"transcript": "no"}}, "keep.transcript"),
+        ({"rules": {"min_duration": 10}}, "rules.min_duration"),
+        ({"rules": {"min_duration_seconds": -1}}, "rules.min_duration_seconds"),
+        ({"rules": {"min_duration_seconds": "10"}}, "rules.min_duration_seconds"),
+        ({"rules": {"min_duration_seconds": 10.5}}, "rules.min_duration_seconds"),
+        ({"rules": {"min_duration_seconds": True}}, "rules.min_duration_seconds"),
+        ({"rules": {"min_duration_seconds": 86_401}}, "rules.min_duration_seconds"),
+        ({"rules": {"directions": []}}, "rules.directions"),
+        ({"rules": {"directions": ["in"]}}, "rules.directions.0"),
+        ({"rules": {"directions": ["inbound", "inbound"]}}, "rules.directions"),
+        ({"rules": {"skip_outcomes": ["voicemail", " "]}}, "rules.skip_outcomes.1"),
+        ({"rules": {"skip_outcomes": ["a" * 101]}}, "rules.skip_outcomes.0"),
+        ({"rules": {"skip_outcomes": {"voicemail": True}}}, "rules.skip_outcomes"),
+        ({"rules": {"blocked_numbers": ["0"]}}, "rules.blocked_numbers.0"),
+        ({"rules": {"skip_lines": ["12345678901234567890"]}}, "rules.skip_lines.0"),
+        ({"rules": {"require_summary": 1}}, "rules.require_summary"),
+        (
+            {"rules": {"blocked_numbers": ["+12025550100"], "skip_lines": ["x"]}},
+            "rules.skip_lines.0",
+        ),
         ([], "body"),
     ],
 )
@@ -152,6 +200,61 @@ def test_refused_settings_change_nothing_and_say_what_would_be_right(asker: Aske
     unknown = read(asker.ask("PATCH", "settings", json={"match_polcy": "skip"}))["error"]
     assert unknown["fields"][0]["message"].startswith("is not known here")
     assert asker.get("settings") == DEFAULTS
+
+
+def test_call_objects_are_refused_with_what_can_be_given(asker: Asker) -> None:
+    (problem,) = read(asker.ask("PATCH", "settings", json={"activity": "call"}))["error"]["fields"]
+    assert "cannot be written by this version yet; give note" in problem["message"]
+
+
+def test_rules_and_keep_change_by_key_and_lists_as_a_whole(asker: Asker) -> None:
+    asker.ask("PATCH", "settings", json={"rules": {"skip_outcomes": ["No answer", "busy"]}})
+    change = {"rules": {"min_duration_seconds": 10, "skip_outcomes": ["Voicemail"]}}
+    changed = asker.ask("PATCH", "settings", json=change | {"keep": {"transcript": False}})
+    rules = RULES | {"min_duration_seconds": 10, "skip_outcomes": ["voicemail"]}
+    keep = {"transcript": False, "recording": True}
+    assert changed.json == DEFAULTS | {"rules": rules, "keep": keep}
+    asker.ask("PATCH", "settings", json={"rules": {"min_duration_seconds": None}})
+    assert asker.get("settings")["rules"] == RULES | {"skip_outcomes": ["voicemail"]}
+    asker.ask("PATCH", "settings", json={"rules": None, "keep": {"transcript": None}})
+    assert asker.get("settings") == DEFAULTS
+
+
+def test_numbers_are_read_in_the_region_that_comes_with_them(asker: Asker) -> None:
+    change = {
+        "default_region": "GB",
+        "own_numbers": ["020 7946 0123", "+44 20 7946 0123"],
+        "rules": {"blocked_numbers": ["(020) 79460124"], "skip_lines": ["+12025550100"]},
+    }
+    changed = read(asker.ask("PATCH", "settings", json=change))
+    assert changed["own_numbers"] == ["+442079460123"]
+    assert changed["rules"]["blocked_numbers"] == ["+442079460124"]
+    assert changed["rules"]["skip_lines"] == ["+12025550100"]
+
+
+def test_calls_of_an_unknown_direction_are_looked_up_again_when_own_numbers_change(
+    database: Database, asker: Asker, waker: WakeRecorder
+) -> None:
+    connection_id = add_connection(database, asker)
+    skipped = {"status": "skipped", "error_code": "unknown_direction", "error_message": "why"}
+    new = add_log(database, asker, **skipped)
+    old = add_log(database, asker, minutes_ago=8 * 24 * 60, **skipped)
+    other = add_log(database, asker, **skipped | {"error_code": "invalid_phone_number"})
+    asker.ask("PATCH", "settings", json={"write_when": "complete"})
+    assert waker.woken == []
+    asker.ask("PATCH", "settings", json={"own_numbers": ["+12025550100"]})
+    assert waker.woken == [connection_id]
+    with database.begin() as session:
+        states = [session.get_one(SyncLog, each).status for each in (new, old, other)]
+    assert states == ["pending", "skipped", "skipped"]
+
+
+def test_nothing_is_stored_of_who_goes_back_to_the_defaults(
+    database: Database, asker: Asker
+) -> None:
+    asker.ask("PATCH", "settings", json={"own_numbers": ["+12025550100"], "write_when": "complete"})
+    asker.ask("PATCH", "settings", json={"own_numbers": None, "write_when": None})
+    assert connection_of(database, asker).choices is None
 
 
 def test_property_that_hubspot_refuses_is_named_until_the_setting_changes(

@@ -10,9 +10,9 @@ from sqlalchemy.exc import ProgrammingError
 
 from api.context.services import EXPORTS_AT_ONCE, EXTENSION
 from api.log import exports
-from api.log.spreadsheets import COLUMNS, write_rows
+from api.log.entries import LogEntry
+from api.log.spreadsheets import COLUMNS, write_header, write_rows
 from shared.database.engines import Database
-from shared.models import SyncLog
 from tests.api.asking import Asker, read
 from tests.api.rows import add_log
 
@@ -66,6 +66,13 @@ def test_export_is_a_file_with_the_documented_columns(database: Database, asker:
         "attempts": "3",
         "next_attempt_at": "",
         "id": log_id,
+        "revision": "1",
+        "written_revision": "",
+        "update": "",
+        "update_error": "",
+        "activity": "note",
+        "source": "",
+        "notices": "",
     }
 
 
@@ -102,11 +109,17 @@ def test_file_that_is_cut_off_says_so(
 
 @pytest.mark.parametrize("start", list("=+-@\t\r\n'＝＋－＠"))
 def test_cell_that_would_run_is_marked_and_can_be_read_back(start: str) -> None:
-    log = SyncLog(id="hs_1", call_id=f"{start}cmd|' /C calc'!A0")
+    log = LogEntry.examples()["synced"].model_copy(update={"call_id": f"{start}cmd|' /C calc'!A0"})
     (row,) = csv.reader(io.StringIO(write_rows([log]), newline=""))
     cell = row[COLUMNS.index("call_id")]
     assert cell == f"'{log.call_id}"
     assert cell.removeprefix("'") == log.call_id
+
+
+def test_lists_and_sources_are_texts_in_a_cell() -> None:
+    behind = LogEntry.examples()["behind"].model_copy(update={"notices": ["One.", "Two."]})
+    (row,) = csv.DictReader(io.StringIO(write_header() + write_rows([behind])))
+    assert (row["source"], row["notices"]) == ("vapi/Reception", "One. Two.")
 
 
 def test_exports_do_not_take_every_thread(asker: Asker) -> None:

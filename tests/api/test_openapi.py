@@ -127,7 +127,7 @@ def test_schemas_speak_as_the_api_does() -> None:
     logs = DOCUMENT["paths"]["/api/hubspot/sync-logs"]["get"]
     names = {each["name"] for each in logs["parameters"] if each["in"] == "query"}
     assert names == {
-        *("status", "error_code", "call_id", "phone", "from", "to"),
+        *("status", "error_code", "update", "call_id", "phone", "from", "to"),
         *("ids", "limit", "offset", "cursor"),
     }
 

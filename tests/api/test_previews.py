@@ -87,6 +87,7 @@ def test_contact_that_would_match_is_named(previewer: Previewer) -> None:
         "status": "success",
         "error_code": None,
         "message": None,
+        "waits": None,
     }
 
 
@@ -307,3 +308,57 @@ def test_frozen_redis_refuses(
     add_connection(database, asker, hub_id=secrets.randbelow(10**9))
     answer = asker.ask("POST", "preview", json={"phone_number": CALLER})
     assert refusal(answer) == (503, "limits_unavailable")
+
+
+def test_rule_is_shown_before_it_is_saved_and_nobody_is_searched(previewer: Previewer) -> None:
+    previewer.add_contact(phone=CALLER)
+    asked = len(previewer.sandbox.requests())
+    found = previewer.preview(
+        call={"duration_seconds": 4}, settings={"rules": {"min_duration_seconds": 10}}
+    )
+    assert (found["status"], found["error_code"]) == ("skipped", "filtered")
+    assert "min_duration_seconds" in found["message"]
+    assert len(previewer.sandbox.requests()) == asked
+    assert previewer.preview(call={"duration_seconds": 4})["status"] == "success"
+
+
+def test_what_is_saved_holds_and_what_is_tried_out_goes_before_it(previewer: Previewer) -> None:
+    previewer.add_contact(phone=CALLER)
+    saved = {"rules": {"skip_outcomes": ["voicemail"]}, "keep": {"recording": False}}
+    previewer.asker.ask("PATCH", "settings", json=saved)
+    call = {"outcome": "Voicemail", "recording_url": "https://rec.example.com/1"}
+    found = previewer.preview(call=call)
+    assert found["error_code"] == "filtered"
+    assert "rec.example.com" not in found["note_html"]
+    tried = previewer.preview(
+        call=call, settings={"rules": {"skip_outcomes": None}, "keep": {"recording": True}}
+    )
+    assert tried["status"] == "success"
+    assert "rec.example.com" in tried["note_html"]
+    settings = previewer.asker.get("settings")
+    assert settings["rules"]["skip_outcomes"] == ["voicemail"]
+
+
+def test_preview_says_what_a_call_would_wait_for(previewer: Previewer) -> None:
+    previewer.add_contact(phone=CALLER)
+    found = previewer.preview(call={"summary": "Wants a demo"}, settings={"write_when": "complete"})
+    assert found["status"] == "success"
+    assert "its recording" in found["waits"]
+    assert "its summary" not in found["waits"]
+
+
+def test_own_number_is_nobody_s_in_a_preview(previewer: Previewer) -> None:
+    contact = previewer.add_contact(phone=CALLER)
+    own = {"own_numbers": ["+12025550100"]}
+    found = previewer.preview("+12025550100", settings=own)
+    assert found["error_code"] == "filtered"
+    call = {"from_number": CALLER, "to_number": "+12025550100"}
+    other = previewer.preview("+12025550100", call=call, settings=own)
+    assert other["contact_id"] == contact
+
+
+def test_wrong_settings_of_a_preview_are_named(previewer: Previewer) -> None:
+    answer = previewer.ask(settings={"rules": {"min_duration": 1}})
+    assert read(answer)["error"]["fields"][0]["field"] == "settings.rules.min_duration"
+    number = previewer.ask(settings={"own_numbers": ["reception"]})
+    assert number.status_code == 400

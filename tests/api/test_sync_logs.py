@@ -48,6 +48,13 @@ def test_entry_has_the_documented_shape(database: Database, asker: Asker) -> Non
         "phone_number": "+12025550123",
         "attempts": 3,
         "next_attempt_at": None,
+        "revision": 1,
+        "written_revision": None,
+        "update": None,
+        "update_error": None,
+        "activity": "note",
+        "source": None,
+        "notices": [],
     }
 
 
@@ -238,6 +245,7 @@ def test_detail_shows_attempts_and_the_contact(database: Database, asker: Asker)
     assert newest["outcome"] == "success"
     oldest.pop("started_at")
     assert oldest == {
+        "kind": "create",
         "duration_ms": 120,
         "outcome": "error",
         "error_code": "rate_limited",

@@ -15,6 +15,7 @@ from playwright.sync_api import Browser, Page, expect
 from local.databases import PROJECT, fresh_database, migrate, postgres_server, valkey_server
 from tests.browser.chromium import MISSING, find_chromium, running_chromium
 from tests.browser.deployments import Deployments, running_deployments
+from tests.browser.growing import Later, add_growing_call
 from tests.browser.history import add_history
 from tests.browser.workspaces import Workspace, open_dashboard
 
@@ -39,6 +40,10 @@ def take_all(folder: Path, browser: Browser, deployments: Deployments) -> None:
         page.get_by_role("button", name="call_demo: details").click()
         expect(page.get_by_role("dialog")).to_contain_text("Note, as it was written")
         page.screenshot(path=folder / "detail.png")
+    with _opened(browser, used, "light", WIDE) as page:
+        page.get_by_role("button", name="call_9d04: details").click()
+        expect(page.get_by_role("dialog")).to_contain_text("What came in")
+        page.screenshot(path=folder / "story.png")
     with _opened(browser, used, "dark", NARROW) as page:
         page.screenshot(path=folder / "narrow.png")
     with _opened(browser, _make_sources(deployments), "light", WIDE | {"height": 1180}) as page:
@@ -51,6 +56,28 @@ def take_all(folder: Path, browser: Browser, deployments: Deployments) -> None:
         page.screenshot(path=folder / "checklist.png")
 
 
+def _add_grown(used: Workspace) -> None:
+    """A call that came in three pieces, the last of them after somebody had edited the note."""
+    add_growing_call(
+        used,
+        "call_9d04",
+        Later(2, ["summary", "recording_url"]),
+        Later(
+            9,
+            ["structured_data"],
+            message="Somebody edited the note; the details were added below.",
+        ),
+        payload={
+            "agent_name": "Reception",
+            "duration_seconds": 184,
+            "summary": SUMMARY,
+            "recording_url": "https://recordings.example.com/call_9d04.wav",
+            "structured_data": {"intent": "demo", "callback": "Friday 14:00"},
+        },
+        minutes_ago=40,
+    )
+
+
 def _make_used(deployments: Deployments) -> Workspace:
     """A workspace with a day of calls, and some that have just come in."""
     used = Workspace(
@@ -61,6 +88,7 @@ def _make_used(deployments: Deployments) -> Workspace:
     )
     used.connect()
     add_history(used)
+    _add_grown(used)
     used.add_contact(firstname="Ada", lastname="Lovelace", phone="(202) 555-0123")
     used.end_call("anonymous", call_id="call_7c21", direction="inbound")
     used.end_call("+1 202 555 0199", call_id="call_3f08", direction="outbound")

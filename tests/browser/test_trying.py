@@ -5,6 +5,7 @@ import re
 import pytest
 from playwright.sync_api import BrowserContext, Page, Route, expect
 
+from tests.browser.test_appearance import check_accessibility
 from tests.browser.test_connecting import allow, confirm, open_consent
 from tests.browser.watching import Watch
 from tests.browser.workspaces import Workspace, open_dashboard
@@ -128,10 +129,10 @@ def test_further_phone_properties_are_set_tried_and_named_when_hubspot_refuses_t
 
     page.get_by_role("button", name="Settings").click()
     names.fill("Direct Line")
-    settings.get_by_role("button", name="Save").click()
+    settings.get_by_role("button", name="Save", exact=True).click()
     expect(settings.get_by_text("Must be the internal name of a contact property")).to_be_visible()
     names.fill("fax, direct_line")
-    settings.get_by_role("button", name="Save").click()
+    settings.get_by_role("button", name="Save", exact=True).click()
     expect(settings).to_have_count(0)
 
     page.get_by_role("button", name="Try a number").click()
@@ -157,7 +158,7 @@ def test_settings_explain_themselves_and_hold(page: Page, connected: Workspace) 
     expect(dialog).to_contain_text("the country code of Germany")
     region.select_option("United States")
     dialog.get_by_label("None of them").check()
-    dialog.get_by_role("button", name="Save").click()
+    dialog.get_by_role("button", name="Save", exact=True).click()
     expect(page.get_by_text("Settings saved")).to_be_visible()
     expect(dialog).to_have_count(0)
 
@@ -166,3 +167,55 @@ def test_settings_explain_themselves_and_hold(page: Page, connected: Workspace) 
     page.reload()
     row = page.get_by_role("row").filter(has_text="call_ambiguous")
     expect(row).to_contain_text("2 HubSpot contacts have +1 202 555 0123")
+
+
+def test_settings_of_calls_say_what_they_do_before_they_are_saved(
+    page: Page, connected: Workspace, watch: Watch
+) -> None:
+    watch.expected.append("Failed to load resource")  # a number that is none
+    connected.add_contact(firstname="Augusta", phone=NUMBER)
+    open_dashboard(page, connected)
+    page.get_by_role("button", name="Settings").click()
+    dialog = page.get_by_role("dialog", name="Settings")
+    dialog.get_by_label("Shortest call, in seconds").fill("10")
+    expect(dialog).to_contain_text("Calls shorter than 10 seconds are left out.")
+    dialog.get_by_label("Outcomes to leave out").fill("Voicemail, no answer")
+    expect(dialog).to_contain_text("Calls that ended as “Voicemail” or “no answer” are left out.")
+    dialog.get_by_label("Direction").select_option("Only calls from customers")
+    expect(dialog).to_contain_text("Calls that your side made are left out.")
+    dialog.get_by_label("Keep transcripts").uncheck()
+    expect(dialog).to_contain_text("From now on transcripts are thrown away")
+    dialog.get_by_label("When the call is complete").check()
+    own = dialog.get_by_label("Your own phone numbers")
+    own.fill("+1 202 555 0100\nreception")
+    expect(dialog).to_contain_text("2 numbers, never taken for a customer's.")
+    check_accessibility(page)
+
+    dialog.get_by_role("button", name="Save", exact=True).click()
+    expect(dialog).to_contain_text("Entry 2 must be a phone number")
+    own.fill("+1 202 555 0100")
+    dialog.get_by_role("button", name="Save", exact=True).click()
+    expect(page.get_by_text("Settings saved")).to_be_visible()
+
+    page.get_by_role("button", name="Settings").click()
+    expect(own).to_have_value("+12025550100")
+    expect(dialog.get_by_label("Outcomes to leave out")).to_have_value("voicemail, no_answer")
+    expect(dialog.get_by_label("Keep transcripts")).not_to_be_checked()
+
+
+def test_changed_rule_is_applied_to_calls_that_were_left_out(
+    page: Page, connected: Workspace
+) -> None:
+    connected.add_contact(firstname="Augusta", phone=NUMBER)
+    connected.change_settings(rules={"blocked_numbers": [NUMBER]})
+    connected.end_call(NUMBER, call_id="call_blocked")
+    connected.wait_until_settled()
+    open_dashboard(page, connected)
+    row = page.get_by_role("row").filter(has_text="call_blocked")
+    expect(row).to_contain_text("blocked_numbers")
+    page.get_by_role("button", name="Settings").click()
+    dialog = page.get_by_role("dialog", name="Settings")
+    dialog.get_by_label("Customers' numbers to leave out").fill("")
+    dialog.get_by_role("button", name="Save, and apply").click()
+    expect(page.get_by_text("1 call that had been left out is looked at again.")).to_be_visible()
+    expect(row).to_contain_text("Synced")

@@ -1,18 +1,19 @@
 """Replays by filter reach exactly the calls that are meant, in every workspace or in one."""
 
 from collections.abc import Collection
+from typing import Any
 
 import pytest
 from sqlalchemy import select, update
 
 from shared.calls.intake import NewCall, store_calls
 from shared.database.engines import Database
-from shared.models import SyncLog
+from shared.models import ActivityUpdate, SyncLog
 from shared.reasons import Lane
 from tests.cli.conftest import Invoke
 
 
-def store(database: Database, user_id: str, call_id: str, **outcome: str) -> None:
+def store(database: Database, user_id: str, call_id: str, **outcome: Any) -> None:
     with database.begin() as session:
         stored = store_calls(
             session,
@@ -64,6 +65,48 @@ def test_calls_that_the_filter_means_are_pending_again(
 
     assert result.stdout == f"Calls that will be tried again: {len(replayed)}.\n"
     assert pending(failed_calls) == replayed
+
+
+@pytest.mark.parametrize(
+    ("filters", "replayed"),
+    [
+        (["--update", "failed"], {"failed"}),
+        (["--update", "waiting"], {"held"}),
+        (["--from", "2000-01-01T00:00:00Z"], {"failed", "held"}),
+        (["--status", "error"], set()),
+    ],
+)
+def test_updates_that_the_filter_means_are_due_again(
+    invoke: Invoke, empty_database: Database, filters: list[str], replayed: set[str]
+) -> None:
+    synced = {"status": "success", "hub_id": 1, "contact_id": "7", "error_message": None}
+    for state in ("failed", "held", "deleted"):
+        store(empty_database, "user_1", state, **synced, engagement_id=state)
+    with empty_database.begin() as session:
+        for log in session.scalars(select(SyncLog)):
+            session.add(
+                ActivityUpdate(
+                    log_id=log.id,
+                    user_id="user_1",
+                    workspace_id="ws_1",
+                    hub_id=1,
+                    state=log.call_id,
+                )
+            )
+
+    result = invoke("retry", *filters)
+
+    assert result.stdout == f"Calls that will be tried again: {len(replayed)}.\n"
+    with empty_database.begin() as session:
+        due = select(SyncLog.call_id).join(ActivityUpdate, ActivityUpdate.log_id == SyncLog.id)
+        assert set(session.scalars(due.where(ActivityUpdate.state == "waiting"))) == replayed
+
+
+def test_status_and_update_exclude_each_other(invoke: Invoke) -> None:
+    result = invoke("retry", "--status", "error", "--update", "failed")
+
+    assert result.exit_code == 2
+    assert "calls with an update are synced" in result.stderr
 
 
 def test_dry_run_counts_and_changes_nothing(invoke: Invoke, failed_calls: Database) -> None:

@@ -22,6 +22,7 @@ from shared.models import (
     AuditEntry,
     Base,
     CallDelivery,
+    CallSource,
     DailyLatency,
     DailyTally,
     Handover,
@@ -31,6 +32,7 @@ from shared.models import (
     Quota,
     Revocation,
     SessionEnd,
+    SourceDelivery,
     Stray,
     SyncLog,
     Tally,
@@ -92,6 +94,17 @@ def fill(tenant: Tenant) -> None:
                 is_final=False,
                 fields=["summary"],
                 facts={"summary": "Mildred wants two cats"},
+            )
+        )
+        source_id = f"src_{tenant.user_id}"
+        session.execute(
+            insert(CallSource).values(
+                **tenant.identity, id=source_id, vendor="generic", name="Mildred's"
+            )
+        )
+        session.execute(
+            insert(SourceDelivery).values(
+                **tenant.identity, source_id=source_id, at=ago(5), result="stored", fields=[]
             )
         )
         session.execute(insert(Activity).values(log_id=done, content_hash=b"written"))

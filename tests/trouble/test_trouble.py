@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import delete, update
 
 from shared.connections.accounts import pause_account
-from shared.models import Call, Connection, Revocation, Stray
+from shared.models import ActivityUpdate, Call, Connection, Revocation, Stray
 from shared.privacy.erasure import erase_calls
 from tests.queue.tenants import HUB, Tenant, ago, skipped, written
 from tests.trouble.conftest import Measure, Tell, TellJson
@@ -67,6 +67,17 @@ def fail(tenant: Tenant) -> None:
     tenant.store(2, **ERROR, error_code="rejected_by_hubspot")
 
 
+def fail_updates(tenant: Tenant) -> None:
+    for state, due_at in (("failed", None), ("failed", None), ("held", None), ("waiting", ago(0))):
+        (log_id,) = tenant.store()
+        with tenant.database.begin() as session:
+            session.add(
+                ActivityUpdate(
+                    log_id=log_id, **tenant.identity, hub_id=HUB, state=state, due_at=due_at
+                )
+            )
+
+
 def forget_archiving(tenant: Tenant) -> None:
     with tenant.database.begin() as session:
         session.add(Stray(hub_id=HUB, activity_id="9", log_id="hs_1", written_at=ago(HOUR)))
@@ -112,6 +123,13 @@ CASES = (
         "rejected_by_hubspot\n  2, ",
         "callsync retry --status error --error-code rejected_by_hubspot",
         "callsync_failed_calls/rejected_by_hubspot",
+        2,
+    ),
+    Case(
+        fail_updates,
+        "completed\n  user_1 in ws_1: 2, since",
+        "callsync retry --update failed",
+        "callsync_updates/failed",
         2,
     ),
     Case(
@@ -180,4 +198,5 @@ def test_json_says_the_same_with_times(tenant: Tenant, tell_json: TellJson) -> N
     assert [(each["error_code"], each["calls"]) for each in told["failed_calls"]] == [
         ("rejected_by_hubspot", 2)
     ]
+    assert told["failed_updates"] == []
     assert told["in_doubt"] == {"count": 0, "since": None}

@@ -1,4 +1,4 @@
-"""The round, from a wake-up to recorded outcomes: claim, read back, match, mark, write, record.
+"""The round, from a wake-up to outcomes: claim, read back, judge, match, mark, write, record.
 
 Knows no Celery. Everything in here may run twice, die anywhere, or run beside itself: the claim
 keeps others off, the mark says what may have been written, and the fence decides who may record.
@@ -33,6 +33,7 @@ from worker.leases import ROUND_S
 from worker.resources import Resources
 from worker.rounds import transitions
 from worker.rounds.health import AccountHealth
+from worker.rounds.judging import judge_calls
 from worker.rounds.lookups import match_calls
 from worker.rounds.reading_back import settle_doubts
 from worker.rounds.reports import RoundEnd, RoundReport, reported
@@ -232,7 +233,7 @@ def _work(round_: Round, account: accounts.AccountState) -> None:
     try:
         round_.destination.open()
         matched = settle_doubts(round_)
-        for found in match_calls(round_, _certain(round_), account):
+        for found in match_calls(round_, judge_calls(round_, _certain(round_)), account):
             write_notes(round_, matched + found)
             matched = []
     except DestinationError as error:

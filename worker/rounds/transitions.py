@@ -22,6 +22,7 @@ from shared.activities.destination import (
     TokenRejectedError,
 )
 from shared.calls.directions import UnknownDirectionError
+from shared.calls.rules import Awaited, LeftOut
 from shared.phone import PhoneError, WithheldNumberError
 from shared.queue.claims import ClaimedCall
 from shared.queue.outcomes import Outcome
@@ -87,6 +88,27 @@ def number_unusable(call: ClaimedCall, error: PhoneError) -> Outcome:
         case _:
             reason = Reason.INVALID_PHONE_NUMBER
     return final(call, Status.SKIPPED, reason, message)
+
+
+def left_out(call: ClaimedCall, verdict: LeftOut) -> Outcome:
+    """The customer does not want it in HubSpot."""
+    return final(call, Status.SKIPPED, Reason.FILTERED, verdict.message)
+
+
+def is_looked_up_first(call: ClaimedCall) -> bool:
+    """Whether nothing has been learnt or tried of a pending call."""
+    is_new = call.searches_done == 0 and not call.calculated_searched and call.failing_for == 0
+    return call.status == Status.PENDING and is_new
+
+
+def awaiting(call: ClaimedCall, verdict: Awaited) -> Outcome:
+    """The call is not looked up before a fact of it comes; news makes it due at once."""
+    return replace(
+        unchanged(call),
+        error_message=verdict.message,
+        next_in=verdict.seconds,
+        is_attempt=False,
+    )
 
 
 def not_in_calculated(call: ClaimedCall, phone_number: str) -> Outcome:

@@ -12,6 +12,11 @@ const SETTINGS = {
   default_region: "country of numbers",
   match_policy: "choice between contacts",
   phone_properties: "further contact properties",
+  own_numbers: "your own numbers",
+  activity: "note or call",
+  write_when: "when a call is written",
+  keep: "what is kept of a call",
+  rules: "which calls are left out",
 };
 
 const WORDS = {

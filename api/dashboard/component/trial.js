@@ -129,6 +129,7 @@ export class Trial {
         statusPill(found.status),
         el("p", {}, tellPreview(found)),
       ),
+      found.waits ? el("p", { class: "hint" }, found.waits) : "",
       ...(found.warnings ?? []).map(({ message }) => el("p", { class: "hint" }, message)),
       ...(found.contacts.length
         ? [

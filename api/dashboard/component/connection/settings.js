@@ -1,10 +1,23 @@
 // Settings of the connection, with what each of them does.
 
+import { choice, makeCallSettings } from "./call-settings.js";
 import { openDialog } from "../parts/dialogs.js";
 import { el, newId } from "../parts/dom.js";
 import { describeError, describeField } from "../parts/failures.js";
+import { count } from "../parts/format.js";
 import { busyButton, field, select } from "../parts/inputs.js";
 import { READ_ONLY } from "../parts/words.js";
+
+const WEEK_MS = 7 * 24 * 3600 * 1000;
+const DEFAULTS = {
+  default_region: null,
+  match_policy: null,
+  phone_properties: null,
+  own_numbers: null,
+  write_when: null,
+  keep: null,
+  rules: null,
+};
 
 const POLICIES = {
   most_recent: {
@@ -41,14 +54,14 @@ export async function openSettings(work) {
   try {
     const settings = await work.client.getSettings({ signal: work.signal });
     body.removeAttribute("aria-busy");
-    body.replaceChildren(...makeForm(work, settings, dialog));
+    body.replaceChildren(...makeForm(work, settings, dialog, body));
     if (!work.mayChange()) lockForm(body, dialog);
   } catch (error) {
     body.replaceChildren(el("p", { role: "alert" }, describeError(error)));
   }
 }
 
-function makeForm(work, settings, dialog) {
+function makeForm(work, settings, dialog, body) {
   const regionEffect = el("p", { class: "hint" });
   const explain = (region) => {
     regionEffect.textContent =
@@ -65,7 +78,11 @@ function makeForm(work, settings, dialog) {
     control: region,
   });
   explain(settings.default_region);
-  const policy = policyChoice(settings.match_policy);
+  const policy = choice(
+    "If several contacts have the number, the note goes to",
+    POLICIES,
+    settings.match_policy,
+  );
   const properties = el("input", {
     autocomplete: "off",
     spellcheck: "false",
@@ -81,10 +98,12 @@ function makeForm(work, settings, dialog) {
   });
   const refused = settings.warnings ?? [];
   propertiesField.setProblem(refused.map(({ message }) => message).join(" "));
-  const save = async (change) => {
+  const calls = makeCallSettings(settings);
+  const save = async (change, { isApplied = false } = {}) => {
     try {
       await work.client.updateSettings(change, { signal: work.signal });
       dialog.close();
+      if (isApplied) return await applyToSkipped(work);
       work.notices.show({
         kind: "success",
         key: "settings",
@@ -98,7 +117,10 @@ function makeForm(work, settings, dialog) {
         [propertiesField, describeField(error, "phone_properties")],
       ];
       for (const [shown, problem] of problems) shown.setProblem(problem);
-      if (!problems.some(([, problem]) => problem))
+      const isNamed = calls.setProblems(error) || problems.some(([, problem]) => problem);
+      const wrong = body.querySelector("[aria-invalid]");
+      wrong?.focus();
+      if (!isNamed)
         work.fail(error, "The settings could not be saved");
     }
   };
@@ -106,19 +128,35 @@ function makeForm(work, settings, dialog) {
     default_region: region.value,
     match_policy: policy.value(),
     phone_properties: properties.value.split(/[,;]/).map((name) => name.trim()).filter(Boolean),
+    ...calls.changed(),
   });
   return [
     regionField.element,
     regionEffect,
     policy.element,
     propertiesField.element,
+    ...calls.elements,
+    el(
+      "div",
+      { class: "field apply" },
+      busyButton({
+        label: "Save, and apply to calls of the last 7 days",
+        run: () => save(given(), { isApplied: true }),
+      }),
+      el(
+        "p",
+        { class: "hint" },
+        "Calls that your rules have left out in the last 7 days are looked at again, by the " +
+          "rules as they are here.",
+      ),
+    ),
     el(
       "footer",
       { class: "dialog-footer" },
       busyButton({
         label: "Use the defaults",
         className: "quiet",
-        run: () => save({ default_region: null, match_policy: null, phone_properties: null }),
+        run: () => save(DEFAULTS),
       }),
       el("button", { type: "button", onclick: () => dialog.close() }, "Cancel"),
       busyButton({ label: "Save", className: "primary", run: () => save(given()) }),
@@ -126,48 +164,38 @@ function makeForm(work, settings, dialog) {
   ];
 }
 
+/** Has calls that rules have left out looked at again. */
+async function applyToSkipped(work) {
+  const order = { error_code: "filtered", from: Date.now() - WEEK_MS };
+  try {
+    const { requeued } = await work.client.retrySyncLogs(order, { signal: work.signal });
+    work.notices.show({
+      kind: "success",
+      key: "settings",
+      title: "Settings saved",
+      text: requeued
+        ? `${count(requeued, "call")} that had been left out ${requeued === 1 ? "is" : "are"} looked at again.`
+        : "No call of the last 7 days had been left out.",
+    });
+    work.refresh();
+  } catch (error) {
+    work.fail(error, "The settings are saved, but could not be applied to earlier calls");
+  }
+}
+
 /** Leaves a form to be read. */
 function lockForm(body, dialog) {
   const why = el("p", { class: "read-only", role: "note", id: newId("why") }, READ_ONLY);
-  for (const control of body.querySelectorAll("input, select")) {
+  for (const control of body.querySelectorAll("input, select, textarea")) {
     control.disabled = true;
     const described = control.getAttribute("aria-describedby");
     control.setAttribute("aria-describedby", [why.id, described].filter(Boolean).join(" "));
   }
+  body.querySelector(".apply")?.remove();
   body.prepend(why);
   body
     .querySelector("footer")
     .replaceChildren(el("button", { type: "button", onclick: () => dialog.close() }, "Close"));
-}
-
-function policyChoice(current) {
-  const name = newId("policy");
-  const element = el(
-    "fieldset",
-    { class: "choices" },
-    el("legend", {}, "If several contacts have the number, the note goes to"),
-    Object.entries(POLICIES).map(([value, { label, effect }]) => {
-      const id = newId("effect");
-      return el(
-        "label",
-        { class: "choice" },
-        el("input", {
-          type: "radio",
-          name,
-          value,
-          "aria-describedby": id,
-          checked: value === current,
-        }),
-        el(
-          "span",
-          {},
-          el("span", { class: "choice-label" }, label),
-          el("span", { class: "hint", id }, effect),
-        ),
-      );
-    }),
-  );
-  return { element, value: () => element.querySelector("input:checked").value };
 }
 
 const regionNames = new Intl.DisplayNames("en", { type: "region", fallback: "none" });

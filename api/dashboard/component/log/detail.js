@@ -9,8 +9,21 @@ import { icon } from "../parts/icons.js";
 import { busyButton } from "../parts/inputs.js";
 import { noteElement } from "./note.js";
 import { Poll } from "../parts/polling.js";
-import { statusPill } from "./rows.js";
-import { nameCaller, REASONS, RETRYABLE, STATUSES, tellOutcome, tellWarning } from "../parts/words.js";
+import { entryPills } from "./rows.js";
+import { tellStory } from "./story.js";
+import {
+  canRetry,
+  COMPLETIONS,
+  nameCaller,
+  nameEvent,
+  nameFields,
+  REASONS,
+  STATUSES,
+  tellWarning,
+} from "../parts/words.js";
+
+// So many the API lists; there may be more.
+const MOST_DELIVERIES = 20;
 
 /** Opens the details of a call and keeps them fresh; `onChanged` hears of a retry. */
 export function showDetail(work, id, { onChanged }) {
@@ -29,7 +42,7 @@ export function showDetail(work, id, { onChanged }) {
       body.removeAttribute("aria-busy");
       heading.textContent = nameCaller(detail.log);
       setChildren(body, JSON.stringify(detail), () => describe(work, detail, retry));
-      return detail.log.status === "pending";
+      return detail.log.status === "pending" || detail.log.update === "waiting";
     } catch (error) {
       if (signal.aborted) return false;
       body.removeAttribute("aria-busy");
@@ -59,13 +72,14 @@ export function showDetail(work, id, { onChanged }) {
   poll.now();
 }
 
-function describe(work, { log, attempts, contact_url: contactUrl, warnings, note }, retry) {
+function describe(work, detail, retry) {
+  const { log, attempts, deliveries, contact_url: contactUrl, warnings, note } = detail;
   return [
     el(
       "div",
       { class: "detail-outcome" },
-      statusPill(log.status),
-      el("p", {}, tellOutcome(log)),
+      el("span", { class: "pill-place" }, entryPills(log)),
+      tellStory(detail).map((sentence) => el("p", {}, sentence)),
       el(
         "div",
         { class: "buttons" },
@@ -77,7 +91,7 @@ function describe(work, { log, attempts, contact_url: contactUrl, warnings, note
               icon("external"),
             )
           : null,
-        RETRYABLE.includes(log.status) && work.mayChange()
+        canRetry(log) && work.mayChange()
           ? busyButton({ label: "Retry", className: "primary", run: retry }, icon("retry"))
           : null,
       ),
@@ -92,14 +106,16 @@ function describe(work, { log, attempts, contact_url: contactUrl, warnings, note
       ["Note ID", log.engagement_id ? copyable(work, log.engagement_id, "note ID") : null],
       ["Log ID", copyable(work, log.id, "log ID")],
     ]),
-    ...(warnings.length ? describeWarnings(warnings) : []),
+    ...listSentences("Left out or changed when the call came in", warnings.map(tellWarning)),
+    ...listSentences("Left out of the note", log.notices),
+    ...describeDeliveries(deliveries),
     el("h3", {}, attempts.length ? count(attempts.length, "attempt") : "No attempt yet"),
     el(
       "ol",
       { class: "attempts", reversed: true },
       attempts.map((attempt) => describeAttempt(work, attempt)),
     ),
-    el("h3", {}, note?.written ? "Note, as it was written" : "Note, as it would be written"),
+    el("h3", {}, nameNote(log, note)),
     note
       ? noteElement(note.html)
       : el(
@@ -110,15 +126,37 @@ function describe(work, { log, attempts, contact_url: contactUrl, warnings, note
   ];
 }
 
-function describeWarnings(warnings) {
+function nameNote(log, note) {
+  if (!note?.written) return "Note, as it would be written";
+  const isBehind = log.written_revision !== null && log.written_revision < log.revision;
+  return log.update || isBehind ? "Note, as it would be now" : "Note, as it was written";
+}
+
+function listSentences(heading, sentences) {
+  if (!sentences.length) return [];
+  const items = sentences.map((sentence) => el("li", {}, sentence));
+  return [el("h3", {}, heading), el("ul", { class: "warnings" }, items)];
+}
+
+function describeDeliveries(deliveries) {
+  if (!deliveries.length) return [];
+  const isCut = deliveries.length === MOST_DELIVERIES;
   return [
-    el("h3", {}, "Left out or changed when the call came in"),
-    el(
-      "ul",
-      { class: "warnings" },
-      warnings.map((warning) => el("li", {}, tellWarning(warning))),
-    ),
+    el("h3", {}, isCut ? "What came in, the last 20 times" : "What came in"),
+    el("ol", { class: "attempts", reversed: true }, deliveries.map(describeDelivery)),
   ];
+}
+
+function describeDelivery({ at, event, fields, withdrawn }) {
+  return el(
+    "li",
+    {},
+    el("div", { class: "attempt-head" }, el("strong", {}, nameEvent(event)), timeElement(at)),
+    fields.length ? el("p", { class: "hint" }, `With ${nameFields(fields)}`) : null,
+    withdrawn.length
+      ? el("p", {}, `It asked that this is not kept: ${nameFields(withdrawn)}.`)
+      : null,
+  );
 }
 
 function describeAttempt(work, attempt) {
@@ -133,7 +171,7 @@ function describeAttempt(work, attempt) {
     el(
       "div",
       { class: "attempt-head" },
-      el("strong", {}, STATUSES[attempt.outcome] ?? attempt.outcome),
+      el("strong", {}, nameAttempt(attempt)),
       timeElement(attempt.started_at),
     ),
     el("p", { class: "hint" }, facts.filter(Boolean).join(" · ")),
@@ -148,6 +186,9 @@ function describeAttempt(work, attempt) {
       : null,
   );
 }
+
+const nameAttempt = ({ kind, outcome }) =>
+  (kind === "update" ? COMPLETIONS : STATUSES)[outcome] ?? outcome;
 
 function factList(pairs) {
   const shown = pairs.filter(([, value]) => value !== null);

@@ -2,7 +2,7 @@
 
 import { el } from "../parts/dom.js";
 import { field, radios, select } from "../parts/inputs.js";
-import { REASONS, STATUSES } from "../parts/words.js";
+import { REASONS, STATUSES, UPDATES } from "../parts/words.js";
 
 const TYPING_MS = 400;
 const HOUR_MS = 3_600_000;
@@ -13,7 +13,7 @@ const PERIODS = {
   month: { label: "Last 30 days", ms: 30 * 24 * HOUR_MS },
 };
 const CUSTOM = "custom";
-const NAMES = ["status", "error_code", "period", "from", "to", "phone", "call_id"];
+const NAMES = ["status", "error_code", "update", "period", "from", "to", "phone", "call_id"];
 
 /** The controls; `onChange()` is called when what they say has changed. */
 export class Filters {
@@ -36,7 +36,11 @@ export class Filters {
       },
     });
     this.reason = select({
-      options: [{ value: "", label: "Any reason" }, ...listOptions(REASONS)],
+      options: [
+        { value: "", label: "Any reason" },
+        { label: "Not in HubSpot", options: listOptions(REASONS) },
+        { label: "In HubSpot, and more came in later", options: listOptions(UPDATES) },
+      ],
       value: "",
       onChange: changed,
     });
@@ -91,7 +95,7 @@ export class Filters {
     const isCustom = this.period.value === CUSTOM;
     return dropEmpty({
       status: this.values.status,
-      error_code: this.reason.value,
+      ...this.#readReason(),
       phone: this.phone.value.trim(),
       call_id: this.callId.value.trim(),
       from: period ? now - period.ms : isCustom ? readLocal(this.from.value) : undefined,
@@ -105,7 +109,7 @@ export class Filters {
     return new URLSearchParams(
       dropEmpty({
         status: this.values.status,
-        error_code: this.reason.value,
+        ...this.#readReason(),
         period: this.period.value,
         from: isCustom ? this.from.value : "",
         to: isCustom ? this.to.value : "",
@@ -121,7 +125,9 @@ export class Filters {
       NAMES.map((name) => [name, new URLSearchParams(text).get(name) ?? ""]),
     );
     this.setStatus(Object.hasOwn(STATUSES, given.status) ? given.status : "");
-    this.reason.value = Object.hasOwn(REASONS, given.error_code) ? given.error_code : "";
+    const isUpdate = Object.hasOwn(UPDATES, given.update);
+    const reason = isUpdate ? given.update : given.error_code;
+    this.reason.value = isUpdate || Object.hasOwn(REASONS, reason) ? reason : "";
     this.period.value =
       Object.hasOwn(PERIODS, given.period) || given.period === CUSTOM ? given.period : "";
     this.from.value = given.from;
@@ -135,6 +141,11 @@ export class Filters {
   setStatus(status) {
     this.values.status = status;
     this.status.set(status);
+  }
+
+  #readReason() {
+    const reason = this.reason.value;
+    return Object.hasOwn(UPDATES, reason) ? { update: reason } : { error_code: reason };
   }
 
   #clear() {

@@ -45,8 +45,9 @@ export class Pages {
   }
 
   /**
-   * Looks for entries that are newer than all loaded ones. Returns them and whether there are more
-   * between them and what is loaded.
+   * Looks for entries that are newer than all loaded ones. Returns them, whether there are more
+   * between them and what is loaded, and those on the newest page that are known, as they are now:
+   * a call may grow after it was synced.
    */
   async findNew() {
     const page = await this.#ask({ limit: PAGE_SIZE });
@@ -57,7 +58,10 @@ export class Pages {
       log.created_at > newest.created_at ||
       (log.created_at === newest.created_at && log.id > newest.id);
     const logs = page.logs.filter((log) => !this.logs.has(log.id) && isNew(log));
-    return { logs, isMore: logs.length === page.logs.length && page.next_cursor !== null };
+    const known = page.logs.filter((log) => this.logs.has(log.id));
+    for (const log of known) this.logs.set(log.id, log);
+    const isMore = logs.length === page.logs.length && page.next_cursor !== null;
+    return { logs, isMore, known };
   }
 
   /** Takes entries up at the top. */
@@ -67,7 +71,8 @@ export class Pages {
 
   /** Asks anew for those of `ids` that may have changed, and returns them. */
   async refresh(ids) {
-    const open = ids.filter((id) => this.logs.get(id)?.status !== "success").slice(0, MOST_IDS);
+    const isOpen = (log) => log?.status !== "success" || log.update !== null;
+    const open = ids.filter((id) => isOpen(this.logs.get(id))).slice(0, MOST_IDS);
     if (!open.length) return [];
     const { logs } = await this.#client.getHubSpotSyncLogs(
       { ids: open.join(",") },

@@ -9,7 +9,11 @@ import { busyButton } from "../parts/inputs.js";
 // What the API takes by ids in one order, and what it lists on one page.
 const MOST_IDS = 1000;
 const PAGE_SIZE = 200;
-const NOUNS = { error: "failed", skipped: "skipped" };
+const KINDS = {
+  error: { noun: "failed", order: { status: "error" } },
+  skipped: { noun: "skipped", order: { status: "skipped" } },
+  update: { noun: "incomplete", order: { update: "failed" } },
+};
 
 /** `list`: filters, selectedIds(), onRetried(). */
 export class Retries {
@@ -42,9 +46,9 @@ export class Retries {
 
   /** Fits the button to what the filters say. */
   show() {
-    const status = this.#status();
-    this.allButton.hidden = status === null;
-    this.allLabel.textContent = `Retry all ${NOUNS[status] ?? "failed"}`;
+    const kind = this.#kind();
+    this.allButton.hidden = !kind;
+    this.allLabel.textContent = `Retry all ${(kind ?? KINDS.error).noun}`;
   }
 
   showSelection(amount) {
@@ -74,13 +78,14 @@ export class Retries {
   }
 
   async #retryAll() {
-    const query = { ...this.#list.filters.query(), status: this.#status() };
+    const kind = this.#kind();
+    const { noun } = kind;
+    const query = { ...this.#list.filters.query(), status: undefined, ...kind.order };
     try {
       const { total, total_exact: isExact } = await this.#work.client.getHubSpotSyncLogs(
         { ...query, limit: 1 },
         { signal: this.#work.signal },
       );
-      const noun = NOUNS[query.status];
       if (total === 0) {
         this.#work.notices.show({
           title: `No ${noun} call matches the filters`,
@@ -89,14 +94,14 @@ export class Retries {
         });
         return;
       }
-      if (!(await this.#ask(total, isExact, noun))) return;
+      if (!(await this.#ask(total, isExact, kind))) return;
       this.#tell(await this.#order(query));
     } catch (error) {
       this.#work.fail(error, "The calls could not be retried");
     }
   }
 
-  #ask(total, isExact, noun) {
+  #ask(total, isExact, { noun, order }) {
     const amount = isExact
       ? count(total, `${noun} call`)
       : `the newest ${formatNumber(total)} ${noun} calls`;
@@ -106,8 +111,10 @@ export class Retries {
       el(
         "p",
         {},
-        "Each is worked on once more, as if it had just come in. A note that exists is never " +
-          "written again.",
+        order.update
+          ? "What came in later is added to each note. What people have written there stays."
+          : "Each is worked on once more, as if it had just come in. A note that exists is never " +
+              "written again.",
       ),
       el("p", {}, "Calls whose contents were deleted are left out."),
     );
@@ -146,9 +153,10 @@ export class Retries {
     this.#list.onRetried();
   }
 
-  /** Which calls "all" are: the failed ones unless the filter says skipped; null if none can be. */
-  #status() {
-    const { status } = this.#list.filters.query();
-    return status === undefined ? "error" : status in NOUNS ? status : null;
+  /** Which calls "all" are: the failed ones unless the filters say others; undefined if none. */
+  #kind() {
+    const { status, update } = this.#list.filters.query();
+    if (update === undefined) return KINDS[status ?? "error"];
+    return update === "failed" && (status ?? "success") === "success" ? KINDS.update : undefined;
   }
 }

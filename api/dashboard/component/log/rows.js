@@ -4,11 +4,22 @@ import { el, setChildren, setText } from "../parts/dom.js";
 import { timeElement } from "../parts/format.js";
 import { icon } from "../parts/icons.js";
 import { busyButton } from "../parts/inputs.js";
-import { nameCaller, RETRYABLE, STATUSES, tellOutcome, tellOutcomeText } from "../parts/words.js";
+import { canRetry, nameCaller, STATUSES, tellOutcome, tellOutcomeText } from "../parts/words.js";
 
 /** A status as a coloured pill with its icon. */
 export function statusPill(status) {
   return el("span", { class: "pill", "data-kind": status }, icon(status), STATUSES[status]);
+}
+
+/** The pills of an entry: two where the call is synced and its note lacks something. */
+export function entryPills(log) {
+  const isIncomplete = log.update === "failed";
+  return [
+    statusPill(log.status),
+    isIncomplete
+      ? el("span", { class: "pill", "data-kind": "error" }, icon("error"), "Incomplete")
+      : null,
+  ];
 }
 
 /** One row; `actions`: open(row), retry(row), select(row, isSelected). */
@@ -52,7 +63,7 @@ export class Row {
   show(log, now = Date.now()) {
     this.log = log;
     const name = nameCaller(log);
-    const canRetry = RETRYABLE.includes(log.status);
+    const isRetryable = canRetry(log);
     setChildren(this.when, String(log.created_at) + new Date(now).toDateString(), () =>
       timeElement(log.created_at),
     );
@@ -60,12 +71,12 @@ export class Row {
     this.caller.setAttribute("aria-label", `${name}, call ${log.call_id}: details`);
     setText(this.callId, log.call_id);
     this.callId.title = log.call_id; // two lines of it are shown
-    setChildren(this.pill, log.status, () => statusPill(log.status));
+    setChildren(this.pill, `${log.status} ${log.update}`, () => entryPills(log));
     setChildren(this.words, tellOutcomeText(log, now), () => tellOutcome(log, now));
-    this.retry.hidden = !canRetry;
+    this.retry.hidden = !isRetryable;
     this.retry.setAttribute("aria-label", `Retry call ${log.call_id}`);
-    this.box.hidden = !canRetry;
-    this.box.checked &&= canRetry;
+    this.box.hidden = !isRetryable;
+    this.box.checked &&= isRetryable;
     this.box.setAttribute("aria-label", `Select call ${log.call_id}`);
   }
 

@@ -1,7 +1,7 @@
 // Which rows are selected: one by one, or all that can be retried.
 
 import { el } from "../parts/dom.js";
-import { RETRYABLE } from "../parts/words.js";
+import { canRetry } from "../parts/words.js";
 
 /** `rows()` are those on the screen; `onChange(amount)` hears how many are selected. */
 export class Selection {
@@ -41,7 +41,7 @@ export class Selection {
 
   #selectAll(isSelected) {
     for (const row of this.#rows()) {
-      row.setSelected(isSelected && RETRYABLE.includes(row.log.status));
+      row.setSelected(isSelected && canRetry(row.log));
     }
     this.show();
   }

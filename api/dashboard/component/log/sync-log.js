@@ -80,7 +80,7 @@ export class SyncLog {
     });
     if (pages.isAbandoned) return;
     const [changed, found] = answers;
-    for (const log of changed) this.#rows.get(log.id)?.show(log);
+    for (const log of [...found.known, ...changed]) this.#rows.get(log.id)?.show(log);
     if (!this.#rows.size && found.logs.length) this.#take(found);
     else this.#offer(found);
     this.#afterChange();

@@ -1,7 +1,7 @@
 // What became of a call, in words: statuses, reasons, and the sentence that answers
-// "why is this call not in HubSpot?" And how the sources of calls are.
+// "why is this call not in HubSpot?"
 
-import { count, formatAgo, formatPhone, timeElement } from "./format.js";
+import { formatPhone, timeElement } from "./format.js";
 
 /** Why there is nothing to press for those who may only look. */
 export const READ_ONLY =
@@ -26,6 +26,7 @@ export const REASONS = {
   invalid_phone_number: "Not a phone number",
   unknown_direction: "Direction not known",
   held: "Held back",
+  filtered: "Left out by your rules",
   not_connected: "HubSpot not connected",
   reconnect_required: "Permission withdrawn",
   missing_scopes: "Permission missing",
@@ -38,6 +39,24 @@ export const REASONS = {
   poison: "Set aside",
   payload_expired: "Contents deleted",
 };
+
+/** Labels of what becomes of a note once its call has grown (`update`), for filters. */
+export const UPDATES = {
+  failed: "Could not be completed",
+  waiting: "To be completed",
+  deleted: "Deleted in HubSpot",
+};
+
+/** What a try of completing a note came to, by the attempt's outcome. */
+export const COMPLETIONS = {
+  success: "Completed",
+  pending: "To be completed later",
+  error: "Could not be completed",
+  skipped: "Not completed",
+};
+
+// What voice platforms say has happened, in our own webhook's words.
+const EVENTS = { "call.ended": "The call ended", "call.updated": "More about the call" };
 
 /** What people call the fields of a call. */
 export const FIELDS = {
@@ -59,7 +78,13 @@ export const FIELDS = {
   structured_data: "The details",
 };
 
-export const RETRYABLE = ["error", "skipped"];
+const RETRYABLE = ["error", "skipped"];
+
+/** Whether a retry would do something: an update that waits for a person says why. */
+export const canRetry = (log) =>
+  RETRYABLE.includes(log.status) ||
+  log.update === "failed" ||
+  (log.update === "waiting" && Boolean(log.update_error));
 
 const SENTENCES = {
   contact_not_found: (log) => `No HubSpot contact has ${caller(log)}.`,
@@ -74,6 +99,9 @@ const SENTENCES = {
     log.error_message ?? "The call does not say which of its numbers is the customer's.",
   held: (log) =>
     log.error_message ?? "Its call source was paused when this call came: retry it to write it.",
+  filtered: (log) =>
+    (log.error_message ?? "One of your rules leaves this call out.") +
+    " Rules are in the settings; a changed rule can be applied to calls that were left out.",
   not_connected: (log) =>
     log.error_message ??
     "HubSpot was not connected. Calls of the last 7 days are synced once it is.",
@@ -110,8 +138,10 @@ const HAD_NUMBER = new Set([
 
 /** Why a call is where it is, as texts and times for an element; `now` in epoch milliseconds. */
 export function tellOutcome(log, now = Date.now()) {
-  if (log.status === "success")
-    return ["Written to the contact's timeline at ", at(log.updated_at), "."];
+  if (log.status === "success") {
+    const more = tellUpdate(log).map((sentence) => ` ${sentence}`);
+    return ["Written to the contact's timeline at ", at(log.updated_at), ".", ...more];
+  }
   const why = SENTENCES[log.error_code]?.(log) ?? log.error_message;
   return [...(why ? [endSentence(why)] : []), ...tellNext(log, now)];
 }
@@ -121,6 +151,36 @@ export function tellOutcomeText(log, now = Date.now()) {
   return tellOutcome(log, now)
     .map((part) => (typeof part === "string" ? part : part.textContent))
     .join("");
+}
+
+/** What becomes of what has come in since, as sentences; `brought` are names of its fields. */
+export function tellUpdate(log, brought = []) {
+  const what = brought.length ? `: ${nameFields(brought)}` : "";
+  switch (log.update) {
+    case "waiting":
+      if (log.update_error) return [endSentence(log.update_error)];
+      return [`More has come in since and is being added${what}.`];
+    case "failed":
+      return [
+        `What came in later could not be added${what}.`,
+        ...(log.update_error ? [endSentence(log.update_error)] : []),
+      ];
+    case "deleted":
+      return ["The note was deleted in HubSpot, so nothing that came in later was added."];
+    default:
+      return [];
+  }
+}
+
+/** What a voice platform said had happened. */
+export const nameEvent = (event) => EVENTS[event] ?? event;
+
+/** Fields of a call within a sentence: "summary, recording and transcript". */
+export function nameFields(names) {
+  const words = names.map((name) =>
+    name === "recording_url" ? "recording" : (FIELDS[name] ?? name).replace(/^The /, ""),
+  );
+  return [words.slice(0, -1).join(", "), words.at(-1)].filter(Boolean).join(" and ");
 }
 
 /** What was left out of a call, cut or guessed when it came in, as a sentence. */
@@ -152,122 +212,4 @@ const caller = (log) => (log.phone_number ? formatPhone(log.phone_number) : "thi
 
 const howMany = (log) => /^\d+/.exec(log.error_message ?? "")?.[0] ?? "Several";
 
-const endSentence = (text) => (/[.!?…]$/.test(text) ? text : `${text}.`);
-
-/** States of a call source. */
-export const SOURCE_STATES = {
-  needs_secret: { label: "Secret missing", kind: "skipped", sign: "skipped" },
-  waiting: { label: "Waiting", kind: "pending", sign: "pending" },
-  receiving: { label: "Receiving", kind: "success", sign: "success" },
-  refusing: { label: "Calls refused", kind: "error", sign: "error" },
-  paused: { label: "Paused", kind: "skipped", sign: "pending" },
-};
-
-/** What became of a message that came to a source. */
-export const RESULTS = {
-  stored: { label: "New call", kind: "success" },
-  updated: { label: "Added to its call", kind: "success" },
-  duplicate: { label: "Known already", kind: "pending" },
-  ignored: { label: "Not about a finished call", kind: "pending" },
-  unreadable: { label: "Not understood", kind: "skipped" },
-  refused: { label: "Refused", kind: "error" },
-};
-
-const COUNTS = {
-  received: "about calls",
-  ignored: "not about a finished call",
-  unreadable: "not understood",
-  refused: "refused",
-};
-
-/** How a source is, as texts and times for an element. */
-export function tellSource(source, now = Date.now()) {
-  const ago = (ms) => timeElement(ms, formatAgo(ms, now));
-  const refused = source.last_refused_at;
-  switch (source.state) {
-    case "needs_secret":
-      return refused
-        ? ["A message came ", ago(refused), ": it was refused, because the secret is missing here."]
-        : ["Calls are taken once the secret has been added."];
-    case "refusing":
-      return ["A message came ", ago(refused), " and was refused: it could not be proven genuine."];
-    case "paused":
-      return source.held
-        ? [`${count(source.held, "call")} held back. Nothing is written until you go on.`]
-        : ["New calls are held back, and nothing is written until you go on."];
-    case "receiving":
-      return ["Last call received ", ago(source.last_received_at), "."];
-    default:
-      return source.counts.unreadable
-        ? ["Messages come in, but no call could be read from them yet."]
-        : ["Waiting for your first call …"];
-  }
-}
-
-/** What came within 24 hours, in one line. */
-export function tellCounts(counts) {
-  const parts = Object.entries(COUNTS)
-    .filter(([kind]) => counts[kind])
-    .map(([kind, words]) => `${counts[kind]} ${words}`);
-  return parts.length ? `Messages in 24 h: ${parts.join(", ")}` : "No message in 24 h";
-}
-
-/** Options of sources: what people call them, and what they do. */
-export const OPTIONS = {
-  default_region: {
-    label: "Country of numbers without a country code",
-    hint: null,
-  },
-  fields: {
-    label: "Which field is which",
-    hint:
-      "Say where each of them stands in the platform's messages, from the outside in: " +
-      "call.customer.phone. Once a message has come you can choose among its fields. Leave out " +
-      "what it does not send; only the call's id is required.",
-    hintOfNames:
-      "Choose which of the fields that came is which. Leave out what is not there; only the " +
-      "call's id is required.",
-  },
-  ended_when: {
-    label: "Only some of its messages mean that a call is over",
-    hint: "Leave both empty if every message comes at the end of a call.",
-  },
-  path: { label: "The field that says so" },
-  value: { label: "What it says then", hint: "Several words are separated by commas." },
-  duration_unit: { label: "The duration is given in" },
-  legs: { label: "Which calls" },
-  time_zone: { label: "Time zone of the times it sends", hint: "Such as Europe/Berlin." },
-  summary_insight: { label: "The insight that is the call's summary", hint: "Its name or id." },
-  header: { label: "Header with the secret or the signature" },
-  signature_header: { label: "Header with the signature" },
-  prefix: { label: "What stands before the signature", hint: "Such as sha256=." },
-  algorithm: { label: "Algorithm" },
-  encoding: { label: "Spelling of the signature" },
-  signed: {
-    label: "What is signed",
-    hint: "{body}, and perhaps {timestamp}, {method}, {url}: {timestamp}.{body}",
-  },
-  payload: {
-    label: "What is signed",
-    hint: "{body}, and perhaps {timestamp}, {method}, {url}, {svix-id}: {timestamp}.{body}",
-  },
-  timestamp_header: { label: "Header with the time" },
-  message_id_header: { label: "Header with the message's id" },
-  secret_is_base64: { label: "The secret is written in base64" },
-  hmac: { label: "How messages are signed" },
-};
-
-/** Words for a choice among an option's values. */
-export const CHOICES = {
-  all: "All",
-  inbound: "Incoming calls",
-  outbound: "Outgoing calls",
-  seconds: "Seconds",
-  milliseconds: "Milliseconds",
-  minutes: "Minutes",
-  hex: "Hexadecimal",
-  base64: "Base64",
-  sha256: "SHA-256",
-  sha512: "SHA-512",
-  sha1: "SHA-1",
-};
+export const endSentence = (text) => (/[.!?…]$/.test(text) ? text : `${text}.`);

@@ -4,9 +4,9 @@ import { copyable } from "../parts/copying.js";
 import { el, newId, setChildren } from "../parts/dom.js";
 import { describeError } from "../parts/failures.js";
 import { icon } from "../parts/icons.js";
-import { SOURCE_STATES, tellCounts, tellSource } from "../parts/words.js";
 import { openAdding } from "./adding.js";
 import { openSource } from "./source.js";
+import { SOURCE_STATES, tellCounts, tellSource } from "./words.js";
 
 // The answer describes every vendor, so it is not asked for with each question of the poll.
 const CALM_MS = 60_000;

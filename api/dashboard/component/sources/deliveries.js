@@ -2,7 +2,8 @@
 
 import { el } from "../parts/dom.js";
 import { count, timeElement } from "../parts/format.js";
-import { FIELDS, RESULTS } from "../parts/words.js";
+import { FIELDS } from "../parts/words.js";
+import { RESULTS } from "./words.js";
 
 /** A list; `onCall(logId)` opens a call's entry. */
 export function describeDeliveries(deliveries, onCall) {

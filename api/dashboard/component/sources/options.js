@@ -4,7 +4,8 @@ import { listRegions } from "../connection/settings.js";
 import { el, setChildren } from "../parts/dom.js";
 import { describeField } from "../parts/failures.js";
 import { busyButton, field, select } from "../parts/inputs.js";
-import { CHOICES, FIELDS, OPTIONS } from "../parts/words.js";
+import { FIELDS } from "../parts/words.js";
+import { CHOICES, OPTIONS } from "./words.js";
 
 // Set by the platform or on the command line: kept as they are.
 const NOT_HERE = new Set(["tenants", "forwarded"]);

@@ -7,11 +7,12 @@ import { count } from "../parts/format.js";
 import { icon } from "../parts/icons.js";
 import { busyButton, field } from "../parts/inputs.js";
 import { Poll } from "../parts/polling.js";
-import { READ_ONLY, SOURCE_STATES, tellCounts, tellSource } from "../parts/words.js";
+import { READ_ONLY } from "../parts/words.js";
 import { describeDeliveries, listNames } from "./deliveries.js";
 import { OptionsForm } from "./options.js";
 import { Secrets } from "./secrets.js";
 import { describeSteps } from "./steps.js";
+import { SOURCE_STATES, tellCounts, tellSource } from "./words.js";
 
 const QUIET = new Set(["receiving", "paused"]);
 

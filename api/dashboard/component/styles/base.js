@@ -70,12 +70,12 @@ export const base = `
   button.link:hover { text-decoration: underline; text-underline-offset: 3px; }
   .buttons { display: flex; flex-wrap: wrap; align-items: center; gap: 8px; }
 
-  input:not([type="radio"], [type="checkbox"]), select {
+  input:not([type="radio"], [type="checkbox"]), select, textarea {
     width: 100%; min-width: 0; height: 36px; padding: 0 10px; border: 1px solid var(--edge);
     border-radius: 8px; background: var(--surface); color: var(--text); font: inherit;
   }
   input::placeholder { color: var(--muted); opacity: 1; }
-  input[aria-invalid="true"] { border-color: var(--error); }
+  input[aria-invalid="true"], textarea[aria-invalid="true"] { border-color: var(--error); }
   input[type="checkbox"], input[type="radio"] {
     width: 16px; height: 16px; margin: 0; accent-color: var(--accent);
   }
@@ -111,6 +111,7 @@ export const base = `
     background: color-mix(in oklab, var(--tone) 13%, var(--surface)); color: var(--tone);
     font-size: 12.5px; line-height: 20px; font-weight: 600; white-space: nowrap;
   }
+  .pill-place { display: flex; flex-wrap: wrap; gap: 4px; align-content: start; }
   .pill .icon { width: 14px; height: 14px; stroke-width: 2; }
   .pill:not(:has(.icon)) { padding-inline: 9px; }
   [data-kind="success"] { --tone: var(--success); }

@@ -93,6 +93,8 @@ export const dialogs = `
     border-color: var(--accent); background: color-mix(in oklab, var(--accent) 6%, transparent);
   }
   .choice input { flex: none; margin-top: 3px; }
+  .rules { gap: 12px; }
+  .field textarea { height: auto; min-height: 60px; padding: 8px 10px; resize: vertical; }
   .choice-label { display: block; font-weight: 600; }
   .trial, .trial-result, .trial-outcome { display: grid; gap: 12px; justify-items: start; }
   .trial > .field, .trial-result, .trial-result > .note, .contacts { width: 100%; }
