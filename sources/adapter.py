@@ -171,10 +171,14 @@ class Ignored:
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """A genuine delivery that cannot be understood; the message says why and quotes nothing."""
+    """A genuine delivery that cannot be understood; the message says why and quotes nothing.
+
+    `fields` are names out of the body, where the customer chooses among them: never a value.
+    """
 
     name: str
     message: str
+    fields: tuple[str, ...] = ()
 
 
 Reading = Event | Ignored | Unreadable

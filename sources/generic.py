@@ -73,7 +73,8 @@ def read(delivery: Delivery, options: GenericOptions) -> Sequence[Reading]:
     if isinstance(body, Unreadable):
         return (body,)
     if options.fields is None:
-        return (Unreadable(DELIVERY, "Choose first which of its fields is which."),)
+        message = "Choose first which of its fields is which."
+        return (Unreadable(DELIVERY, message, _name_fields(body)),)
     found = {name: reading.dig(body, path) for name, path in options.fields.items()}
     is_end = options.ended_when is None or _is_met(options.ended_when, body)
     name = _read_event_name(found, body, options)
@@ -81,7 +82,8 @@ def read(delivery: Delivery, options: GenericOptions) -> Sequence[Reading]:
     if call is None and not is_end:
         return (Ignored(name),)
     if call is None:
-        return (Unreadable(name, f"There is no call id at {options.fields['call_id']}."),)
+        message = f"There is no call id at {options.fields['call_id']}."
+        return (Unreadable(name, message, _name_fields(body)),)
     event = Event(
         name=name,
         call=call,
@@ -189,9 +191,11 @@ def list_names(body: bytes) -> tuple[str, ...]:
     ids) are left out, and so is what lies deeper than eight names.
     """
     value = reading.parse_object(body)
-    if isinstance(value, Unreadable):
-        return ()
-    return tuple(islice(_walk(value, ()), MOST_NAMES))
+    return () if isinstance(value, Unreadable) else _name_fields(value)
+
+
+def _name_fields(body: dict[str, Json]) -> tuple[str, ...]:
+    return tuple(islice(_walk(body, ()), MOST_NAMES))
 
 
 def _walk(value: Json, path: tuple[str, ...]) -> Iterator[str]:

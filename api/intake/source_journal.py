@@ -134,11 +134,23 @@ class SourceJournal:
         self._begin()
 
     def note_unreadable(
-        self, source_id: str, at: datetime, event: str, message: str, *, secret_id: str | None
+        self,
+        source_id: str,
+        at: datetime,
+        event: str,
+        message: str,
+        *,
+        secret_id: str | None,
+        fields: tuple[str, ...] = (),
     ) -> None:
-        """A genuine delivery that cannot be understood."""
+        """A genuine delivery that cannot be understood; `fields` are names out of it."""
         note = DeliveryNote(
-            source_id=source_id, at=at, event=event, result=Result.UNREADABLE, message=message
+            source_id=source_id,
+            at=at,
+            event=event,
+            result=Result.UNREADABLE,
+            message=message,
+            fields=fields,
         )
         with self._lock:
             self._notes.add_delivery(note)

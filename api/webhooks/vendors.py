@@ -290,7 +290,12 @@ class _Receiving:
             elif isinstance(each, Unreadable):
                 is_unreadable = True
                 journal.note_unreadable(
-                    self._id, self._at, each.name, each.message, secret_id=secret_id
+                    self._id,
+                    self._at,
+                    each.name,
+                    each.message,
+                    secret_id=secret_id,
+                    fields=each.fields,
                 )
         return is_unreadable
 

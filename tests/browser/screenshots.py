@@ -1,6 +1,7 @@
 """Takes the pictures of the documentation: `python -m tests.browser.screenshots [FOLDER]`."""
 
 import os
+import secrets
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -8,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+import requests
 from playwright.sync_api import Browser, Page, expect
 
 from local.databases import PROJECT, fresh_database, migrate, postgres_server, valkey_server
@@ -44,6 +46,11 @@ def take_all(folder: Path, browser: Browser, deployments: Deployments) -> None:
         page.screenshot(path=folder / "story.png")
     with _opened(browser, used, "dark", NARROW) as page:
         page.screenshot(path=folder / "narrow.png")
+    with _opened(browser, _make_sources(deployments), "light", WIDE | {"height": 1180}) as page:
+        page.get_by_role("button", name="Continue: ElevenLabs").click()
+        expect(page.get_by_text("Secret missing").last).to_be_visible()
+        expect(page.get_by_text("None yet. Make a test call")).to_be_visible()
+        page.screenshot(path=folder / "sources.png")
     new = Workspace(deployments, deployments.sandbox.add_account(ui_domain=""))
     with _opened(browser, new, "light", WIDE | {"height": 760}) as page:
         page.screenshot(path=folder / "checklist.png")
@@ -109,6 +116,29 @@ def _make_used(deployments: Deployments) -> Workspace:
     )
     used.wait_until_settled()
     return used
+
+
+def _make_sources(deployments: Deployments) -> Workspace:
+    """A workspace with a source that receives calls, and one that is being set up."""
+    workspace = Workspace(
+        deployments,
+        deployments.sandbox.add_account(ui_domain=""),
+        user_id="user_2",
+        workspace_id="ws_2",
+    )
+    workspace.connect()
+    secret = secrets.token_hex(16)
+    fields = {"call_id": "id", "phone_number": "caller", "summary": "summary"}
+    source = workspace.add_source(
+        vendor="generic", name="Front desk", secret=secret, options={"fields": fields}
+    )
+    call = {"id": "call_90", "caller": "+1 202 555 0123", "summary": SUMMARY}
+    requests.post(
+        source["url"], json=call, headers={"X-Webhook-Secret": secret}, timeout=60
+    ).raise_for_status()
+    workspace.wait_until_settled()
+    workspace.add_source(vendor="elevenlabs")
+    return workspace
 
 
 @contextmanager

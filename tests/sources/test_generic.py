@@ -323,6 +323,13 @@ def test_sample_has_the_shape_that_was_chosen() -> None:
         assert reading.facts["duration_seconds"] == 60
 
 
+@pytest.mark.parametrize("fields", [None, {"call_id": "nothing.here"}])
+def test_delivery_that_is_not_understood_names_its_fields(fields: dict[str, str] | None) -> None:
+    reading = _read({"id": "c1", "caller": {"phone": "+12025550116"}}, fields=fields)
+    assert isinstance(reading, Unreadable)
+    assert reading.fields == ("id", "caller.phone")
+
+
 def test_number_whose_other_end_is_withheld_is_not_taken_for_the_customers() -> None:
     fields = {"call_id": "id", "from_number": "a", "to_number": "b"}
     assert _read({"id": 1, "a": "anonymous", "b": "+12025550199"}, fields=fields).facts == {}

@@ -28,6 +28,9 @@ const WORDS = {
   settings_changed: ({ names }) =>
     "Settings changed" +
     (names?.length ? `: ${names.map((name) => SETTINGS[name] ?? name).join(", ")}` : ""),
+  source_added: () => "Call source added",
+  source_changed: () => "Call source changed",
+  source_removed: () => "Call source removed",
   exported: ({ filter }) => {
     const asked = describeFilter(filter ?? {});
     return asked ? `Sync log exported: ${asked}` : "Whole sync log exported";

@@ -1,4 +1,4 @@
-// The first steps of a new workspace: connect, send a test call, see it arrive.
+// The first steps of a new workspace: connect, let calls arrive, see the note.
 
 import { el, newId, setChildren, setText } from "./parts/dom.js";
 import { icon } from "./parts/icons.js";
@@ -9,12 +9,17 @@ const STEPS = {
     title: "Connect HubSpot",
     text: "Use the button above, and allow this service to find contacts and to write notes.",
   },
-  send: { title: "Send a test call", text: "Choose a number that one of your contacts has." },
+  send: { title: "Calls arrive", text: "" },
   arrive: {
     title: "See it arrive",
     text: "The note appears on the contact's timeline seconds later.",
   },
 };
+
+const SEND = "Send a test call: choose a number that one of your contacts has.";
+const SEND_OR_CONNECT =
+  "Connect your phone system under “Call sources” below, or send a test call: choose a number " +
+  "that one of your contacts has.";
 
 /** `onClose()` puts it away. */
 export class Checklist {
@@ -40,12 +45,12 @@ export class Checklist {
     );
   }
 
-  /** Ticks off what the status says is done. */
-  show(status) {
+  /** Ticks off what the status says is done; `hasSources`: calls can be connected on this page. */
+  show(status, { hasSources = false } = {}) {
     const hasSynced = this.#hasArrived || status.lastSyncAt !== null;
     const done = {
       connect: status.connected,
-      send: status.connected && (status.webhookSeen || hasSynced),
+      send: status.webhookSeen || hasSynced,
       arrive: status.connected && hasSynced,
     };
     const current = Object.keys(STEPS).find((step) => !done[step]);
@@ -55,6 +60,7 @@ export class Checklist {
       const number = String(Object.keys(STEPS).indexOf(step) + 1);
       setChildren(mark, String(done[step]), () => (done[step] ? icon("success") : number));
     }
+    setText(this.#items.send.text, hasSources ? SEND_OR_CONNECT : SEND);
     // What is under way keeps its result in view after its step is done.
     this.trial.element.hidden = !status.connected;
     this.trial.result.hidden = !status.connected;
@@ -69,19 +75,14 @@ export class Checklist {
     const mark = el("span", { class: "step-mark", "aria-hidden": "true" });
     const state = el("span", { class: "hidden" });
     const { title, text } = STEPS[step];
+    const hint = el("p", { class: "hint" }, text);
     const item = el(
       "li",
       { class: "step" },
       mark,
-      el(
-        "div",
-        { class: "step-body" },
-        el("h3", {}, state, title),
-        el("p", { class: "hint" }, text),
-        controls,
-      ),
+      el("div", { class: "step-body" }, el("h3", {}, state, title), hint, controls),
     );
-    this.#items[step] = { item, mark, state };
+    this.#items[step] = { item, mark, state, text: hint };
     return item;
   }
 }

@@ -12,6 +12,8 @@ import { formatClock } from "./parts/format.js";
 import { Notices } from "./parts/notices.js";
 import { Poll } from "./parts/polling.js";
 import { openSettings } from "./connection/settings.js";
+import { showDetail } from "./log/detail.js";
+import { SourcesCard } from "./sources/card.js";
 import { Statistics } from "./statistics/statistics.js";
 import { SyncLog } from "./log/sync-log.js";
 import { openTrial } from "./trial.js";
@@ -69,6 +71,7 @@ export class Dashboard {
     this.main.hidden = false;
     this.signedOut.hidden = true;
     this.log.load().catch((error) => this.#fail(error, null));
+    this.sources.load({ isUrgent: true });
     const slow = setTimeout(
       () => setText(this.freshness, "The service takes longer than usual …"),
       SLOW_MS,
@@ -85,6 +88,7 @@ export class Dashboard {
   refresh() {
     this.#statusText = "";
     this.statistics.load({ isUrgent: true });
+    this.sources.load({ isUrgent: true });
     return this.poll.now();
   }
 
@@ -110,6 +114,10 @@ export class Dashboard {
     // The checklist stands in the picture's place, which is reserved from the start.
     this.stage = el("div", { class: "stage" }, this.statistics.element);
     this.log = new SyncLog(this.work);
+    this.sources = new SourcesCard(this.work, {
+      onCall: (id) => showDetail(this.work, id, { onChanged: () => this.log.update() }),
+      onShown: () => this.#status && this.#showSetup(false),
+    });
     this.freshness = el("p", { class: "freshness" }, "Loading …");
     this.signedOutTitle = el("h2", {}, "You are not signed in");
     this.signedOut = el(
@@ -133,6 +141,7 @@ export class Dashboard {
       this.freshness,
       this.card.element,
       this.stage,
+      this.sources.element,
       this.log.section,
     );
     this.element = el(
@@ -149,6 +158,7 @@ export class Dashboard {
     try {
       const hasChanged = await this.#askStatus();
       const isDue = Date.now() - this.#logAskedAt > CALM_MS;
+      this.sources.load({ isBusy: hasChanged });
       if (hasChanged || isDue) {
         this.#logAskedAt = Date.now();
         await Promise.all([this.log.update(), this.statistics.load()]);
@@ -170,6 +180,7 @@ export class Dashboard {
     this.#statusText = text;
     this.element.toggleAttribute("data-read-only", !mayChange(status));
     this.card.show(status);
+    this.sources.show();
     this.#showSetup(before === null);
     if (before && before.connected !== status.connected) {
       const { hubId, state } = status;
@@ -194,7 +205,7 @@ export class Dashboard {
   #showSetup(isFirst) {
     if (isFirst && this.#status.lastSyncAt === null && mayChange(this.#status))
       this.stage.replaceChildren(this.checklist.element);
-    this.checklist.show(this.#status);
+    this.checklist.show(this.#status, { hasSources: this.sources.isOffered });
   }
 
   #endSetup() {
@@ -205,6 +216,7 @@ export class Dashboard {
   #tick() {
     if (!this.#status) return;
     this.card.show(this.#status);
+    this.sources.show();
     this.log.tick();
   }
 

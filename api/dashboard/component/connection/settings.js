@@ -208,7 +208,7 @@ function isCountry(code) {
 }
 
 /** Every country by its name; the current one too, should the browser not know it. */
-function listRegions(current) {
+export function listRegions(current) {
   const letters = [..."ABCDEFGHIJKLMNOPQRSTUVWXYZ"];
   const codes = letters.flatMap((first) => letters.map((second) => first + second));
   return codes

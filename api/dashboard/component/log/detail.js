@@ -1,5 +1,6 @@
 // Everything about one call: what became of it, the note, and every attempt.
 
+import { copyable } from "../parts/copying.js";
 import { openDialog } from "../parts/dialogs.js";
 import { el, setChildren } from "../parts/dom.js";
 import { describeError } from "../parts/failures.js";
@@ -195,37 +196,6 @@ function factList(pairs) {
     "dl",
     { class: "facts" },
     shown.map(([name, value]) => el("div", {}, el("dt", {}, name), el("dd", {}, value))),
-  );
-}
-
-function copyable(work, text, name) {
-  const copy = async () => {
-    try {
-      await navigator.clipboard.writeText(text);
-      work.notices.show({
-        kind: "success",
-        key: "copy",
-        title: `The ${name} is copied`,
-        isBrief: true,
-      });
-    } catch {
-      // The browser refuses it on pages that are not secure, and without permission.
-      work.notices.show({
-        key: "copy",
-        title: `The ${name} could not be copied`,
-        text: "Select it by hand.",
-      });
-    }
-  };
-  return el(
-    "span",
-    { class: "copyable" },
-    el("code", {}, text),
-    el(
-      "button",
-      { type: "button", class: "plain", "aria-label": `Copy the ${name}`, onclick: copy },
-      icon("copy"),
-    ),
   );
 }
 

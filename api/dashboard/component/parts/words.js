@@ -58,8 +58,9 @@ export const COMPLETIONS = {
 // What voice platforms say has happened, in our own webhook's words.
 const EVENTS = { "call.ended": "The call ended", "call.updated": "More about the call" };
 
-// What people call the fields of a call.
-const FIELDS = {
+/** What people call the fields of a call. */
+export const FIELDS = {
+  call_id: "The call's id",
   phone_number: "The phone number",
   direction: "The direction",
   from_number: "The number that called",

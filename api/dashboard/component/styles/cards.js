@@ -116,6 +116,21 @@ export const cards = `
   .step-body > .trial { margin-top: 12px; max-width: 440px; }
   .step-body > .trial-result { margin-top: 8px; }
 
+  .sources { display: grid; gap: 12px; grid-template-columns: minmax(0, 1fr); }
+  .sources-body { display: grid; gap: 8px; justify-items: start; min-height: 21px; }
+  .sources .card-header > .buttons { flex: none; margin-inline: 0; }
+  .source-list { width: 100%; }
+  .source-list > li {
+    display: grid; grid-template-columns: 220px minmax(0, 1fr) auto; gap: 4px 16px;
+    align-items: start; padding: 12px 0; border-top: 1px solid var(--border);
+    overflow-wrap: anywhere;
+  }
+  .source-list > li:last-child { border-bottom: 1px solid var(--border); }
+  .source-name { display: grid; gap: 4px; justify-items: start; }
+  .source-words { text-wrap: pretty; }
+  .source-words .hint { font-size: 13px; }
+  .own-webhook { display: flex; flex-wrap: wrap; align-items: center; gap: 0 8px; font-size: 13px; }
+
   .signed-out, .landed {
     display: grid; gap: 8px; justify-items: center; padding: 56px 24px; text-align: center;
     text-wrap: balance;
@@ -134,6 +149,8 @@ export const cards = `
   }
   @container hcs (width < 700px) {
     .stage { min-height: 552px; }
+    .source-list > li { grid-template-columns: minmax(0, 1fr) auto; }
+    .source-words { grid-row: 2; grid-column: 1 / -1; }
   }
   @container hcs (width < 560px) {
     .card { padding: 16px; }

@@ -111,7 +111,37 @@ export const dialogs = `
   .contacts a { display: inline-flex; align-items: center; gap: 4px; font-weight: 600; }
   .contacts .hint { flex: 1 0 100%; font-size: 13px; }
 
+  .vendors { display: grid; gap: 8px; grid-template-columns: repeat(2, minmax(0, 1fr)); }
+  .vendors button { width: 100%; min-height: 44px; white-space: normal; }
+  .check { display: flex; gap: 10px; align-items: start; cursor: pointer; }
+  .check input { flex: none; margin-top: 3px; }
+  .check .hint { display: block; font-size: 13px; }
+  .drawer .part > h3 { margin: 0; }
+  .address {
+    display: grid; gap: 2px; padding: 8px 12px; border-radius: 10px; background: var(--raised);
+  }
+  .part { display: grid; gap: 10px; grid-template-columns: minmax(0, 1fr); }
+  .check-this {
+    padding: 10px 14px; border-radius: 10px;
+    background: color-mix(in oklab, var(--error) 8%, var(--surface));
+  }
+  .fold { border: 1px solid var(--border); border-radius: 10px; }
+  .fold > summary { padding: 10px 14px; font-weight: 600; cursor: pointer; }
+  .fold > :not(summary) { margin: 0 14px 14px; }
+  .how-to { display: grid; gap: 10px; list-style: decimal; padding-inline-start: 20px; }
+  .how-to li, .warnings li { overflow-wrap: anywhere; text-wrap: pretty; }
+  .how-to .copyable { display: inline; }
+  .how-to .copyable button { vertical-align: middle; min-height: 24px; }
+  .secrets { display: grid; gap: 8px; }
+  .secrets > li { display: flex; gap: 12px; align-items: center; justify-content: space-between; }
+  .secret-form, .options, .option-group, .map { display: grid; gap: 12px; min-width: 0; }
+  .secret-form input.secret { font-family: var(--mono); -webkit-text-security: disc; }
+  .map { grid-template-columns: repeat(2, minmax(0, 1fr)); }
+  .option-group { padding: 12px 14px; border: 1px solid var(--border); border-radius: 10px; }
+  .option-group legend { padding-inline: 4px; margin-inline-start: -4px; }
+
   @media (width < 480px) {
+    .map { grid-template-columns: minmax(0, 1fr); }
     .facts > div { grid-template-columns: minmax(0, 1fr); gap: 0; }
   }
 `;
