@@ -18,7 +18,8 @@ from faults.judging.history import Delivery, History, SentCall, WebhookTimes
 from faults.producer import RecordingProducer
 from faults.proxies.traps import GUARD_S, AnswerTrap, CommitTrap, RequestTrap, StepTrap
 from faults.tenants import Tenant
-from sandbox.client import SandboxControl
+from sandbox.client import ActivityControl
+from shared.activities.hubspot import TYPES
 from shared.broker.celery_app import make_celery
 from shared.broker.messages import HOUSEKEEPING_TASK
 from shared.queue.claims import LEASE_S
@@ -116,7 +117,8 @@ class World:
         cluster.crew.fill_up()
         cluster.crew.wait_until_ready()
         self.history = History()
-        self.sandbox = SandboxControl(cluster.sandbox_url)
+        self.kind = TYPES[cluster.activity].name
+        self.sandbox = ActivityControl(cluster.sandbox_url, self.kind)
         self.sandbox.reset()  # so that every account there is belongs to this run
         self.producer = RecordingProducer(
             cluster.api_url, cluster.env["WEBHOOK_SECRETS"], self.history
@@ -172,6 +174,7 @@ class World:
 
     def trap_request(self, path: str, *, is_after: bool, goes_on: bool = False) -> RequestTrap:
         """Set a trap at a worker's request to HubSpot."""
+        path = path.replace("/notes/", f"/{self.kind}/")
         trap = RequestTrap(path, is_after=is_after, goes_on=goes_on)
         self.cluster.worker_doors.hubspot.traps.append(trap)
         self._traps.append(trap)
@@ -223,9 +226,11 @@ class World:
         for each in pieces.values():
             self.draws.shuffle(each)
             each.append(self.draws.choice(each))  # one comes again
-        rounds = zip(*pieces.values(), strict=True)
-        deliveries = [self.producer.insist_on_all(each, at_once=at_once) for each in rounds]
-        return deliveries[0] if deliveries else []
+        first, *later = zip(*pieces.values(), strict=True)
+        deliveries = self.producer.insist_on_all(first, at_once=at_once)
+        for wave in later:
+            self.producer.insist_on_all(wave, at_once=at_once)
+        return deliveries
 
     def pieces(self, call: SentCall) -> list[SentCall]:
         """Two further deliveries of a call, each with a fact that no other one has."""
