@@ -204,6 +204,11 @@ class _Merging:
             elif self._wins(name, delivery.stamp):
                 self._stamp(name, delivery.stamp)
                 self._set(name, value)
+        # A redacted version may be what was there.
+        before = self._call.content
+        self.changed = [
+            name for name in self.changed if self._content.get(name) != before.get(name)
+        ]
 
     def result(self, delivery: Delivery) -> MergedCall:
         call = self._call

@@ -119,7 +119,7 @@ def test_cell_that_would_run_is_marked_and_can_be_read_back(start: str) -> None:
 def test_lists_and_sources_are_texts_in_a_cell() -> None:
     behind = LogEntry.examples()["behind"].model_copy(update={"notices": ["One.", "Two."]})
     (row,) = csv.DictReader(io.StringIO(write_header() + write_rows([behind])))
-    assert (row["source"], row["notices"]) == ("vapi/Reception", "One. Two.")
+    assert (row["source"], row["notices"]) == ("generic/Reception", "One. Two.")
 
 
 def test_exports_do_not_take_every_thread(asker: Asker) -> None:

@@ -429,9 +429,9 @@ def test_nobody_claims_a_call_for_thirty_days_and_it_is_deleted(
 
 def test_the_log_names_the_source_and_what_was_left_out(platform: Platform) -> None:
     source = platform.add("vapi", name="Reception", secret=SECRETS[2])
-    sent = called("1")
     link = "https://x.example.com/1.wav?X-Amz-Date=20261128T100000Z&X-Amz-Expires=3600"
-    report(platform, source, **sent, artifact={"recordingUrl": link})
+    # Wherever the vendor puts links that end within the hour.
+    report(platform, source, **called("1"), artifact={"presignedMonoUrl": link})
     asker = Asker(platform.client, platform.user_id, platform.workspace_id)
     (entry,) = asker.get("sync-logs")["logs"]
     assert entry["source"] == {"vendor": "vapi", "name": "Reception"}
