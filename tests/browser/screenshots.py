@@ -149,6 +149,7 @@ def _opened(
     with browser.new_context(**options, locale="en-GB", reduced_motion="reduce") as context:  # type: ignore[arg-type]
         page = context.new_page()
         open_dashboard(page, workspace)
+        expect(page.locator("[aria-busy]")).to_have_count(0)
         yield page
 
 

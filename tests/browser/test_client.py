@@ -86,6 +86,7 @@ def test_every_method_answers_as_the_document_promises(
     workspace.connect()
     workspace.add_contact(firstname="Ada", phone="+1 202 555 0123")
     log_id = workspace.end_call("anonymous")
+    source_id = workspace.add_source(vendor="generic")["id"]
     workspace.wait_until_settled()
     arguments: dict[str, list[Any]] = {
         "initiateHubSpotOAuth": [{"returnTo": workspace.deployments.site.url}],
@@ -98,9 +99,15 @@ def test_every_method_answers_as_the_document_promises(
         "updateSettings": [{"default_region": "DE"}],
         "preview": [{"phone_number": "+12025550123"}],
         "sendTestCall": [{"phone_number": "+12025550123"}],
+        "addCallSource": [{"vendor": "generic"}],
+        "updateCallSource": [source_id, {"name": "Front desk"}],
+        "getCallSourceDeliveries": [source_id],
+        "getUnassignedCalls": [source_id],
+        "removeCallSource": [source_id],
     }
-    # Disconnecting comes last: what comes after it would be refused.
-    for method in sorted(METHODS, key=lambda each: each.name == "disconnectHubSpot"):
+    # What ends something comes last: what comes after it would be refused.
+    last = ("removeCallSource", "disconnectHubSpot")
+    for method in sorted(METHODS, key=lambda each: each.name in last):
         answer = call(method.name, *arguments.get(method.name, []))
         if method.name not in RESPONSES:
             check_answer(method, answer)

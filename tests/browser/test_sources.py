@@ -92,7 +92,8 @@ def test_source_is_set_up_from_the_choice_to_the_first_call(
     expect(checklist.get_by_role("heading", name="Done: Calls arrive")).to_be_visible()
 
 
-def test_secret_is_replaced_without_a_gap(page: Page, workspace: Workspace) -> None:
+def test_secret_is_replaced_without_a_gap(page: Page, workspace: Workspace, watch: Watch) -> None:
+    watch.expected.append("400")
     platform, _ = add(workspace, secret=SECRET, options={"fields": FIELDS})
     open_dashboard(page, workspace)
     dialog = open_source(page)

@@ -118,6 +118,7 @@ export const cards = `
 
   .sources { display: grid; gap: 12px; grid-template-columns: minmax(0, 1fr); }
   .sources-body { display: grid; gap: 8px; justify-items: start; min-height: 21px; }
+  .sources-body > .skeleton.line { width: 100%; margin: 2.5px 0; }
   .sources .card-header > .buttons { flex: none; margin-inline: 0; }
   .source-list { width: 100%; }
   .source-list > li {
@@ -154,6 +155,7 @@ export const cards = `
   }
   @container hcs (width < 560px) {
     .card { padding: 16px; }
+    .sources-body { min-height: 63px; }
     .tiles { gap: 8px; }
     .tile { padding: 8px; }
     .tile-label { gap: 5px; letter-spacing: -0.01em; }
