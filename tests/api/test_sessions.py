@@ -136,7 +136,7 @@ def test_status_says_whether_the_token_may_change_anything(client: FlaskClient) 
 
 
 @pytest.mark.parametrize(
-    "role", ["", "Viewer", "viewer ", "admin", "platform", 0, False, ["viewer"], {"viewer": 1}]
+    "role", ["", "Viewer", "viewer ", "admin", "Platform", 0, False, ["viewer"], {"viewer": 1}]
 )
 def test_role_that_nobody_knows_is_refused_by_name(client: FlaskClient, role: Any) -> None:
     code, words = refusal(ask(client, role=role))

@@ -359,7 +359,7 @@ def test_megabyte_is_refused_by_every_route_and_not_parsed(
 @pytest.mark.parametrize(
     ("method", "path", "limit"),
     [
-        ("PATCH", "settings", USUAL_BYTES),
+        ("PATCH", "settings", 64 * KIB),
         ("POST", "test-call", USUAL_BYTES),
         ("POST", "sync-logs/retry", 64 * KIB),
         ("POST", "preview", 256 * KIB),

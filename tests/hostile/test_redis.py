@@ -34,6 +34,7 @@ from tests.pipeline.conftest import (
     MakeWorkspace,
     OpenWorker,
     StartWorker,
+    activity,
     advance,
     clock,
     environment,
@@ -55,6 +56,7 @@ from worker.presence import Presence
 from worker.resources import Resources
 
 __all__ = [
+    "activity",
     "advance",
     "clock",
     "environment",

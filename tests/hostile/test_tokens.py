@@ -86,7 +86,7 @@ def test_key_that_a_token_brings_along_is_not_used(
         {"exp": 10**400},
         {"exp": 9e15},
         {"role": None},
-        {"role": "platform"},
+        {"role": "platforms"},
         {"role": ["viewer", "owner"]},
         {"role": {"viewer": True}},
         {"role": "viewer\u200b"},

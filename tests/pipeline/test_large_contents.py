@@ -6,6 +6,7 @@ from typing import Any, Final, NoReturn
 import pytest
 from sqlalchemy.orm import Session
 
+from shared.activities import composing
 from shared.activities.rendering import render_blocks
 from shared.calls.content import CallContent
 from shared.pacing.client import OutOfBudgetError, PacedHubSpot
@@ -115,7 +116,7 @@ def test_call_that_takes_all_the_time_there_is_ends_as_poison_and_its_neighbour_
             monkeypatch.setattr(PacedHubSpot, "_wait", no_time_left)
         return render_blocks(call, call_id=call_id, log_id=log_id)
 
-    monkeypatch.setattr(writing, "render_blocks", take_all_the_time)
+    monkeypatch.setattr(composing, "render_blocks", take_all_the_time)
     wait = PacedHubSpot._wait
     turns = 0
     while workspace.log(bad_id).status == "pending":
