@@ -36,10 +36,11 @@ _LINE_TAG: Final = re.compile(r"<(?:p|div|h[1-6]|li|br)\b[^<>]*>", re.IGNORECASE
 _INVISIBLE: Final = re.compile(r"(?:<[a-z][^<>]*>|&nbsp;|[\s\u200b\ufeff])*", re.IGNORECASE)
 _MOST_BEFORE_MARKER: Final = 1000
 # A block of ours: a paragraph, with a list behind it or without; none within another, so that
-# no text takes long.
+# no text takes long. Without possessive repetitions, by which Python 3.11.2 does not find them all.
 _BLOCK: Final = re.compile(
-    r"(<p\b[^<>]*>(?:(?!</?p\b).)*+</p>)(?:\s*<ul\b[^<>]*>(?:(?!</?ul\b).)*+</ul>)?",
-    re.IGNORECASE | re.DOTALL,
+    r"(<p\b[^<>]*>[^<]*(?:<(?!/?p\b)[^<]*)*</p>)"
+    r"(?:\s*<ul\b[^<>]*>[^<]*(?:<(?!/?ul\b)[^<]*)*</ul>)?",
+    re.IGNORECASE,
 )
 
 

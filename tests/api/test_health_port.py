@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
+from typing import Final
 
 import pytest
 import requests
@@ -33,9 +34,20 @@ def health_url(client: FlaskClient) -> Iterator[str]:
     assert "health" not in {thread.name for thread in threading.enumerate()}
 
 
+# Servers of other tests may still have somebody on the line.
+BEFORE: Final[set[threading.Thread]] = set()
+
+
+@pytest.fixture(autouse=True)
+def remember_threads() -> None:
+    BEFORE.clear()
+    BEFORE.update(threading.enumerate())
+
+
 def wait_until_nobody_is_answered() -> None:
     def is_idle() -> bool:
-        return not any("process_request" in thread.name for thread in threading.enumerate())
+        new = set(threading.enumerate()) - BEFORE
+        return not any("process_request" in thread.name for thread in new)
 
     wait_for(is_idle)
 
